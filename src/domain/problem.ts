@@ -1,0 +1,242 @@
+/** The one table of refusals: a row gives the HTTP status, the FHIR issue code, one plain sentence and who can mend it. */
+interface Row {
+  readonly status: number;
+  readonly issue: string;
+  readonly text: string;
+  readonly fix: 'client' | 'patient' | 'privacy officer' | 'operator';
+  readonly retryable?: boolean;
+}
+
+const rows = {
+  'interaction-unsupported': {
+    status: 405,
+    issue: 'not-supported',
+    text: 'This gateway does not serve this kind of call.',
+    fix: 'client',
+  },
+  'query-ambiguous': {
+    status: 400,
+    issue: 'invalid',
+    text: 'The request can be read in more than one way, or not at all; send it in its plain form.',
+    fix: 'client',
+  },
+  'body-invalid': {
+    status: 400,
+    issue: 'structure',
+    text: 'The body is not a FHIR JSON resource that fits this call.',
+    fix: 'client',
+  },
+  'body-too-large': {
+    status: 413,
+    issue: 'too-long',
+    text: 'The body is larger, deeper or has more entries than this gateway accepts.',
+    fix: 'client',
+  },
+  'media-unsupported': {
+    status: 415,
+    issue: 'not-supported',
+    text: 'Send FHIR JSON (application/fhir+json).',
+    fix: 'client',
+  },
+  'format-unsupported': {
+    status: 406,
+    issue: 'not-supported',
+    text: 'This gateway answers in FHIR JSON only.',
+    fix: 'client',
+  },
+  'auth-token-missing': {
+    status: 401,
+    issue: 'login',
+    text: 'Send an access token in the Authorization header.',
+    fix: 'client',
+  },
+  'auth-token-invalid': {
+    status: 401,
+    issue: 'login',
+    text: 'The access token is not valid for this gateway.',
+    fix: 'client',
+  },
+  'auth-token-expired': {
+    status: 401,
+    issue: 'expired',
+    text: 'The access token has expired; get a new one.',
+    fix: 'client',
+  },
+  'auth-unavailable': {
+    status: 503,
+    issue: 'transient',
+    text: 'The keys of the token issuer cannot be had at the moment.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'scope-insufficient': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'The scopes and the role of this token do not allow this call.',
+    fix: 'client',
+  },
+  'subject-unknown': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'No consent on record allows this access.',
+    fix: 'patient',
+  },
+  'consent-not-granted': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'No consent on record allows this access.',
+    fix: 'patient',
+  },
+  'consent-unverifiable': {
+    status: 503,
+    issue: 'transient',
+    text: 'Consent cannot be verified at the moment; nothing was sent.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'risk-step-up': { status: 401, issue: 'login', text: 'This access needs a fresh, stronger log-in.', fix: 'client' },
+  'risk-blocked': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'This access was stopped for review.',
+    fix: 'privacy officer',
+  },
+  'risk-unavailable': {
+    status: 503,
+    issue: 'transient',
+    text: 'The call cannot be assessed at the moment; nothing was sent.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'policy-no-rule': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'No masking policy covers this role, purpose and resource type.',
+    fix: 'privacy officer',
+  },
+  'policy-unavailable': {
+    status: 503,
+    issue: 'transient',
+    text: 'No valid policy set is loaded; nothing was sent.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'masked-parameter': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'A search or sort criterion uses an element that is masked for this role.',
+    fix: 'client',
+  },
+  'write-masked': {
+    status: 422,
+    issue: 'business-rule',
+    text: 'The change touches an element that is masked for this role.',
+    fix: 'client',
+  },
+  'precondition-required': {
+    status: 428,
+    issue: 'conflict',
+    text: 'Send If-Match with the ETag of the version that was read.',
+    fix: 'client',
+  },
+  'precondition-failed': {
+    status: 412,
+    issue: 'conflict',
+    text: 'The resource has changed since it was read; read it again.',
+    fix: 'client',
+  },
+  'not-modified-unsupported': {
+    status: 412,
+    issue: 'conflict',
+    text: 'The condition cannot be judged against the masked view.',
+    fix: 'client',
+  },
+  'not-found': { status: 404, issue: 'not-found', text: 'There is no such resource.', fix: 'client' },
+  'page-expired': { status: 410, issue: 'not-found', text: 'This page has expired; repeat the search.', fix: 'client' },
+  'page-foreign': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'This page belongs to another caller or query.',
+    fix: 'client',
+  },
+  'upstream-refused': {
+    status: 422,
+    issue: 'processing',
+    text: 'The FHIR server did not accept the request.',
+    fix: 'client',
+  },
+  'upstream-unreachable': {
+    status: 502,
+    issue: 'transient',
+    text: 'The FHIR server cannot be reached.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'upstream-timeout': {
+    status: 504,
+    issue: 'timeout',
+    text: 'The FHIR server did not answer in time.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'upstream-malformed': {
+    status: 502,
+    issue: 'exception',
+    text: 'The FHIR server sent an answer that is not FHIR JSON.',
+    fix: 'operator',
+  },
+  'upstream-error': {
+    status: 502,
+    issue: 'exception',
+    text: 'The FHIR server failed to answer.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'content-unmaskable': {
+    status: 502,
+    issue: 'not-supported',
+    text: 'The answer holds content that cannot be masked; nothing was sent.',
+    fix: 'operator',
+  },
+  'ledger-unavailable': {
+    status: 503,
+    issue: 'no-store',
+    text: 'The access cannot be recorded at the moment; nothing was sent.',
+    fix: 'operator',
+    retryable: true,
+  },
+  'rate-limited': {
+    status: 429,
+    issue: 'throttled',
+    text: 'Too many calls; wait and try again.',
+    fix: 'client',
+    retryable: true,
+  },
+  'too-costly': {
+    status: 403,
+    issue: 'too-costly',
+    text: 'The call asks for more than this gateway releases at once.',
+    fix: 'client',
+  },
+  'stage-failed': {
+    status: 500,
+    issue: 'exception',
+    text: 'The gateway failed to judge the call; nothing was sent.',
+    fix: 'operator',
+  },
+} as const satisfies Record<string, Row>;
+
+export type ProblemCode = keyof typeof rows;
+
+/** A refusal. `expression` names only parameters or paths that the caller sent; `scope` the scope that would suffice. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly expression?: readonly string[];
+  readonly scope?: string;
+}
+
+export const problem = (code: ProblemCode, more: Omit<Problem, 'code'> = {}): Problem => ({ code, ...more });
+
+export const problemRow = (code: ProblemCode): Row => rows[code];
+
+export const problemCodes = Object.keys(rows) as readonly ProblemCode[];

@@ -1,0 +1,27 @@
+import type { Brand } from '../brand.ts';
+
+/** A finite number in [0,1]. Made only by `riskScore`: NaN or a wrong range is a stage failure, never a low score. */
+export type RiskScore = Brand<number, 'RiskScore'>;
+
+export const riskScore = (value: unknown): RiskScore | undefined =>
+  typeof value === 'number' && value >= 0 && value <= 1 ? (value as RiskScore) : undefined;
+
+export type RiskAction = 'allow' | 'notice' | 'step-up' | 'block';
+
+export interface RiskReason {
+  /** Name of the feature or rule. */
+  readonly feature: string;
+  readonly text: string;
+  /** How much the score falls when the feature is set to its usual value. */
+  readonly weight: number;
+}
+
+export interface Assessment {
+  readonly score: RiskScore;
+  readonly action: RiskAction;
+  readonly reasons: readonly RiskReason[];
+  /** A documented relationship explains the access. */
+  readonly explained: boolean;
+  /** Id of the model and of its feature schema. */
+  readonly model: string;
+}
