@@ -1,0 +1,164 @@
+import type { Splice } from '../masking/plan.ts';
+import { KIND, type Tape } from './tape.ts';
+
+const encoder = new TextEncoder();
+
+/** Below this length a loop beats making a view for `set`. */
+const SHORT_RUN = 48;
+
+const byteLength = (text: string): number => {
+  let length = text.length;
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) {
+      // A pair of surrogates is four bytes: two for each unit.
+      length += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+    }
+  }
+  return length;
+};
+
+const inOrder = (splices: readonly Splice[]): readonly Splice[] => {
+  for (let i = 1; i < splices.length; i += 1) {
+    const before = splices[i - 1] as Splice;
+    const after = splices[i] as Splice;
+    if (before.start > after.start || (before.start === after.start && before.end > after.end)) {
+      return [...splices].sort((a, b) => a.start - b.start || a.end - b.end);
+    }
+  }
+  return splices;
+};
+
+/**
+ * The bytes of the range with the splices applied; bytes outside the splices are copied as they are. Splices MUST lie
+ * in the range and MUST NOT overlap: both are programmer errors. See `mergeSplices` for lists made apart.
+ */
+export const applySplices = (
+  bytes: Uint8Array,
+  splices: readonly Splice[],
+  range: { readonly start: number; readonly end: number } = { start: 0, end: bytes.length },
+): Uint8Array => {
+  const ordered = inOrder(splices);
+  let length = range.end - range.start;
+  let past = range.start;
+  for (const splice of ordered) {
+    if (splice.start < past || splice.end < splice.start || splice.end > range.end) {
+      throw new RangeError('splices overlap or leave their range');
+    }
+    past = splice.end;
+    length += byteLength(splice.text) - (splice.end - splice.start);
+  }
+  const out = new Uint8Array(length);
+  let to = 0;
+  let from = range.start;
+  const copy = (end: number): void => {
+    if (end - from > SHORT_RUN) {
+      out.set(bytes.subarray(from, end), to);
+      to += end - from;
+      from = end;
+    } else {
+      while (from < end) {
+        out[to] = bytes[from] as number;
+        to += 1;
+        from += 1;
+      }
+    }
+  };
+  for (const splice of ordered) {
+    copy(splice.start);
+    to = write(splice.text, out, to);
+    from = splice.end;
+  }
+  copy(range.end);
+  return out;
+};
+
+const write = (text: string, out: Uint8Array, from: number): number => {
+  if (text.length > SHORT_RUN) return from + encoder.encodeInto(text, out.subarray(from)).written;
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return from + encoder.encodeInto(text, out.subarray(from)).written;
+    out[from + i] = unit;
+  }
+  return from + text.length;
+};
+
+/**
+ * One list out of several made apart on the same tape. Where one splice lies within another the outer one stands; of
+ * two with the same extent the one of the earlier list stands (give what hides before what rewrites). Splices that
+ * cross are a programmer error.
+ */
+export const mergeSplices = (...lists: readonly (readonly Splice[])[]): readonly Splice[] => {
+  const full = lists.filter((list) => list.length > 0);
+  if (full.length < 2) return inOrder(full[0] ?? []);
+  const all = full.flatMap((list, rank) => list.map((splice) => ({ splice, rank })));
+  all.sort((a, b) => a.splice.start - b.splice.start || b.splice.end - a.splice.end || a.rank - b.rank);
+  const merged: Splice[] = [];
+  for (const { splice } of all) {
+    const last = merged[merged.length - 1];
+    if (last === undefined || splice.start >= last.end) merged.push(splice);
+    else if (splice.end > last.end) throw new RangeError('splices cross');
+  }
+  return merged;
+};
+
+/**
+ * The splices that take children out of a container, each with the comma that belongs to it, so that what is left is
+ * JSON whatever neighbours go. `children` are key nodes of an object or element nodes of an array, in document order;
+ * all that go from one container MUST be given at once.
+ */
+const removeChildren = (tape: Tape, container: number, children: readonly number[]): Splice[] => {
+  const { start, end, next } = tape;
+  const splices: Splice[] = [];
+  const past = next[container] as number;
+  let taken = 0;
+  let kept = -1;
+  let child = container + 1;
+  while (child < past) {
+    if (child !== children[taken]) {
+      kept = child;
+      child = next[child] as number;
+      continue;
+    }
+    const first = child;
+    let last = child;
+    while (child < past && child === children[taken]) {
+      taken += 1;
+      last = child;
+      child = next[child] as number;
+    }
+    const from = kept >= 0 ? endOfChild(tape, kept) : (start[first] as number);
+    const to = kept < 0 && child < past ? (start[child] as number) : endOfChild(tape, last);
+    splices.push({ start: from, end: to, text: '' });
+  }
+  if (taken < children.length) throw new RangeError('not children of the container in document order');
+  // With nothing kept, white space between the brackets would be all that is left: take it too.
+  if (kept < 0 && splices.length > 0) {
+    return [{ start: (start[container] as number) + 1, end: (end[container] as number) - 1, text: '' }];
+  }
+  return splices;
+};
+
+const endOfChild = (tape: Tape, child: number): number =>
+  // The last byte of a child's subtree: a key ends where its value does.
+  tape.end[tape.kind[child] === KIND.key ? child + 1 : child] as number;
+
+/** Takes members out of an object; `keys` are key nodes in document order. */
+export const removeMembers = (tape: Tape, object: number, keys: readonly number[]): Splice[] =>
+  removeChildren(tape, object, keys);
+
+/** Takes elements out of an array; `elements` are their nodes in document order. */
+export const removeElements = (tape: Tape, array: number, elements: readonly number[]): Splice[] =>
+  removeChildren(tape, array, elements);
+
+export const removeMember = (tape: Tape, object: number, key: number): Splice[] => removeChildren(tape, object, [key]);
+
+export const removeElement = (tape: Tape, array: number, element: number): Splice[] =>
+  removeChildren(tape, array, [element]);
+
+/** Replaces a node: a value by the JSON text of another, or a key by a quoted string. */
+export const replaceNode = (tape: Tape, node: number, json: string): Splice => ({
+  start: tape.start[node] as number,
+  end: tape.end[node] as number,
+  text: json,
+});
