@@ -1,0 +1,66 @@
+import type { CapabilityStatement, CapabilityStatementRestResource } from '@medplum/fhirtypes';
+import { resourceTypes, searchParametersOf } from './sandbox-fhir-definitions.ts';
+
+const interactions = [
+  'read',
+  'vread',
+  'update',
+  'patch',
+  'delete',
+  'history-instance',
+  'history-type',
+  'create',
+  'search-type',
+] as const;
+
+/** What the sandbox FHIR server does, and nothing that it does not. */
+export const capabilityStatement = (base: string, now: Date): CapabilityStatement => ({
+  resourceType: 'CapabilityStatement',
+  status: 'active',
+  date: now.toISOString(),
+  kind: 'instance',
+  software: { name: 'Consentry sandbox FHIR server' },
+  implementation: { description: 'Synthetic data for demos and tests', url: base },
+  fhirVersion: '4.0.1',
+  format: ['json', 'application/fhir+json'],
+  patchFormat: ['application/json-patch+json'],
+  rest: [
+    {
+      mode: 'server',
+      documentation: 'Open on loopback by design; put a gateway in front of it.',
+      resource: resourceTypes().map(resource),
+      interaction: [{ code: 'transaction' }, { code: 'batch' }, { code: 'history-system' }],
+      operation: [{ name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' }],
+    },
+  ],
+});
+
+const resource = (type: string): CapabilityStatementRestResource => {
+  const parameters = searchParametersOf(type);
+  const references = parameters.filter(({ type: kind }) => kind === 'reference').map(({ code }) => `${type}:${code}`);
+  return {
+    type: type as CapabilityStatementRestResource['type'],
+    profile: `http://hl7.org/fhir/StructureDefinition/${type}`,
+    interaction: interactions.map((code) => ({ code })),
+    versioning: 'versioned-update',
+    readHistory: true,
+    updateCreate: true,
+    conditionalCreate: true,
+    conditionalRead: 'full-support',
+    conditionalUpdate: true,
+    conditionalDelete: 'single',
+    referencePolicy: ['literal', 'logical'],
+    searchInclude: references,
+    searchParam: parameters.map(({ code, type: kind, url }) => ({
+      name: code,
+      type: kind,
+      ...(url ? { definition: url } : {}),
+    })),
+    operation: [
+      { name: 'validate', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-validate' },
+      ...(type === 'Patient'
+        ? [{ name: 'everything', definition: 'http://hl7.org/fhir/OperationDefinition/Patient-everything' }]
+        : []),
+    ],
+  };
+};
