@@ -1,11 +1,16 @@
+import type { DataClassifier } from './domain/consent/classifier.ts';
 import type { ConsentView, GranteeKey, GranteeKind, SubjectKey } from './domain/consent/grant.ts';
+import type { ConsentPolicy } from './domain/consent/policy.ts';
 import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Principal } from './domain/identity/principal.ts';
 import type { Instant } from './domain/instant.ts';
 import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
+import type { PolicySet } from './domain/policy/policy-set.ts';
+import type { RolePolicy } from './domain/policy/role-policy.ts';
 import type { Problem } from './domain/problem.ts';
 import type { AccessEvent } from './domain/risk/event.ts';
 import type { Assessment } from './domain/risk/score.ts';
+import type { Cleared, OwnRead, UpstreamResponse } from './domain/upstream.ts';
 
 export interface Clock {
   now(): Instant;
@@ -50,4 +55,41 @@ export interface RiskEngine {
   assess(event: AccessEvent, now: Instant): Assessment;
   /** After the release or the refusal: what was returned, with status. */
   observe(event: AccessEvent, now: Instant): void;
+}
+
+/** Never rejects: an upstream that is down, slow or torn is a `fault`. */
+export type Forward = (cleared: Cleared, signal: AbortSignal) => Promise<UpstreamResponse>;
+
+/** The gateway's own reads, with its own credential. Never rejects. */
+export interface UpstreamReader {
+  read(request: OwnRead, signal: AbortSignal): Promise<UpstreamResponse>;
+}
+
+/** Closed field sets: no free text, no URL, no identifier can reach a log or a metric through it. */
+export interface Telemetry {
+  stage(name: string, outcome: string, milliseconds: number): void;
+  answered(fields: {
+    readonly requestId: string;
+    readonly interaction: string;
+    readonly status: number;
+    readonly code: string;
+    readonly milliseconds: number;
+  }): void;
+  /** A part failed: the stage and the error's class name, never its message. */
+  failed(part: string, errorName: string): void;
+  gauge(name: string, value: number): void;
+}
+
+/** One immutable set of everything that people wrote as policy; a request takes one and names its hash in the ledger. */
+export interface PolicySnapshot {
+  readonly hash: string;
+  readonly masking: PolicySet;
+  readonly consent: ConsentPolicy;
+  readonly classifier: DataClassifier;
+  readonly roles: RolePolicy;
+}
+
+export interface Policies {
+  /** The last good set; `undefined` until one has loaded. */
+  current(): PolicySnapshot | undefined;
 }

@@ -1,0 +1,138 @@
+import proxy from '@fastify/http-proxy';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Agent, type Dispatcher } from 'undici';
+import type { Cleared, UpstreamResponse } from '../../domain/upstream.ts';
+import type { Answer, Gateway } from '../../gateway.ts';
+import type { Forward } from '../../ports.ts';
+import { readAnswer } from './answer.ts';
+import { faultOf } from './fault.ts';
+
+export interface ProxyOptions {
+  readonly gateway: Gateway;
+  /** Path of the gateway's FHIR base: `/fhir`. */
+  readonly prefix: string;
+  /** Base URL of the FHIR server. */
+  readonly upstream: string;
+  readonly agent: Dispatcher;
+  /** Added to every upstream request: the gateway's own credential. */
+  readonly credential: () => Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly maxAnswerBytes: number;
+}
+
+/** The rest of one exchange, parked while http-proxy carries the cleared request. */
+interface Parked {
+  readonly cleared: Cleared;
+  readonly answered: (response: UpstreamResponse) => void;
+}
+
+/** TLS is verified: the proxy's own default agent would not (reply-from sets rejectUnauthorized to false). */
+export const upstreamAgent = (timeoutMs: number, ca?: string): Agent =>
+  new Agent({
+    connections: 256,
+    pipelining: 1,
+    connectTimeout: Math.min(timeoutMs, 5000),
+    connect: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
+  });
+
+/**
+ * Mounts the gateway in front of the FHIR server. The preHandler runs the gateway's stages; when they clear the call,
+ * http-proxy forwards what was cleared, and nothing of the raw request: method, path, query, headers and body are rebuilt.
+ */
+export async function mountProxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
+  const parked = new WeakMap<FastifyRequest, Parked>();
+  const base = new URL(options.upstream);
+  const basePath = base.pathname.endsWith('/') ? base.pathname.slice(0, -1) : base.pathname;
+
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: options.maxBodyBytes }, (_request, body, done) =>
+      done(null, body),
+    );
+    await scope.register(proxy, {
+      prefix: options.prefix,
+      upstream: options.upstream,
+      proxyPayloads: false,
+      undici: options.agent as never,
+      disableRequestLogging: true,
+      httpMethods: ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'],
+      preHandler: (request, reply, next) => {
+        const forward: Forward = (cleared) =>
+          new Promise((answered) => {
+            parked.set(request, { cleared, answered });
+            request.raw.url = options.prefix + cleared.path;
+            next();
+          });
+        options.gateway
+          .handle(received(request, options.prefix), forward, aborted(request, reply))
+          .then((answer) => send(reply, answer))
+          .catch((error: unknown) => reply.send(error));
+      },
+      handler: (request, reply) => {
+        const exchange = parked.get(request);
+        if (exchange === undefined) throw new Error('A request reached the proxy without being cleared');
+        const { cleared, answered } = exchange;
+        const mark = cleared.path.indexOf('?');
+        const path = mark < 0 ? cleared.path : cleared.path.slice(0, mark);
+        const body = cleared.body === undefined ? null : Buffer.from(cleared.body);
+        return reply.from(basePath + path, {
+          method: cleared.method as never,
+          ...(cleared.method === 'GET'
+            ? {}
+            : { body, contentType: cleared.headers['content-type'] ?? 'application/fhir+json' }),
+          queryString: () => (mark < 0 ? '' : cleared.path.slice(mark + 1)),
+          rewriteRequestHeaders: (_request, headers) => ({
+            host: headers.host,
+            ...(headers['content-length'] === undefined || cleared.method === 'GET'
+              ? {}
+              : { 'content-length': headers['content-length'] }),
+            ...cleared.headers,
+            'accept-encoding': 'identity',
+            ...options.credential(),
+          }),
+          rewriteHeaders: () => ({}),
+          timeout: options.timeoutMs,
+          retryDelay: () => null,
+          onResponse: (_request, _reply, response) => {
+            const { statusCode, headers, stream } = response as never as Dispatcher.ResponseData & {
+              stream: Dispatcher.ResponseData['body'];
+            };
+            void readAnswer(statusCode, headers, stream, options.maxAnswerBytes).then(answered);
+          },
+          onError: (_reply, { error }) => answered({ kind: 'fault', code: faultOf(error) }),
+        });
+      },
+    });
+  });
+}
+
+const received = (request: FastifyRequest, prefix: string) => ({
+  method: request.method,
+  target: (request.originalUrl ?? request.url).slice(prefix.length),
+  headers: request.headers,
+  body: request.body instanceof Uint8Array && request.body.length > 0 ? request.body : undefined,
+  ip: request.ip,
+});
+
+/** Fires when the client has gone before its answer: the upstream call is not worth its while any more. */
+function aborted(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  void request;
+  return controller.signal;
+}
+
+function send(reply: FastifyReply, answer: Answer): void {
+  reply.code(answer.status);
+  reply.headers(answer.headers);
+  if (answer.body === undefined) reply.send();
+  else
+    reply.send(
+      typeof answer.body === 'string'
+        ? answer.body
+        : Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength),
+    );
+}

@@ -1,0 +1,36 @@
+import type { Dispatcher } from 'undici';
+import type { UpstreamReader } from '../../ports.ts';
+import { readAnswer } from './answer.ts';
+import { faultOf } from './fault.ts';
+
+export interface ReaderOptions {
+  readonly upstream: string;
+  readonly agent: Dispatcher;
+  readonly credential: () => Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly maxAnswerBytes: number;
+}
+
+/** The gateway's own reads: the current version before a write, facts that explain an access. */
+export function upstreamReader(options: ReaderOptions): UpstreamReader {
+  const base = new URL(options.upstream);
+  const basePath = base.pathname.endsWith('/') ? base.pathname.slice(0, -1) : base.pathname;
+  return {
+    async read(request, signal) {
+      try {
+        const response = await options.agent.request({
+          origin: base.origin,
+          path: basePath + request.path,
+          method: 'GET',
+          headers: { ...request.headers, 'accept-encoding': 'identity', ...options.credential() },
+          headersTimeout: options.timeoutMs,
+          bodyTimeout: options.timeoutMs,
+          signal,
+        });
+        return await readAnswer(response.statusCode, response.headers, response.body, options.maxAnswerBytes);
+      } catch (error) {
+        return { kind: 'fault', code: faultOf(error) };
+      }
+    },
+  };
+}

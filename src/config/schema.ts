@@ -1,0 +1,139 @@
+import { type Static, Type } from '@sinclair/typebox';
+
+const strict = { additionalProperties: false } as const;
+
+/** A secret is named, never written: `env:NAME` or `file:PATH`. */
+const secret = (description: string) => Type.String({ pattern: '^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$', description });
+
+/** The one schema of file, environment and flags; docs/configuration.md and the JSON Schema for editors come from it. */
+export const configSchema = Type.Object(
+  {
+    profile: Type.Union([Type.Literal('production'), Type.Literal('sandbox')], {
+      default: 'production',
+      description: 'sandbox allows only upstreams, issuers and chains on this machine.',
+    }),
+    listen: Type.Object(
+      {
+        host: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
+        port: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'Port; 0 takes any free one.' }),
+      },
+      { ...strict, default: {} },
+    ),
+    publicUrl: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        description: 'How clients reach the gateway, without the FHIR path. Default: the listening address.',
+      }),
+    ),
+    trustProxy: Type.Array(Type.String(), {
+      default: [],
+      description: 'Addresses of proxies whose X-Forwarded-For is believed.',
+    }),
+    organisation: Type.String({
+      pattern: '^Organization/[A-Za-z0-9.-]{1,64}$',
+      description: 'The organisation for which this gateway stands: part of every pseudonym.',
+    }),
+    upstream: Type.Object(
+      {
+        url: Type.String({ pattern: '^https?://', description: 'Base URL of the FHIR R4 server.' }),
+        bearer: Type.Optional(secret("The gateway's own token for the FHIR server.")),
+        ca: Type.Optional(Type.String({ description: 'PEM file of the certificate authority of the FHIR server.' })),
+        timeoutMs: Type.Integer({ minimum: 1, default: 15000, description: 'How long an answer may take.' }),
+      },
+      strict,
+    ),
+    issuers: Type.Array(
+      Type.Object(
+        {
+          issuer: Type.String({ minLength: 1, description: 'The `iss` of its tokens.' }),
+          audience: Type.String({ minLength: 1, description: 'The `aud` that its tokens for this gateway carry.' }),
+          algorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), {
+            minItems: 1,
+            default: ['RS256', 'ES256', 'EdDSA'],
+          }),
+          jwksUri: Type.Optional(Type.String({ pattern: '^https?://', description: 'Where its keys are.' })),
+          jwksFile: Type.Optional(Type.String({ description: 'Its keys as a JWKS file.' })),
+        },
+        strict,
+      ),
+      { minItems: 1, description: 'Whose tokens are believed.' },
+    ),
+    chain: Type.Object(
+      {
+        rpcUrls: Type.Array(Type.String({ pattern: '^(https?|wss?)://' }), {
+          minItems: 1,
+          description: 'RPC endpoints of the EVM network.',
+        }),
+        quorum: Type.Optional(
+          Type.Integer({ minimum: 1, description: 'How many endpoints must agree on a header. Default: a majority.' }),
+        ),
+        chainId: Type.Integer({ minimum: 1 }),
+        consentRegistry: Type.String({
+          pattern: '^0x[0-9a-fA-F]{40}$',
+          description: 'Address of the ConsentRegistry contract.',
+        }),
+        attestations: Type.Optional(
+          Type.String({ pattern: '^0x[0-9a-fA-F]{40}$', description: 'Address of the Attestations contract.' }),
+        ),
+        ledgerAnchor: Type.Optional(
+          Type.String({
+            pattern: '^0x[0-9a-fA-F]{40}$',
+            description: 'Address of the LedgerAnchor contract; without it the ledger is not anchored.',
+          }),
+        ),
+        relayerKey: Type.Optional(secret('Key of the account that relays signed grants and anchors the ledger.')),
+        finality: Type.Union([Type.Literal('latest'), Type.Literal('safe'), Type.Literal('finalized')], {
+          default: 'finalized',
+          description: 'When a grant counts; revocations always count at `latest`.',
+        }),
+        maxHeadAgeSeconds: Type.Integer({
+          minimum: 1,
+          default: 60,
+          description: 'With an older head, calls that need consent are refused.',
+        }),
+        pollMs: Type.Integer({ minimum: 10, default: 1000 }),
+      },
+      strict,
+    ),
+    data: Type.String({ default: '.consentry', description: 'Folder of ledger, vault, snapshots and queues.' }),
+    vaultKey: secret('32 bytes in hex: encrypts the patient keys at rest.'),
+    epoch: Type.Integer({ minimum: 1, default: 1, description: 'Pseudonyms on chain change with it.' }),
+    ledger: Type.Object(
+      {
+        origin: Type.String({
+          default: 'consentry.local/ledger',
+          description: 'Origin line of the log (C2SP checkpoint).',
+        }),
+        anchorSeconds: Type.Number({
+          minimum: 0.1,
+          default: 60,
+          description: 'How often the root is anchored on chain.',
+        }),
+      },
+      { ...strict, default: {} },
+    ),
+    policies: Type.String({ default: 'policies', description: 'Folder of masking, consent, role and risk policies.' }),
+    maskingKey: Type.Optional(
+      secret('32 bytes in hex: pseudonyms and date shifts hang on it. Default: kept in the data folder.'),
+    ),
+    riskModel: Type.String({ default: 'models/risk.json', description: 'The risk model file.' }),
+    limits: Type.Object(
+      {
+        bodyBytes: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024 }),
+        answerBytes: Type.Integer({ minimum: 1024, default: 64 * 1024 * 1024 }),
+        pageSize: Type.Integer({
+          minimum: 1,
+          maximum: 5000,
+          default: 200,
+          description: 'Largest _count that is passed on.',
+        }),
+        pageSeconds: Type.Integer({ minimum: 1, default: 3600, description: 'How long a paging link works.' }),
+      },
+      { ...strict, default: {} },
+    ),
+    corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
+  },
+  strict,
+);
+
+export type Config = Static<typeof configSchema>;

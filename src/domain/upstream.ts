@@ -1,0 +1,31 @@
+import type { Brand } from './brand.ts';
+
+/** A request to the FHIR server, rebuilt from what was judged. */
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Path below the server's base, with query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+/** The only thing that `Upstream.forward` takes. Made in stages/clear.ts alone, from fully judged interactions. */
+export type Cleared = Brand<UpstreamRequest, 'Cleared'>;
+
+/** A read that the gateway makes for its own decision (the current version, a fact); never released as it is. */
+export type OwnRead = Brand<UpstreamRequest, 'OwnRead'>;
+
+export const ownRead = (path: string): OwnRead =>
+  ({ method: 'GET', path, headers: { accept: 'application/fhir+json' } }) as unknown as OwnRead;
+
+export type UpstreamFault = 'upstream-unreachable' | 'upstream-timeout' | 'upstream-malformed' | 'upstream-error';
+
+/** Header names are lower case. The body is decoded (gzip, br) and bounded. */
+export type UpstreamResponse =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: 'fault'; readonly code: UpstreamFault };

@@ -1,0 +1,173 @@
+import type { Instant } from './domain/instant.ts';
+import { operationOutcome } from './domain/outcome.ts';
+import { problem, problemRow } from './domain/problem.ts';
+import type { Clock, Forward, Random, Telemetry } from './ports.ts';
+import type { Capabilities } from './stages/capabilities.ts';
+import { clear } from './stages/clear.ts';
+import type {
+  Assessed,
+  Authenticated,
+  Authorised,
+  Classified,
+  Consented,
+  Located,
+  Planned,
+  Received,
+} from './stages/exchange.ts';
+import { isWrite, type Judged, judgeEach } from './stages/judge.ts';
+import type { Recorder } from './stages/record.ts';
+import type { Release, Released } from './stages/release.ts';
+import { deny, pipeline, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
+
+/** What goes back over HTTP. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+}
+
+export interface Gateway {
+  /** Never rejects for anything the caller, the upstream, the chain or the disk does: those are answers. */
+  handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer>;
+}
+
+export interface Stages {
+  readonly classify: Stage<Received, Classified>;
+  readonly authenticate: Stage<Classified, Authenticated>;
+  readonly authorise: Stage<Authenticated, Authorised>;
+  readonly locate: Stage<Authorised, Located>;
+  readonly consent: Stage<Located, Consented>;
+  readonly assess: Stage<Consented, Assessed>;
+  readonly plan: Stage<Assessed, Planned>;
+  readonly release: Release;
+  readonly record: Recorder;
+  readonly capabilities: Capabilities;
+}
+
+export interface GatewayPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * THE FLOW. Every call passes here, top to bottom; a batch is a list of interactions through the same stages. Nothing is
+ * forwarded that was not cleared, and nothing is answered before its ledger entry is durable.
+ */
+export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
+  const identify = pipeline(stages.classify).step(stages.authenticate);
+  const judge = pipeline(stages.authorise) //  + the scopes and the role allow it
+    .step(stages.locate) //                    + which patients it can touch
+    .step(stages.consent) //                   + their consent
+    .step(stages.assess) //                    + risk score
+    .step(stages.plan); //                     + masking plan
+
+  async function handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer> {
+    const begun = performance.now();
+    const context = begin(ports, signal);
+
+    const known = await stages.capabilities.answer(received);
+    if (known !== undefined) return known;
+
+    const identified = await identify.run(received, context);
+    if (identified.kind === 'deny') return refuse(context, received, identified, begun);
+
+    const judged = await judgeEach(judge, identified.value, context);
+    if (judged.kind === 'deny') return refuse(context, identified.value, judged, begun);
+
+    if (isWrite(identified.value.interaction)) {
+      const intent = await stages.record.intent(judged.value, context);
+      if (intent.kind === 'deny') return refuse(context, identified.value, intent, begun);
+    }
+
+    const response = await forwardIfAny(judged.value, forward, signal);
+    const released = stages.release.release(judged.value, response, context);
+    if (released.kind === 'deny') return refuse(context, identified.value, released, begun, judged.value);
+
+    const receipt = await stages.record.disclosure(judged.value, released.value, context);
+    if (receipt.kind === 'deny') return refuse(context, identified.value, receipt, begun, judged.value);
+
+    return answer(context, judged.value, released.value, receipt.value.header, begun);
+  }
+
+  async function forwardIfAny(judged: Judged, forward: Forward, signal: AbortSignal) {
+    const cleared = clear(judged);
+    return cleared === undefined ? undefined : forward(cleared, signal);
+  }
+
+  async function refuse(
+    context: StageContext,
+    exchange: Received | Authenticated,
+    denial: Extract<Verdict<never>, { kind: 'deny' }>,
+    begun: number,
+    judged?: Judged,
+  ): Promise<Answer> {
+    const recorded = await stages.record.denial(exchange, denial.problem, context, judged);
+    const final = recorded.kind === 'deny' ? recorded.problem : denial.problem;
+    const { status, retryable } = problemRow(final.code);
+    const headers: Record<string, string> = {
+      ...common(context),
+      'content-type': 'application/fhir+json; charset=utf-8',
+    };
+    if (recorded.kind === 'continue') headers['x-ledger-receipt'] = recorded.value.header;
+    if (retryable === true) headers['retry-after'] = '5';
+    if (status === 401) headers['www-authenticate'] = challenge(final.code);
+    else if (final.code === 'scope-insufficient')
+      headers['www-authenticate'] =
+        `Bearer error="insufficient_scope"${final.scope === undefined ? '' : `, scope="${final.scope}"`}`;
+    done(context, exchange, status, final.code, begun);
+    return { status, headers, body: operationOutcome(final) };
+  }
+
+  function answer(context: StageContext, judged: Judged, released: Released, receipt: string, begun: number): Answer {
+    done(context, judged.exchange, released.status, 'released', begun);
+    return {
+      status: released.status,
+      headers: { ...common(context), ...released.headers, 'x-ledger-receipt': receipt },
+      ...(released.body === undefined ? {} : { body: released.body }),
+    };
+  }
+
+  function done(
+    context: StageContext,
+    exchange: Received | Authenticated,
+    status: number,
+    code: string,
+    begun: number,
+  ): void {
+    ports.telemetry.answered({
+      requestId: context.requestId,
+      interaction: 'interaction' in exchange ? exchange.interaction.kind : 'unknown',
+      status,
+      code,
+      milliseconds: performance.now() - begun,
+    });
+  }
+
+  return { handle };
+}
+
+function begin(ports: GatewayPorts, signal: AbortSignal): StageContext {
+  return {
+    requestId: Buffer.from(ports.random.bytes(12)).toString('base64url'),
+    now: ports.clock.now() as Instant,
+    signal,
+    telemetry: ports.telemetry,
+    story: [],
+    named: new Set(),
+  };
+}
+
+const common = (context: StageContext): Record<string, string> => ({
+  'x-request-id': context.requestId,
+  'cache-control': 'no-store',
+  vary: 'Authorization',
+});
+
+/** RFC 6750 section 3, RFC 9470 section 3. */
+function challenge(code: string): string {
+  if (code === 'auth-token-missing') return 'Bearer';
+  if (code === 'risk-step-up')
+    return 'Bearer error="insufficient_user_authentication", error_description="A fresh, stronger log-in is required", max_age="300"';
+  return `Bearer error="invalid_token", error_description="${problemRow(code === 'auth-token-expired' ? 'auth-token-expired' : 'auth-token-invalid').text}"`;
+}

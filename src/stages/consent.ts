@@ -1,0 +1,173 @@
+import { type ConsentActor, nameActor } from '../domain/consent/actor.ts';
+import { type ConsentDecision, type ConsentQuestion, mayTouch } from '../domain/consent/decide.ts';
+import type { ConsentAction, ConsentProof, EpochSeconds } from '../domain/consent/grant.ts';
+import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import type { Principal } from '../domain/identity/principal.ts';
+import type { Instant } from '../domain/instant.ts';
+import type { ConsentRegistry, Policies, SubjectKeys } from '../ports.ts';
+import type { Consented, Located } from './exchange.ts';
+import { deny, proceed, type Stage } from './stage.ts';
+
+export interface ConsentParts {
+  readonly registry: ConsentRegistry;
+  readonly keys: SubjectKeys;
+  readonly policies: Policies;
+  readonly maxHeadAgeSeconds: number;
+  /** Care teams of a person, from the FHIR server's facts: `CareTeam/x`. */
+  readonly careTeamsOf: (fhirUser: string) => readonly string[];
+  /** When this user broke the glass for this purpose; the time box runs from there. */
+  readonly openedAt: (principal: Principal, now: EpochSeconds) => EpochSeconds;
+}
+
+/**
+ * Before the call: could this caller see anything of the patients that it names? Decided from the replica, never by a
+ * call to the chain. Patients that only the answer names are put to the same question when they are released.
+ */
+export function consent(parts: ConsentParts): Stage<Located, Consented> {
+  // Principals live as long as their cached token: names are hashed once per token, not once per call.
+  const actors = new WeakMap<Principal, { readonly actor: ConsentActor; readonly careTeams: readonly string[] }>();
+
+  const actorOf = (principal: Principal): ConsentActor => {
+    const careTeams = principal.fhirUser === undefined ? [] : parts.careTeamsOf(principal.fhirUser);
+    const known = actors.get(principal);
+    if (known !== undefined && known.careTeams === careTeams) return known.actor;
+    const actor = nameActor(
+      {
+        ...(principal.fhirUser === undefined ? {} : { person: principal.fhirUser }),
+        ...(principal.organisation === undefined ? {} : { organisation: principal.organisation }),
+        roles: principal.roles,
+        careTeams,
+        ...(principal.study === undefined ? {} : { study: principal.study }),
+        app: principal.client,
+      },
+      parts.keys.granteeOf,
+    );
+    actors.set(principal, { actor, careTeams });
+    return actor;
+  };
+
+  return {
+    name: 'consent',
+    failure: 'consent-unverifiable',
+    budgetMs: 1000,
+    run(input, context) {
+      const policy = parts.policies.current();
+      if (policy === undefined)
+        return deny('policy-unavailable', { rule: 'policy-unavailable', text: 'No valid policy set is loaded.' });
+      const { principal, subjects } = input;
+      const now = Math.floor(context.now / 1000) as EpochSeconds;
+      const consentView = fresh(parts, context.now) ? parts.registry.view() : undefined;
+      const question: Consented['question'] = {
+        actor: actorOf(principal),
+        roles: principal.roles,
+        purpose: principal.purpose,
+        action: actionOf(input.interaction),
+        now,
+        ...(principal.reason === undefined
+          ? {}
+          : { breakGlass: { reason: principal.reason, openedAt: parts.openedAt(principal, now) } }),
+      };
+      const proofs = new Map<PatientId, ConsentProof>();
+      const consented: Consented = {
+        ...input,
+        consentView,
+        consentPolicy: policy.consent,
+        classifier: policy.classifier,
+        question,
+        proofs,
+      };
+      if (subjects.kind !== 'patients') {
+        // With a stale chain nothing that a patient might own can be released; say so before the upstream is asked.
+        if (
+          consentView === undefined &&
+          subjects.kind === 'discover' &&
+          principal.reason === undefined &&
+          !isPatient(principal)
+        )
+          return unverifiable;
+        return proceed(consented);
+      }
+      let refusal: Exclude<ConsentDecision, { effect: 'permit' }> | undefined;
+      for (const patient of subjects.ids) {
+        const decision = mayTouch(
+          consentView,
+          questionFor(question, patient, principal, parts.keys),
+          0,
+          policy.consent,
+        );
+        if (decision.effect === 'permit') proofs.set(patient, decision.proof);
+        else refusal ??= decision;
+      }
+      if (refusal !== undefined && (subjects.every || proofs.size === 0)) {
+        return refusal.reasons.some((reason) => reason.rule === 'consent:unverifiable')
+          ? unverifiable
+          : deny('consent-not-granted', ...refusal.reasons);
+      }
+      const first = proofs.values().next().value;
+      return proceed(
+        consented,
+        ...(first === undefined
+          ? []
+          : [{ rule: first.grants[0] ?? `consent:${first.basis}`, text: basisText[first.basis] }]),
+      );
+    },
+  };
+}
+
+const unverifiable = deny('consent-unverifiable', {
+  rule: 'consent:unverifiable',
+  text: 'The state of the chain is too old or not proven.',
+});
+
+const basisText = {
+  grant: 'The patient has granted this access.',
+  self: 'Patients see their own record.',
+  'opt-out': 'The purpose of use is open unless the patient refuses.',
+  'not-required': 'The purpose of use needs no consent here.',
+  'break-glass': 'Emergency access with a stated reason; it will be reviewed.',
+} as const;
+
+const fresh = (parts: ConsentParts, now: Instant): boolean => {
+  const age = parts.registry.headAge(now);
+  return age >= 0 ? age <= parts.maxHeadAgeSeconds : age > -parts.maxHeadAgeSeconds;
+};
+
+const isPatient = (principal: Principal): boolean => principal.fhirUser?.startsWith('Patient/') === true;
+
+export const questionFor = (
+  question: Consented['question'],
+  patient: PatientId,
+  principal: Principal,
+  keys: SubjectKeys,
+): ConsentQuestion => ({
+  ...question,
+  subject: keys.subjectOf(patient),
+  self: principal.fhirUser === `Patient/${patient}`,
+});
+
+export function actionOf(interaction: FhirInteraction): ConsentAction {
+  switch (interaction.kind) {
+    case 'read':
+    case 'vread':
+    case 'history':
+    case 'capabilities':
+      return 'read';
+    case 'search':
+    case 'graphql':
+      return 'search';
+    case 'create':
+      return 'create';
+    case 'update':
+    case 'patch':
+      return 'update';
+    case 'delete':
+      return 'delete';
+    case 'operation':
+      return interaction.name === 'export' ? 'export' : 'operation';
+    case 'batch':
+    case 'transaction':
+      return 'search';
+    default:
+      return interaction satisfies never;
+  }
+}

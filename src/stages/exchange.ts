@@ -1,0 +1,70 @@
+import type { DataClassifier } from '../domain/consent/classifier.ts';
+import type { ConsentQuestion } from '../domain/consent/decide.ts';
+import type { ConsentProof, ConsentView, EpochSeconds } from '../domain/consent/grant.ts';
+import type { ConsentPolicy } from '../domain/consent/policy.ts';
+import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import type { Principal } from '../domain/identity/principal.ts';
+import type { MaskingPlan } from '../domain/masking/plan.ts';
+import type { AccessEvent } from '../domain/risk/event.ts';
+import type { Assessment } from '../domain/risk/score.ts';
+
+/** What came in over HTTP, untouched. */
+export interface Received {
+  readonly method: string;
+  /** The raw request-target after the base path: `/Patient/1?x=y`. */
+  readonly target: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array | undefined;
+  /** Address of the peer, after the trusted proxies. */
+  readonly ip: string;
+}
+
+export interface Classified extends Received {
+  readonly interaction: FhirInteraction;
+  /** Set when the call follows a paging link: where the upstream keeps that page, and who may follow it. */
+  readonly page?: { readonly upstream: string; readonly caller: string };
+}
+
+export interface Authenticated extends Classified {
+  readonly principal: Principal;
+}
+
+export interface Authorised extends Authenticated {
+  /** The scopes hold only for this patient (SMART `patient/` scopes): every resource of the call must be theirs. */
+  readonly patientOnly?: PatientId;
+}
+
+/** Which patients the call can touch, as far as it can be known before the upstream answers. */
+export type SubjectSet =
+  /** Named by the call: by path, search parameter, compartment or body. */
+  | { readonly kind: 'patients'; readonly ids: readonly PatientId[]; readonly every: boolean }
+  /** Known only from what comes back: every returned resource is judged. */
+  | { readonly kind: 'discover' }
+  /** Types that belong to no patient. */
+  | { readonly kind: 'universal' };
+
+export interface Located extends Authorised {
+  readonly subjects: SubjectSet;
+}
+
+export interface Consented extends Located {
+  /** One state of the chain for the whole call; absent when it is stale or unproven: then only what needs no chain opens. */
+  readonly consentView: ConsentView | undefined;
+  readonly consentPolicy: ConsentPolicy;
+  readonly classifier: DataClassifier;
+  /** What is asked of each patient's consent; the subject is filled in for each. */
+  readonly question: Omit<ConsentQuestion, 'subject' | 'self'> & { readonly now: EpochSeconds };
+  /** Of each patient known before the call. */
+  readonly proofs: ReadonlyMap<PatientId, ConsentProof>;
+}
+
+export interface Assessed extends Consented {
+  readonly accessEvent: AccessEvent;
+  readonly assessment: Assessment;
+}
+
+export interface Planned extends Assessed {
+  readonly plan: MaskingPlan;
+  readonly policyHash: string;
+}

@@ -1,0 +1,174 @@
+import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import { normalQuery } from '../domain/fhir/request.ts';
+import type { EntryKind, LedgerEntry, LedgerReceipt } from '../domain/ledger/entry.ts';
+import type { Problem } from '../domain/problem.ts';
+import type { LedgerStore } from '../ports.ts';
+import type { Authenticated, Planned, Received } from './exchange.ts';
+import type { Judged } from './judge.ts';
+import type { Released } from './release.ts';
+import { proceed, runStage, type StageContext, type Verdict } from './stage.ts';
+
+export interface Recorded {
+  readonly header: string;
+}
+
+/** Writes the ledger. Each resolves only when its entry is durable; a ledger that fails is a refusal, never a warning. */
+export interface Recorder {
+  /** Before a write is forwarded. */
+  intent(judged: Judged, context: StageContext): Promise<Verdict<Recorded>>;
+  /** Before the first byte of the answer leaves. */
+  disclosure(judged: Judged, released: Released, context: StageContext): Promise<Verdict<Recorded>>;
+  /** Before a refusal is answered. */
+  denial(
+    exchange: Received | Authenticated,
+    refusal: Problem,
+    context: StageContext,
+    judged: Judged | undefined,
+  ): Promise<Verdict<Recorded>>;
+}
+
+export function recorder(ledger: LedgerStore, budgetMs: number): Recorder {
+  const stage = {
+    name: 'record' as const,
+    failure: 'ledger-unavailable' as const,
+    budgetMs,
+    run: async (entry: LedgerEntry) => proceed({ ...entry, header: receiptHeader(await ledger.append(entry)) }),
+  };
+  const write = async (entry: LedgerEntry, context: StageContext): Promise<Verdict<Recorded>> =>
+    runStage(stage, entry, context);
+
+  return {
+    intent: (judged, context) =>
+      write(
+        { ...facts(judged.exchange, context, judged), kind: 'write-intent', decision: 'permit', outcome: nothing(0) },
+        context,
+      ),
+    disclosure: (judged, released, context) =>
+      write(
+        {
+          ...facts(judged.exchange, context, judged),
+          kind: kindOf(judged),
+          decision: 'permit',
+          patients: [...released.patients],
+          resources: released.resources,
+          ...(released.consent === undefined ? {} : { consent: released.consent }),
+          policy: { hash: policyHash(judged), rules: [...released.rules] },
+          outcome: {
+            status: released.status,
+            returned: released.returned,
+            withheld: released.withheld,
+            masked: released.masked,
+          },
+        },
+        context,
+      ),
+    denial: (exchange, refusal, context, judged) =>
+      write(
+        {
+          ...facts(exchange, context, judged),
+          kind: 'denied',
+          decision: 'deny',
+          code: refusal.code,
+          stage: context.story.at(-1)?.stage ?? 'classify',
+          outcome: nothing(0),
+        },
+        context,
+      ),
+  };
+}
+
+/** RFC 9651 item with parameters: the entry's index, its leaf hash and the log's origin. */
+const receiptHeader = (receipt: LedgerReceipt): string =>
+  `${receipt.index};leaf="${receipt.leaf}";log="${receipt.log}"`;
+
+const nothing = (status: number) => ({ status, returned: 0, withheld: 0, masked: 0 });
+
+type Facts = Omit<LedgerEntry, 'kind' | 'decision' | 'outcome'>;
+
+function facts(exchange: Received | Authenticated, context: StageContext, judged: Judged | undefined): Facts {
+  const planned = firstPermitted(judged);
+  const principal = 'principal' in exchange ? exchange.principal : undefined;
+  const interaction = 'interaction' in exchange ? exchange.interaction : undefined;
+  return {
+    at: context.now,
+    requestId: context.requestId,
+    patients: [...context.named],
+    resources: [],
+    story: context.story,
+    height: planned?.consentView.head.number ?? 0,
+    ...(principal === undefined
+      ? {}
+      : {
+          actor: {
+            user: principal.user,
+            issuer: principal.issuer,
+            client: principal.client,
+            roles: principal.roles,
+            ...(principal.fhirUser === undefined ? {} : { fhirUser: principal.fhirUser }),
+            ...(principal.organisation === undefined ? {} : { organisation: principal.organisation }),
+          },
+          purpose: principal.purpose,
+          ...(principal.reason === undefined ? {} : { reason: principal.reason }),
+        }),
+    ...(interaction === undefined ? {} : { interaction: told(interaction) }),
+    ...(planned === undefined
+      ? {}
+      : {
+          risk: {
+            score: planned.assessment.score,
+            action: planned.assessment.action,
+            model: planned.assessment.model,
+            reasons: planned.assessment.reasons.map((reason) => reason.feature),
+          },
+        }),
+  };
+}
+
+function told(interaction: FhirInteraction): NonNullable<LedgerEntry['interaction']> {
+  const query = normalQuery(interaction);
+  return {
+    kind: interaction.kind,
+    ...('type' in interaction && interaction.type !== undefined ? { type: interaction.type } : {}),
+    ...('id' in interaction && interaction.id !== undefined ? { id: interaction.id } : {}),
+    ...(interaction.kind === 'operation' ? { operation: interaction.name } : {}),
+    ...(query === '' ? {} : { query }),
+  };
+}
+
+function kindOf(judged: Judged): EntryKind {
+  const { interaction, principal } = judged.exchange;
+  if (principal.purpose === 'ETREAT' || principal.purpose === 'BTG') return 'break-glass';
+  switch (interaction.kind) {
+    case 'read':
+    case 'vread':
+    case 'capabilities':
+      return 'read';
+    case 'search':
+    case 'history':
+    case 'operation':
+    case 'graphql':
+      return 'search';
+    case 'create':
+    case 'update':
+    case 'patch':
+    case 'delete':
+    case 'transaction':
+      return 'write';
+    case 'batch':
+      return judged.parts.some(
+        (part) =>
+          part.kind === 'permitted' && ['create', 'update', 'patch', 'delete'].includes(part.value.interaction.kind),
+      )
+        ? 'write'
+        : 'search';
+    default:
+      return interaction satisfies never;
+  }
+}
+
+const firstPermitted = (judged: Judged | undefined): Planned | undefined => {
+  for (const part of judged?.parts ?? []) if (part.kind === 'permitted') return part.value;
+  return undefined;
+};
+
+const policyHash = (judged: Judged): string => firstPermitted(judged)?.policyHash ?? '';

@@ -1,0 +1,369 @@
+import { is, member, stringOf } from '../domain/json/cursor.ts';
+import type { Limits } from '../domain/json/fault.ts';
+import { scan } from '../domain/json/scan.ts';
+import type { Tape } from '../domain/json/tape.ts';
+import type { LedgerEntry } from '../domain/ledger/entry.ts';
+import { operationOutcome } from '../domain/outcome.ts';
+import { type Problem, type ProblemCode, problem, problemRow } from '../domain/problem.ts';
+import type { UpstreamResponse } from '../domain/upstream.ts';
+import type { Planned } from './exchange.ts';
+import type { Judged } from './judge.ts';
+import { type BundleRelease, count, emptyTally, join, releaseBundle, type Tally } from './release/bundle.ts';
+import { etagOf } from './release/etag.ts';
+import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
+
+/** The answer as it may leave, and the facts about it for the ledger and the risk engine. */
+export interface Released {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  readonly patients: ReadonlySet<import('../domain/fhir/interaction.ts').PatientId>;
+  readonly resources: readonly string[];
+  readonly rules: ReadonlySet<string>;
+  readonly returned: number;
+  readonly withheld: number;
+  readonly masked: number;
+  readonly consent?: NonNullable<LedgerEntry['consent']>;
+}
+
+export interface Release {
+  /** `response` is absent when nothing was forwarded: every entry of a batch was refused. */
+  release(judged: Judged, response: UpstreamResponse | undefined, context: StageContext): Verdict<Released>;
+}
+
+export interface ReleaseParts {
+  readonly bundle: BundleRelease;
+  readonly gatewayBase: string;
+  readonly limits: Limits;
+  /** Called with every resource that is released, for the facts that explain later accesses. */
+  readonly seen: (tape: Tape, node: number) => void;
+}
+
+/** One interaction's share of the upstream's answer: of a batch, one entry. */
+interface Reply {
+  readonly status: number;
+  readonly etag: string | undefined;
+  readonly location: string | undefined;
+  readonly lastModified: string | undefined;
+  readonly tape: Tape | undefined;
+  readonly node: number;
+}
+
+interface Share {
+  readonly status: number;
+  readonly etag?: string;
+  readonly location?: string;
+  readonly lastModified?: string;
+  readonly body?: Uint8Array | string;
+}
+
+const fhirJson = 'application/fhir+json; charset=utf-8';
+const encoder = new TextEncoder();
+
+export function release(parts: ReleaseParts): Release {
+  return {
+    release(judged, response, context) {
+      const begun = performance.now();
+      let verdict: Verdict<Released>;
+      try {
+        verdict = judged.shape === 'single' ? single(judged, response) : batch(judged, response);
+      } catch (error) {
+        const name = error instanceof Error ? error.name : typeof error;
+        context.telemetry.failed('release', name);
+        verdict = deny('stage-failed', {
+          rule: 'release-failed',
+          text: `The stage release failed (${name}) and refuses.`,
+        });
+      }
+      for (const reason of verdict.reasons) context.story.push({ stage: 'release', ...reason });
+      context.telemetry.stage(
+        'release',
+        verdict.kind === 'deny' ? verdict.problem.code : 'continue',
+        performance.now() - begun,
+      );
+      return verdict;
+    },
+  };
+
+  function single(judged: Judged, response: UpstreamResponse | undefined): Verdict<Released> {
+    const [part] = judged.parts;
+    if (part?.kind !== 'permitted' || response === undefined) return deny('stage-failed');
+    if (response.kind === 'fault')
+      return deny(response.code, { rule: response.code, text: problemRow(response.code).text });
+    const read = replyOf(response);
+    if ('code' in read) return deny(read.code, { rule: read.code, text: read.text });
+    const tally = emptyTally();
+    const share = shareOf(part.value, read, tally);
+    if ('code' in share) return deny(share, { rule: share.code, text: problemRow(share.code).text });
+    const headers: Record<string, string> = {};
+    if (share.body !== undefined) headers['content-type'] = fhirJson;
+    if (share.etag !== undefined) headers.etag = share.etag;
+    if (share.location !== undefined) headers.location = share.location;
+    if (share.lastModified !== undefined) headers['last-modified'] = share.lastModified;
+    const { interaction } = part.value;
+    const bodiless = 'head' in interaction && interaction.head;
+    return proceed(
+      {
+        ...told(tally, judged),
+        status: share.status,
+        headers,
+        ...(share.body === undefined || bodiless ? {} : { body: share.body }),
+      },
+      { rule: part.value.plan.id, text: summary(tally) },
+    );
+  }
+
+  function batch(judged: Judged, response: UpstreamResponse | undefined): Verdict<Released> {
+    let replies: Reply[] = [];
+    if (response !== undefined) {
+      if (response.kind === 'fault')
+        return deny(response.code, { rule: response.code, text: problemRow(response.code).text });
+      if (response.status >= 400)
+        return deny(refusalOf(response.status), {
+          rule: 'upstream-status',
+          text: 'The FHIR server refused the whole Bundle.',
+        });
+      const read = replyOf(response);
+      if ('code' in read) return deny(read.code, { rule: read.code, text: read.text });
+      replies = entryReplies(read);
+    }
+    const tally = emptyTally();
+    const chunks: Uint8Array[] = [];
+    let next = 0;
+    for (const part of judged.parts) {
+      const reply = part.kind === 'permitted' ? replies[next++] : undefined;
+      const share: Share | Problem =
+        part.kind === 'refused'
+          ? part.problem
+          : reply === undefined
+            ? problem('upstream-malformed')
+            : shareOf(part.value, reply, tally);
+      if (chunks.length > 0) chunks.push(encoder.encode(','));
+      chunks.push(entryOf(share));
+    }
+    const type = judged.shape === 'transaction' ? 'transaction-response' : 'batch-response';
+    const body = join([
+      encoder.encode(`{"resourceType":"Bundle","type":"${type}","entry":[`),
+      ...chunks,
+      encoder.encode(']}'),
+    ]);
+    return proceed(
+      { ...told(tally, judged), status: 200, headers: { 'content-type': fhirJson }, body },
+      { rule: type, text: summary(tally) },
+    );
+  }
+
+  function replyOf(
+    response: Extract<UpstreamResponse, { kind: 'answer' }>,
+  ): Reply | { readonly code: ProblemCode; readonly text: string } {
+    const { status, headers, body } = response;
+    const share = { status, etag: headers.etag, location: headers.location, lastModified: headers['last-modified'] };
+    if (body.length === 0 || status >= 400) return { ...share, tape: undefined, node: -1 };
+    const media = headers['content-type'] ?? '';
+    if (!/^application\/(fhir\+)?json\b/i.test(media))
+      return { code: 'content-unmaskable', text: 'The answer is not FHIR JSON.' };
+    const scanned = scan(body, parts.limits);
+    if (!scanned.ok)
+      return {
+        code: 'upstream-malformed',
+        text: `The answer is not lossless JSON: ${scanned.fault.code} at byte ${scanned.fault.offset}.`,
+      };
+    return { ...share, tape: scanned.tape, node: 0 };
+  }
+
+  /** What the caller gets of one interaction: the status, headers and masked body, or the refusal. */
+  function shareOf(part: Planned, reply: Reply, tally: Tally): Share | Problem {
+    const { interaction } = part;
+    if (reply.status >= 300) return failure(part, reply.status);
+    switch (interaction.kind) {
+      case 'read':
+      case 'vread':
+        return instance(part, reply, tally, interaction.id);
+      case 'search':
+      case 'history':
+      case 'operation':
+        return list(part, reply, tally);
+      case 'create':
+      case 'update':
+      case 'patch':
+        return written(part, reply, tally);
+      case 'delete':
+        return { status: 204 };
+      case 'graphql':
+      case 'batch':
+      case 'transaction':
+      case 'capabilities':
+        return problem('content-unmaskable');
+      default:
+        return interaction satisfies never;
+    }
+  }
+
+  function instance(part: Planned, reply: Reply, tally: Tally, id: string): Share | Problem {
+    const { interaction } = part;
+    if (reply.tape === undefined) return problem('upstream-malformed');
+    // A read returns the requested resource or nothing.
+    const node = reply.node;
+    if (!('type' in interaction) || interaction.type === undefined) return problem('upstream-malformed');
+    if (
+      !is(reply.tape, member(reply.tape, node, 'resourceType'), interaction.type) ||
+      stringOf(reply.tape, member(reply.tape, node, 'id')) !== id
+    )
+      return problem('upstream-malformed');
+    const released = parts.bundle.release(reply.tape, node, part);
+    if (released.kind === 'withheld') {
+      tally.withheld += 1;
+      return problem(part.subjects.kind === 'universal' ? 'not-found' : 'consent-not-granted');
+    }
+    parts.seen(reply.tape, node);
+    count(tally, released);
+    const etag = etagOf(released.versionId, part.plan);
+    const { ifNoneMatch } = interaction.headers;
+    if (etag !== undefined && ifNoneMatch !== undefined && ifNoneMatch.split(',').some((tag) => tag.trim() === etag))
+      return { status: 304, etag };
+    return {
+      status: 200,
+      body: parts.bundle.project(released, part),
+      ...(etag === undefined ? {} : { etag }),
+      ...(part.plan.transparent && reply.lastModified !== undefined ? { lastModified: reply.lastModified } : {}),
+    };
+  }
+
+  function list(part: Planned, reply: Reply, tally: Tally): Share | Problem {
+    if (reply.tape === undefined) return problem('upstream-malformed');
+    if (!is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'Bundle')) {
+      // An operation may answer with one resource.
+      const released = parts.bundle.release(reply.tape, reply.node, part);
+      if (released.kind === 'withheld') return problem('consent-not-granted');
+      count(tally, released);
+      return { status: 200, body: released.bytes };
+    }
+    const body = releaseBundle(reply.tape, reply.node, part, tally, parts.bundle);
+    return { status: 200, body };
+  }
+
+  function written(part: Planned, reply: Reply, tally: Tally): Share | Problem {
+    const { interaction } = part;
+    const location = anchored(reply.location, parts.gatewayBase);
+    const share: Share = { status: reply.status, ...(location === undefined ? {} : { location }) };
+    const version = /^(?:W\/)?"([A-Za-z0-9.-]{1,64})"$/.exec(reply.etag ?? '')?.[1];
+    const tag = etagOf(version, part.plan);
+    const tagged = tag === undefined ? share : { ...share, etag: tag };
+    if (
+      reply.tape === undefined ||
+      is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'OperationOutcome')
+    ) {
+      if (location !== undefined) tally.resources.push(location.slice(parts.gatewayBase.length + 1));
+      return tagged;
+    }
+    const released = parts.bundle.release(reply.tape, reply.node, part);
+    // The write was permitted and is done; what may not be shown of it is not shown.
+    if (released.kind === 'withheld') {
+      tally.withheld += 1;
+      return tagged;
+    }
+    parts.seen(reply.tape, reply.node);
+    count(tally, released);
+    const etag = etagOf(released.versionId, part.plan) ?? tag;
+    const answer: Share = { ...share, ...(etag === undefined ? {} : { etag }) };
+    return interaction.headers.preferReturn === 'minimal' ? answer : { ...answer, body: released.bytes };
+  }
+}
+
+/** What the upstream refused, without its text. Where it would tell that a record exists, missing and denied are one answer. */
+function failure(part: Planned, status: number): Problem {
+  const { interaction, subjects } = part;
+  if (status === 404 || status === 410) {
+    const discovered = subjects.kind === 'discover';
+    return problem(
+      discovered && (interaction.kind === 'read' || interaction.kind === 'vread' || interaction.kind === 'history')
+        ? 'consent-not-granted'
+        : 'not-found',
+    );
+  }
+  return problem(refusalOf(status));
+}
+
+function refusalOf(status: number): ProblemCode {
+  if (status === 412 || status === 409) return 'precondition-failed';
+  if (status === 401 || status === 403) return 'upstream-error';
+  if (status === 429) return 'rate-limited';
+  if (status === 504) return 'upstream-timeout';
+  if (status >= 400 && status < 500) return 'upstream-refused';
+  if (status >= 300 && status < 400) return 'upstream-malformed';
+  return 'upstream-error';
+}
+
+function told(tally: Tally, judged: Judged) {
+  const permitted = judged.parts.find((part) => part.kind === 'permitted');
+  const view = permitted?.kind === 'permitted' ? permitted.value.consentView : undefined;
+  return {
+    patients: tally.patients,
+    resources: tally.resources,
+    rules: tally.rules,
+    returned: tally.returned,
+    withheld: tally.withheld,
+    masked: tally.masked,
+    ...(tally.basis === undefined || view === undefined
+      ? {}
+      : {
+          consent: {
+            basis: tally.basis,
+            grants: [...tally.grants],
+            contract: view.contract,
+            block: view.head.number,
+            blockHash: view.head.hash,
+          },
+        }),
+  };
+}
+
+const summary = (tally: Tally): string => `${tally.returned} resources released, ${tally.masked} elements masked.`;
+
+function entryReplies(bundle: Reply): Reply[] {
+  const { tape } = bundle;
+  if (tape === undefined) return [];
+  const replies: Reply[] = [];
+  const entries = member(tape, bundle.node, 'entry');
+  if (entries < 0) return replies;
+  for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
+    const response = member(tape, entry, 'response');
+    const status = Number.parseInt(stringOf(tape, member(tape, response, 'status')) ?? '', 10);
+    const node = member(tape, entry, 'resource');
+    replies.push({
+      status: Number.isInteger(status) ? status : 502,
+      etag: stringOf(tape, member(tape, response, 'etag')),
+      location: stringOf(tape, member(tape, response, 'location')),
+      lastModified: stringOf(tape, member(tape, response, 'lastModified')),
+      tape: node < 0 ? undefined : tape,
+      node,
+    });
+  }
+  return replies;
+}
+
+function entryOf(share: Share | Problem): Uint8Array {
+  if ('code' in share) {
+    const { status } = problemRow(share.code);
+    return encoder.encode(`{"response":{"status":"${status}","outcome":${operationOutcome(share)}}}`);
+  }
+  const response = JSON.stringify({
+    status: String(share.status),
+    ...(share.location === undefined ? {} : { location: share.location }),
+    ...(share.etag === undefined ? {} : { etag: share.etag }),
+    ...(share.lastModified === undefined ? {} : { lastModified: share.lastModified }),
+  });
+  if (share.body === undefined) return encoder.encode(`{"response":${response}}`);
+  const body = typeof share.body === 'string' ? encoder.encode(share.body) : share.body;
+  return join([encoder.encode('{"resource":'), body, encoder.encode(`,"response":${response}}`)]);
+}
+
+const location = /(?:^|\/)([A-Z][A-Za-z]{1,63})\/([A-Za-z0-9.-]{1,64})(?:\/_history\/([A-Za-z0-9.-]{1,64}))?$/;
+
+/** A Location on the gateway, rebuilt from type, id and version; any other is dropped. */
+function anchored(value: string | undefined, gatewayBase: string): string | undefined {
+  const found = value === undefined ? null : location.exec(value);
+  if (found === null) return undefined;
+  const [, type, id, version] = found;
+  return `${gatewayBase}/${type}/${id}${version === undefined ? '' : `/_history/${version}`}`;
+}

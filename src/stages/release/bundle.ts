@@ -1,0 +1,140 @@
+import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
+import { KIND, type Tape } from '../../domain/json/tape.ts';
+import type { Planned } from '../exchange.ts';
+import type { ReleasedResource, WithheldResource } from './resource.ts';
+
+/** What one answer let go and held back; it goes into the one ledger entry of the call. */
+export interface Tally {
+  readonly patients: Set<PatientId>;
+  readonly resources: string[];
+  readonly grants: Set<string>;
+  readonly rules: Set<string>;
+  basis: string | undefined;
+  returned: number;
+  withheld: number;
+  masked: number;
+}
+
+export const emptyTally = (): Tally => ({
+  patients: new Set(),
+  resources: [],
+  grants: new Set(),
+  rules: new Set(),
+  basis: undefined,
+  returned: 0,
+  withheld: 0,
+  masked: 0,
+});
+
+export function count(tally: Tally, resource: ReleasedResource): void {
+  tally.returned += 1;
+  tally.masked += resource.masked;
+  tally.resources.push(resource.reference);
+  for (const patient of resource.patients) tally.patients.add(patient);
+  for (const grant of resource.grants) tally.grants.add(grant);
+  for (const rule of resource.rules) tally.rules.add(rule);
+  tally.basis ??= resource.basis;
+}
+
+export interface BundleRelease {
+  readonly release: (tape: Tape, node: number, part: Planned) => ReleasedResource | WithheldResource;
+  readonly gatewayBase: string;
+  /** The caller's own links for this answer, by relation; never the upstream's. */
+  readonly links: (
+    tape: Tape,
+    bundle: number,
+    part: Planned,
+  ) => readonly { readonly relation: string; readonly url: string }[];
+  /** Leaves out top-level elements that `_elements` or `_summary` do not ask for; after masking. */
+  readonly project: (resource: ReleasedResource, part: Planned) => Uint8Array;
+}
+
+const encoder = new TextEncoder();
+const comma = encoder.encode(',');
+
+/**
+ * Builds a new Bundle from what may leave. An entry that may not leave leaves no trace: no stub, id, fullUrl or count. The
+ * total is exact when the whole result is on this page, else absent: it would tell how much was withheld.
+ */
+export function releaseBundle(
+  tape: Tape,
+  bundle: number,
+  part: Planned,
+  tally: Tally,
+  parts: BundleRelease,
+): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let matches = 0;
+  const entries = member(tape, bundle, 'entry');
+  if (entries >= 0 && tape.kind[entries] === KIND.array) {
+    for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
+      const resource = member(tape, entry, 'resource');
+      if (resource < 0) continue;
+      const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
+      // The upstream's own remarks quote values; they stay here.
+      if (mode === 'outcome' || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome')) continue;
+      const released = parts.release(tape, resource, part);
+      if (released.kind === 'withheld') {
+        tally.withheld += 1;
+        continue;
+      }
+      count(tally, released);
+      if (mode !== 'include') matches += 1;
+      if (chunks.length > 0) chunks.push(comma);
+      const fullUrl =
+        released.id === undefined
+          ? ''
+          : `"fullUrl":${JSON.stringify(`${parts.gatewayBase}/${released.type}/${released.id}`)},`;
+      chunks.push(
+        encoder.encode(`{${fullUrl}"resource":`),
+        parts.project(released, part),
+        encoder.encode(`${entryTail(tape, entry, mode, released)}}`),
+      );
+    }
+  }
+  const type = stringOf(tape, member(tape, bundle, 'type')) ?? 'searchset';
+  const links = parts.links(tape, bundle, part);
+  const whole = !links.some(
+    (link) => link.relation === 'next' || link.relation === 'previous' || link.relation === 'prev',
+  );
+  const onlyCount = part.interaction.kind === 'search' && part.interaction.query.summary === 'count';
+  const head =
+    `{"resourceType":"Bundle","type":${JSON.stringify(type)}` +
+    (whole ? `,"total":${matches}` : '') +
+    (links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`);
+  if (onlyCount || chunks.length === 0) return encoder.encode(`${head}}`);
+  return join([encoder.encode(`${head},"entry":[`), ...chunks, encoder.encode(']}')]);
+}
+
+const modes: ReadonlySet<string> = new Set(['match', 'include']);
+
+/** What else an entry tells: how it matched, or, in a history, what was done. URLs are rebuilt, never copied. */
+function entryTail(tape: Tape, entry: number, mode: string | undefined, released: ReleasedResource): string {
+  let tail = mode !== undefined && modes.has(mode) ? `,"search":{"mode":"${mode}"}` : '';
+  const request = member(tape, entry, 'request');
+  if (request >= 0) {
+    const method = stringOf(tape, member(tape, request, 'method')) ?? 'GET';
+    const url = released.id === undefined ? released.type : `${released.type}/${released.id}`;
+    tail += `,"request":${JSON.stringify({ method, url })}`;
+  }
+  const response = member(tape, entry, 'response');
+  if (response >= 0) {
+    const status = member(tape, response, 'status');
+    if (status >= 0)
+      tail += `,"response":{"status":${tape.kind[status] === KIND.string ? raw(tape, status) : '"200"'}}`;
+  }
+  return tail;
+}
+
+export function join(chunks: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}

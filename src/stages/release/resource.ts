@@ -1,0 +1,102 @@
+import type { PatientId, ResourceType } from '../../domain/fhir/interaction.ts';
+import { member, stringOf } from '../../domain/json/cursor.ts';
+import { applySplices, mergeSplices } from '../../domain/json/splice.ts';
+import type { Tape } from '../../domain/json/tape.ts';
+import type { MaskingContext, MaskResource, Splice } from '../../domain/masking/plan.ts';
+import type { Planned } from '../exchange.ts';
+
+/** A resource that may leave, masked and with its links on the gateway. */
+export interface ReleasedResource {
+  readonly kind: 'released';
+  readonly bytes: Uint8Array;
+  readonly type: ResourceType;
+  /** As the caller sees it: a pseudonym where the plan makes one, absent where the plan removes it. */
+  readonly id: string | undefined;
+  readonly versionId: string | undefined;
+  /** `Type/id/_history/version` as the upstream has it, for the ledger. */
+  readonly reference: string;
+  readonly patients: readonly PatientId[];
+  readonly grants: readonly string[];
+  readonly basis: string | undefined;
+  readonly masked: number;
+  readonly rules: readonly string[];
+}
+
+/** The reason stays inside: a withheld resource leaves no trace in the answer. */
+export interface WithheldResource {
+  readonly kind: 'withheld';
+  readonly why: string;
+}
+
+export interface ResourceJudge {
+  /** Whose the resource is, and whether every one of them lets this caller see it. */
+  mayLeave(tape: Tape, node: number, type: ResourceType, part: Planned): ResourceRight;
+}
+
+export type ResourceRight =
+  | {
+      readonly kind: 'may';
+      readonly patients: readonly PatientId[];
+      readonly grants: readonly string[];
+      readonly basis: string | undefined;
+    }
+  | { readonly kind: 'may-not'; readonly why: string };
+
+export interface ResourceReleaseParts {
+  readonly judge: ResourceJudge;
+  readonly mask: MaskResource;
+  readonly maskingContext: (part: Planned, patient: PatientId | undefined) => MaskingContext;
+  readonly anchor: (tape: Tape, node: number) => readonly Splice[];
+}
+
+/** Judges, masks and re-anchors one resource of an answer. Anything not understood is withheld. */
+export function resourceRelease(parts: ResourceReleaseParts) {
+  return (tape: Tape, node: number, part: Planned): ReleasedResource | WithheldResource => {
+    const type = stringOf(tape, member(tape, node, 'resourceType')) as ResourceType | undefined;
+    if (type === undefined) return withheld('not a resource');
+    if (!part.plan.covers(type)) return withheld('no masking rule for the type');
+    const right = parts.judge.mayLeave(tape, node, type, part);
+    if (right.kind === 'may-not') return withheld(right.why);
+
+    const patient = right.patients[0];
+    const masked = parts.mask(tape, node, part.plan, parts.maskingContext(part, patient));
+    if (masked.kind === 'unmaskable') return withheld(masked.reason);
+
+    const links = parts.anchor(tape, node);
+    const splices = links.length === 0 ? masked.splices : mergeSplices(masked.splices, links);
+    const idNode = member(tape, node, 'id');
+    const id = stringOf(tape, idNode);
+    const versionId = stringOf(tape, member(tape, member(tape, node, 'meta'), 'versionId'));
+    const range = { start: tape.start[node] as number, end: tape.end[node] as number };
+    return {
+      kind: 'released',
+      bytes:
+        splices.length === 0 ? tape.bytes.subarray(range.start, range.end) : applySplices(tape.bytes, splices, range),
+      type,
+      id: id === undefined ? undefined : seenId(tape, idNode, id, masked.splices),
+      versionId,
+      reference: `${type}/${id ?? ''}${versionId === undefined ? '' : `/_history/${versionId}`}`,
+      patients: right.patients,
+      grants: right.grants,
+      basis: right.basis,
+      masked: masked.count,
+      rules: masked.rules,
+    };
+  };
+}
+
+const withheld = (why: string): WithheldResource => ({ kind: 'withheld', why });
+
+/** The id after masking: links to the resource must agree with the resource. */
+function seenId(tape: Tape, node: number, id: string, splices: readonly Splice[]): string | undefined {
+  const start = tape.start[node] as number;
+  const end = tape.end[node] as number;
+  for (const splice of splices) {
+    if (splice.start <= start && splice.end >= end) {
+      if (splice.start !== start || splice.end !== end) return undefined;
+      const seen: unknown = JSON.parse(splice.text);
+      return typeof seen === 'string' ? seen : undefined;
+    }
+  }
+  return id;
+}
