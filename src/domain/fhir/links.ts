@@ -1,0 +1,61 @@
+import { is, text } from '../json/cursor.ts';
+import { replaceNode } from '../json/splice.ts';
+import { KIND, type Tape } from '../json/tape.ts';
+import type { Splice } from '../masking/plan.ts';
+import { type Bases, underBase } from './references.ts';
+import { isUrlElement } from './url-elements.ts';
+
+/**
+ * The splices that move links from the upstream's base to the gateway's: references, fullUrls, Bundle links, response
+ * locations and elements that FHIR types as url. Text is never searched: a note, a narrative or an identifier system
+ * that quotes the address stays as it is. For requests give the bases the other way round.
+ */
+export const anchorLinks = (tape: Tape, node: number, { upstreamBase, gatewayBase }: Bases): Splice[] => {
+  if (upstreamBase === gatewayBase) return [];
+  const { bytes, kind, start, next } = tape;
+  const splices: Splice[] = [];
+  const first = upstreamBase.charCodeAt(0) | 0x20;
+  const past = next[node] as number;
+  /** The objects and arrays around the key, innermost last. */
+  const open: number[] = [];
+  for (let at = node; at < past; at += 1) {
+    const what = kind[at];
+    if (what === KIND.object || what === KIND.array) {
+      while (open.length > 0 && (next[open[open.length - 1] as number] as number) <= at) open.pop();
+      open.push(at);
+      continue;
+    }
+    if (what !== KIND.string) continue;
+    const initial = bytes[(start[at] as number) + 1] as number;
+    // An escape may hide the first letter.
+    if ((initial | 0x20) !== first && initial !== 0x5c) continue;
+    while (open.length > 0 && (next[open[open.length - 1] as number] as number) <= at) open.pop();
+    const key = keyOf(tape, node, open, at);
+    if (key < 0 || !isLink(tape, key, parentName(tape, node, open, at))) continue;
+    const rest = underBase(text(tape, at), upstreamBase);
+    if (rest !== undefined) splices.push(replaceNode(tape, at, JSON.stringify(gatewayBase + rest)));
+  }
+  return splices;
+};
+
+/** The key of the member that the value is, or is an element of. */
+const keyOf = (tape: Tape, root: number, open: readonly number[], value: number): number => {
+  const around = open[open.length - 1];
+  if (around === undefined) return -1;
+  const member = tape.kind[around] === KIND.array ? around : value;
+  return member > root && tape.kind[member - 1] === KIND.key ? member - 1 : -1;
+};
+
+const isLink = (tape: Tape, key: number, parent: string): boolean =>
+  is(tape, key, 'reference') || isUrlElement(parent, text(tape, key));
+
+/** The name of the member whose object holds the value, '' for the resource at the top of the walk. */
+const parentName = (tape: Tape, root: number, open: readonly number[], value: number): string => {
+  let level = open.length - 1;
+  if (level >= 0 && tape.kind[open[level] as number] === KIND.array) level -= 1;
+  for (; level >= 0; level -= 1) {
+    const node = open[level] as number;
+    if (node > root && node !== value && tape.kind[node - 1] === KIND.key) return text(tape, node - 1);
+  }
+  return '';
+};
