@@ -1,6 +1,7 @@
+import type { Bases } from './domain/fhir/references.ts';
 import type { Instant } from './domain/instant.ts';
 import { operationOutcome } from './domain/outcome.ts';
-import { problem, problemRow } from './domain/problem.ts';
+import { problemRow } from './domain/problem.ts';
 import type { Clock, Forward, Random, Telemetry } from './ports.ts';
 import type { Capabilities } from './stages/capabilities.ts';
 import { clear } from './stages/clear.ts';
@@ -17,7 +18,7 @@ import type {
 import { isWrite, type Judged, judgeEach } from './stages/judge.ts';
 import type { Recorder } from './stages/record.ts';
 import type { Release, Released } from './stages/release.ts';
-import { deny, pipeline, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
+import { pipeline, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
 
 /** What goes back over HTTP. */
 export interface Answer {
@@ -42,6 +43,9 @@ export interface Stages {
   readonly release: Release;
   readonly record: Recorder;
   readonly capabilities: Capabilities;
+  /** Largest `_count` that is passed on. */
+  readonly pageSize: number;
+  readonly bases: Bases;
 }
 
 export interface GatewayPorts {
@@ -72,7 +76,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     const identified = await identify.run(received, context);
     if (identified.kind === 'deny') return refuse(context, received, identified, begun);
 
-    const judged = await judgeEach(judge, identified.value, context);
+    const judged = await judgeEach(judge, identified.value, stages.bases, context);
     if (judged.kind === 'deny') return refuse(context, identified.value, judged, begun);
 
     if (isWrite(identified.value.interaction)) {
@@ -91,7 +95,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
   }
 
   async function forwardIfAny(judged: Judged, forward: Forward, signal: AbortSignal) {
-    const cleared = clear(judged);
+    const cleared = clear(judged, stages.pageSize);
     return cleared === undefined ? undefined : forward(cleared, signal);
   }
 

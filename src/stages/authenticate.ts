@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { problem } from '../domain/problem.ts';
 import type { IdentityVerifier } from '../ports.ts';
 import type { Authenticated, Classified } from './exchange.ts';
@@ -24,7 +25,7 @@ export function authenticate(verifier: IdentityVerifier): Stage<Classified, Auth
       const settle = (result: Awaited<ReturnType<IdentityVerifier['verify']>>): Verdict<Authenticated> => {
         if ('code' in result)
           return deny(problem(result.code), { rule: result.code, text: 'The access token was not accepted.' });
-        if (input.page !== undefined && input.page.caller !== callerOf(result))
+        if (input.page !== undefined && input.page.caller !== hash('sha256', callerOf(result), 'base64url'))
           return deny('page-foreign', { rule: 'page-caller', text: 'The page was made for another caller.' });
         return proceed({ ...input, principal: result });
       };

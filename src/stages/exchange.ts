@@ -3,6 +3,9 @@ import type { ConsentQuestion } from '../domain/consent/decide.ts';
 import type { ConsentProof, ConsentView, EpochSeconds } from '../domain/consent/grant.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import type { Resolve } from '../domain/fhir/subjects.ts';
+import type { SearchCriterion } from '../domain/fhir/search.ts';
+import type { Tape } from '../domain/json/tape.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { MaskingPlan } from '../domain/masking/plan.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
@@ -28,6 +31,9 @@ export interface Classified extends Received {
 
 export interface Authenticated extends Classified {
   readonly principal: Principal;
+  /** Of an entry of a batch or transaction: its fullUrl, and whose the entries are that it refers to. */
+  readonly fullUrl?: string;
+  readonly resolve?: Resolve;
 }
 
 export interface Authorised extends Authenticated {
@@ -46,6 +52,10 @@ export type SubjectSet =
 
 export interface Located extends Authorised {
   readonly subjects: SubjectSet;
+  /** Of a write by id: the version that stands at the upstream, read for the decision. */
+  readonly current?: { readonly tape: Tape; readonly versionId: string | undefined };
+  /** A criterion that the gateway adds so that the upstream returns the one patient whom the scopes allow. */
+  readonly constraint?: SearchCriterion;
 }
 
 export interface Consented extends Located {
@@ -67,4 +77,6 @@ export interface Assessed extends Consented {
 export interface Planned extends Assessed {
   readonly plan: MaskingPlan;
   readonly policyHash: string;
+  /** Of a write: the upstream version that the caller's If-Match stands for. */
+  readonly version?: string;
 }

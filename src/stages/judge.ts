@@ -1,4 +1,6 @@
 import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import { bundleReferences } from '../domain/fhir/bundle-references.ts';
+import type { Bases } from '../domain/fhir/references.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import type { Authenticated, Planned } from './exchange.ts';
 import { type Pipeline, proceed, type StageContext, type Verdict } from './stage.ts';
@@ -19,6 +21,7 @@ export interface Judged {
 export async function judgeEach(
   stages: Pipeline<Authenticated, Planned>,
   exchange: Authenticated,
+  bases: Bases,
   context: StageContext,
 ): Promise<Verdict<Judged>> {
   const { interaction } = exchange;
@@ -27,9 +30,10 @@ export async function judgeEach(
     if (verdict.kind === 'deny') return verdict;
     return proceed({ exchange, shape: 'single', parts: [{ kind: 'permitted', value: verdict.value }] });
   }
+  const resolve = bundleReferences(interaction.body, 0, bases);
   const parts: Part[] = [];
   for (const entry of interaction.entries) {
-    const verdict = await stages.run({ ...exchange, interaction: entry.interaction }, context);
+    const verdict = await stages.run({ ...exchange, interaction: entry.interaction, resolve, ...(entry.fullUrl === undefined ? {} : { fullUrl: entry.fullUrl }) }, context);
     if (verdict.kind === 'continue') {
       parts.push({ kind: 'permitted', value: verdict.value });
       continue;

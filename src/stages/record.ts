@@ -95,7 +95,7 @@ function facts(exchange: Received | Authenticated, context: StageContext, judged
     patients: [...context.named],
     resources: [],
     story: context.story,
-    height: planned?.consentView.head.number ?? 0,
+    height: planned?.consentView?.head.number ?? 0,
     ...(principal === undefined
       ? {}
       : {

@@ -1,8 +1,10 @@
 import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { bundleReferences } from '../../domain/fhir/bundle-references.ts';
+import type { Bases } from '../../domain/fhir/references.ts';
 import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
 import type { Planned } from '../exchange.ts';
-import type { ReleasedResource, WithheldResource } from './resource.ts';
+import type { ReleasedResource, ReleaseResource } from './resource.ts';
 
 /** What one answer let go and held back; it goes into the one ledger entry of the call. */
 export interface Tally {
@@ -38,8 +40,8 @@ export function count(tally: Tally, resource: ReleasedResource): void {
 }
 
 export interface BundleRelease {
-  readonly release: (tape: Tape, node: number, part: Planned) => ReleasedResource | WithheldResource;
-  readonly gatewayBase: string;
+  readonly release: ReleaseResource;
+  readonly bases: Bases;
   /** The caller's own links for this answer, by relation; never the upstream's. */
   readonly links: (
     tape: Tape,
@@ -66,6 +68,7 @@ export function releaseBundle(
 ): Uint8Array {
   const chunks: Uint8Array[] = [];
   let matches = 0;
+  const resolve = bundleReferences(tape, bundle, parts.bases);
   const entries = member(tape, bundle, 'entry');
   if (entries >= 0 && tape.kind[entries] === KIND.array) {
     for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
@@ -74,7 +77,7 @@ export function releaseBundle(
       const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
       // The upstream's own remarks quote values; they stay here.
       if (mode === 'outcome' || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome')) continue;
-      const released = parts.release(tape, resource, part);
+      const released = parts.release(tape, resource, part, resolve);
       if (released.kind === 'withheld') {
         tally.withheld += 1;
         continue;
@@ -85,7 +88,7 @@ export function releaseBundle(
       const fullUrl =
         released.id === undefined
           ? ''
-          : `"fullUrl":${JSON.stringify(`${parts.gatewayBase}/${released.type}/${released.id}`)},`;
+          : `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/${released.type}/${released.id}`)},`;
       chunks.push(
         encoder.encode(`{${fullUrl}"resource":`),
         parts.project(released, part),

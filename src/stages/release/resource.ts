@@ -1,4 +1,5 @@
 import type { PatientId, ResourceType } from '../../domain/fhir/interaction.ts';
+import type { Resolve } from '../../domain/fhir/subjects.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import { applySplices, mergeSplices } from '../../domain/json/splice.ts';
 import type { Tape } from '../../domain/json/tape.ts';
@@ -28,11 +29,6 @@ export interface WithheldResource {
   readonly why: string;
 }
 
-export interface ResourceJudge {
-  /** Whose the resource is, and whether every one of them lets this caller see it. */
-  mayLeave(tape: Tape, node: number, type: ResourceType, part: Planned): ResourceRight;
-}
-
 export type ResourceRight =
   | {
       readonly kind: 'may';
@@ -43,19 +39,22 @@ export type ResourceRight =
   | { readonly kind: 'may-not'; readonly why: string };
 
 export interface ResourceReleaseParts {
-  readonly judge: ResourceJudge;
+  /** Whose the resource is, and whether every one of them lets this caller see it. */
+  readonly right: (tape: Tape, node: number, type: ResourceType, part: Planned, resolve: Resolve | undefined) => ResourceRight;
   readonly mask: MaskResource;
   readonly maskingContext: (part: Planned, patient: PatientId | undefined) => MaskingContext;
   readonly anchor: (tape: Tape, node: number) => readonly Splice[];
 }
 
+export type ReleaseResource = (tape: Tape, node: number, part: Planned, resolve?: Resolve) => ReleasedResource | WithheldResource;
+
 /** Judges, masks and re-anchors one resource of an answer. Anything not understood is withheld. */
-export function resourceRelease(parts: ResourceReleaseParts) {
-  return (tape: Tape, node: number, part: Planned): ReleasedResource | WithheldResource => {
+export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
+  return (tape, node, part, resolve) => {
     const type = stringOf(tape, member(tape, node, 'resourceType')) as ResourceType | undefined;
     if (type === undefined) return withheld('not a resource');
     if (!part.plan.covers(type)) return withheld('no masking rule for the type');
-    const right = parts.judge.mayLeave(tape, node, type, part);
+    const right = parts.right(tape, node, type, part, resolve);
     if (right.kind === 'may-not') return withheld(right.why);
 
     const patient = right.patients[0];

@@ -1,0 +1,106 @@
+import type { FhirHeaders, FhirInteraction } from '../domain/fhir/interaction.ts';
+import { toUpstream } from '../domain/fhir/request.ts';
+import type { SearchQuery } from '../domain/fhir/search.ts';
+import type { Cleared, UpstreamRequest } from '../domain/upstream.ts';
+import type { Planned } from './exchange.ts';
+import type { Judged } from './judge.ts';
+import { join } from './release/bundle.ts';
+
+const encoder = new TextEncoder();
+
+/** The only place where a request becomes `Cleared`. `undefined`: every entry of a batch was refused. */
+export function clear(judged: Judged, pageSize: number): Cleared | undefined {
+  const permitted = judged.parts.flatMap((part) => (part.kind === 'permitted' ? [part.value] : []));
+  const [first] = permitted;
+  if (first === undefined) return undefined;
+  if (judged.shape === 'single') {
+    const request = toUpstream(forwarded(first, pageSize));
+    return (first.page === undefined ? request : { ...request, path: first.page.upstream }) as UpstreamRequest as Cleared;
+  }
+  const bundle: Uint8Array[] = [encoder.encode(`{"resourceType":"Bundle","type":"${judged.shape}","entry":[`)];
+  permitted.forEach((part, index) => {
+    if (index > 0) bundle.push(encoder.encode(','));
+    bundle.push(...entryOf(part, pageSize));
+  });
+  bundle.push(encoder.encode(']}'));
+  return {
+    method: 'POST',
+    path: '/',
+    headers: { accept: 'application/fhir+json', 'content-type': 'application/fhir+json', prefer: 'return=representation, handling=strict' },
+    body: join(bundle),
+  } as unknown as Cleared;
+}
+
+function entryOf(part: Planned, pageSize: number): Uint8Array[] {
+  const request = toUpstream(forwarded(part, pageSize));
+  const { 'if-match': ifMatch, 'if-none-exist': ifNoneExist } = request.headers;
+  const line = JSON.stringify({
+    method: request.method,
+    url: request.path.slice(1),
+    ...(ifMatch === undefined ? {} : { ifMatch }),
+    ...(ifNoneExist === undefined ? {} : { ifNoneExist }),
+  });
+  const fullUrl = part.fullUrl === undefined ? '' : `"fullUrl":${JSON.stringify(part.fullUrl)},`;
+  if (request.body === undefined || request.method === 'GET') return [encoder.encode(`{${fullUrl}"request":${line}}`)];
+  return [encoder.encode(`{${fullUrl}"resource":`), request.body, encoder.encode(`,"request":${line}}`)];
+}
+
+/**
+ * What is asked of the upstream for a call. Projections, totals and read conditions are the gateway's own work, after
+ * masking: an upstream would leave out the elements that say whose a resource is, or answer 304 for another mask.
+ */
+export function forwarded(part: Planned, pageSize: number): FhirInteraction {
+  const { interaction } = part;
+  switch (interaction.kind) {
+    case 'read':
+      return { ...interaction, head: false, query: nothing, headers: {} };
+    case 'vread':
+      return { ...interaction, head: false, headers: {} };
+    case 'search': {
+      const { head: _head, ...rest } = interaction;
+      return { ...rest, query: narrowed(part, pageSize), headers: {} };
+    }
+    case 'history': {
+      const { head: _head, ...rest } = interaction;
+      return { ...rest, query: counted(interaction.query, pageSize), headers: {} };
+    }
+    case 'create':
+    case 'update':
+    case 'patch':
+    case 'delete':
+      return { ...interaction, headers: writeHeaders(interaction.headers, part.version) };
+    case 'operation':
+    case 'graphql':
+    case 'capabilities':
+    case 'batch':
+    case 'transaction':
+      return interaction;
+    default:
+      return interaction satisfies never;
+  }
+}
+
+const nothing: SearchQuery = { criteria: [], includes: [], sort: [] };
+
+/** The full resource is asked for, because what the caller sees of it is decided here. */
+function writeHeaders(headers: FhirHeaders, version: string | undefined): FhirHeaders {
+  return {
+    preferReturn: 'representation',
+    ...(headers.ifNoneExist === undefined ? {} : { ifNoneExist: headers.ifNoneExist }),
+    ...(version === undefined ? {} : { ifMatch: `W/"${version}"` }),
+  };
+}
+
+function counted(query: SearchQuery, pageSize: number): SearchQuery {
+  return query.count === undefined ? query : { ...query, count: Math.min(query.count, pageSize) };
+}
+
+/** Adds the patient that the scopes demand, drops what the gateway does itself. What comes back is judged all the same. */
+function narrowed(part: Planned, pageSize: number): SearchQuery {
+  const { interaction } = part;
+  if (interaction.kind !== 'search') return nothing;
+  const { elements: _elements, summary, total: _total, ...query } = interaction.query;
+  const criteria = part.constraint === undefined ? query.criteria : [...query.criteria, part.constraint];
+  const count = summary === 'count' ? pageSize : query.count;
+  return counted({ ...query, criteria, ...(count === undefined ? {} : { count }) }, pageSize);
+}

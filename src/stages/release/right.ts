@@ -1,0 +1,42 @@
+import { decide } from '../../domain/consent/decide.ts';
+import type { ResourceType } from '../../domain/fhir/interaction.ts';
+import type { Bases } from '../../domain/fhir/references.ts';
+import { type Resolve, subjectsOf } from '../../domain/fhir/subjects.ts';
+import { scopesRelease } from '../../domain/identity/scope-release.ts';
+import type { Tape } from '../../domain/json/tape.ts';
+import type { SubjectKeys } from '../../ports.ts';
+import { questionFor } from '../consent.ts';
+import type { Planned } from '../exchange.ts';
+import type { ResourceRight } from './resource.ts';
+
+/**
+ * Whose is this returned resource, and do all of them let this caller see it? Asked of every resource of every answer,
+ * whatever the call said: an include, a chain or a careless upstream may have brought it.
+ */
+export function resourceRight(bases: Bases, keys: SubjectKeys) {
+  return (tape: Tape, node: number, type: ResourceType, part: Planned, resolve: Resolve | undefined): ResourceRight => {
+    if (!scopesRelease(part.principal.scopes, tape, node, type, part.interaction.kind)) return outside('scope');
+    const subjects = subjectsOf(tape, node, bases, resolve);
+    if (subjects.kind === 'universal') return universal;
+    if (subjects.kind === 'unknown') return { kind: 'may-not', why: subjects.why };
+    const { patientOnly, principal } = part;
+    const facts = part.classifier.classify(tape, node);
+    const grants: string[] = [];
+    let basis: string | undefined;
+    for (const patient of subjects.ids) {
+      if (patientOnly !== undefined && patient !== patientOnly) return outside('patient');
+      const decision = decide(part.consentView, questionFor(part.question, patient, principal, keys), facts, part.consentPolicy);
+      if (decision.effect !== 'permit') return { kind: 'may-not', why: decision.reasons[0]?.text ?? 'no consent' };
+      grants.push(...decision.proof.grants);
+      basis ??= decision.proof.basis;
+    }
+    return { kind: 'may', patients: subjects.ids, grants, basis };
+  };
+}
+
+const universal: ResourceRight = { kind: 'may', patients: [], grants: [], basis: undefined };
+
+const outside = (limit: 'scope' | 'patient'): ResourceRight => ({
+  kind: 'may-not',
+  why: limit === 'scope' ? 'the scopes do not open the resource' : 'the scopes hold for another patient',
+});
