@@ -47,17 +47,21 @@ export const classifier = (sets: readonly ValueSet[], version: string): DataClas
     const contained = member(tape, resource, 'contained');
     const containedPast = contained < 0 ? -1 : (next[contained] as number);
     for (let node = resource; node < past; node += 1) {
-      if (kind[node] !== KIND.object) {
-        if (kind[node] === KIND.key && is(tape, node, 'security')) labels |= securityLabels(tape, node + 1);
-        continue;
-      }
+      if (kind[node] !== KIND.object) continue;
       let system = -1;
       let code = -1;
       const end = next[node] as number;
       for (let key = node + 1; key < end; key = next[key] as number) {
-        if (kind[key + 1] !== KIND.string) continue;
-        if (is(tape, key, 'system')) system = key + 1;
-        else if (is(tape, key, 'code')) code = key + 1;
+        // The length settles most keys; a longer one may be an escaped spelling.
+        const length = (tape.end[key] as number) - (tape.start[key] as number) - 2;
+        if (length < 4 || length === 5 || length === 7) continue;
+        const value = kind[key + 1];
+        if (value === KIND.string) {
+          if (length !== 4 && is(tape, key, 'system')) system = key + 1;
+          else if (length !== 6 && is(tape, key, 'code')) code = key + 1;
+        } else if (value === KIND.array && length >= 8 && is(tape, key, 'security')) {
+          labels |= securityLabels(tape, key + 1);
+        }
       }
       if (system < 0 || code < 0) continue;
       for (const hit of index.find(tape, system, code)) {
@@ -83,11 +87,10 @@ export const classifier = (sets: readonly ValueSet[], version: string): DataClas
 };
 
 /** The labels of `meta.security`, by code: a label whose system was left out still counts. */
-const securityLabels = (tape: Tape, value: number): number => {
-  if (tape.kind[value] !== KIND.array) return 0;
+const securityLabels = (tape: Tape, array: number): number => {
   let labels = 0;
-  const past = tape.next[value] as number;
-  for (let coding = value + 1; coding < past; coding = tape.next[coding] as number) {
+  const past = tape.next[array] as number;
+  for (let coding = array + 1; coding < past; coding = tape.next[coding] as number) {
     const code = member(tape, coding, 'code');
     if (code >= 0 && tape.kind[code] === KIND.string) labels |= labelOf(text(tape, code));
   }

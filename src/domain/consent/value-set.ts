@@ -32,10 +32,18 @@ interface SystemEntry {
   readonly prefixes: Map<string, CodeHit[]>;
 }
 
+const backslash = 0x5c;
+/** What a string with an escape hashes to: only its text can tell. */
+const escaped = -1;
+
 /** FNV-1a of a string's bytes between its quotes. Only a filter: a match is confirmed on the text. */
 const hashBytes = (bytes: Uint8Array, from: number, to: number): number => {
   let hash = 0x811c9dc5;
-  for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte === backslash) return escaped;
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
   return hash >>> 0;
 };
 
@@ -111,21 +119,13 @@ export const codeIndex = (sets: readonly ValueSet[]): CodeIndex => {
     findText,
     find(tape, system, code) {
       const { bytes, start, end } = tape;
-      const bucket = systems.get(hashBytes(bytes, (start[system] as number) + 1, (end[system] as number) - 1));
-      // An escaped system or code hashes to something else: only text can tell.
-      if (bucket === undefined) return hasEscape(tape, system) ? findText(text(tape, system), text(tape, code)) : none;
-      const entry = bucket.find((one) => is(tape, system, one.system));
+      const systemHash = hashBytes(bytes, (start[system] as number) + 1, (end[system] as number) - 1);
+      if (systemHash === escaped) return findText(text(tape, system), text(tape, code));
+      const entry = systems.get(systemHash)?.find((one) => is(tape, system, one.system));
       if (entry === undefined) return none;
-      if (entry.prefixes.size > 0 || hasEscape(tape, code)) return findText(entry.system, text(tape, code));
-      const found = entry.exact.get(hashBytes(bytes, (start[code] as number) + 1, (end[code] as number) - 1));
-      return found?.find((one) => is(tape, code, one.code))?.hits ?? none;
+      const codeHash = hashBytes(bytes, (start[code] as number) + 1, (end[code] as number) - 1);
+      if (entry.prefixes.size > 0 || codeHash === escaped) return findText(entry.system, text(tape, code));
+      return entry.exact.get(codeHash)?.find((one) => is(tape, code, one.code))?.hits ?? none;
     },
   };
-};
-
-const backslash = 0x5c;
-const hasEscape = (tape: Tape, node: number): boolean => {
-  const end = tape.end[node] as number;
-  for (let at = tape.start[node] as number; at < end; at += 1) if (tape.bytes[at] === backslash) return true;
-  return false;
 };
