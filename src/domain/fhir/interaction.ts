@@ -1,5 +1,6 @@
 import type { Brand } from '../brand.ts';
 import type { Tape } from '../json/tape.ts';
+import { resourceTypes } from './generated/resource-types.ts';
 import type { SearchQuery } from './search.ts';
 
 export type ResourceType = Brand<string, 'ResourceType'>;
@@ -16,6 +17,7 @@ export interface FhirHeaders {
   /** Conditional create, parsed like a search. */
   readonly ifNoneExist?: SearchQuery;
   readonly preferReturn?: 'minimal' | 'representation' | 'OperationOutcome';
+  /** Never set by `classify`: leniency relaxes nothing here, and the upstream is always asked to be strict. */
   readonly preferHandling?: 'strict' | 'lenient';
   readonly preferAsync?: true;
 }
@@ -26,7 +28,7 @@ interface Common {
 
 /** Every FHIR call in one normal form. What was judged is what is forwarded: the upstream request is rebuilt from this. */
 export type FhirInteraction =
-  | (Common & { readonly kind: 'capabilities' })
+  | (Common & { readonly kind: 'capabilities'; readonly head?: true })
   | (Common & {
       readonly kind: 'read';
       readonly type: ResourceType;
@@ -47,12 +49,16 @@ export type FhirInteraction =
       readonly type?: ResourceType;
       readonly compartment?: { readonly type: ResourceType; readonly id: ResourceId };
       readonly query: SearchQuery;
+      /** It came as `POST _search`, and goes on as one: a query too long or too private for a URL stays out of it. */
+      readonly form?: true;
+      readonly head?: true;
     })
   | (Common & {
       readonly kind: 'history';
       readonly type?: ResourceType;
       readonly id?: ResourceId;
       readonly query: SearchQuery;
+      readonly head?: true;
     })
   | (Common & { readonly kind: 'create'; readonly type: ResourceType; readonly body: Tape })
   | (Common & {
@@ -105,3 +111,15 @@ export interface BatchEntry {
   readonly fullUrl?: string;
   readonly interaction: FhirInteraction;
 }
+
+const types: ReadonlySet<string> = new Set(resourceTypes);
+
+/** The name of an R4 resource type, exactly as FHIR spells it. */
+export const resourceType = (text: string): ResourceType | undefined =>
+  types.has(text) ? (text as ResourceType) : undefined;
+
+const idPattern = /^[A-Za-z0-9\-.]{1,64}$/;
+
+/** `.` and `..` fit the pattern of an id and are steps of a path: never an id here. */
+export const resourceId = (text: string): ResourceId | undefined =>
+  idPattern.test(text) && text !== '.' && text !== '..' ? (text as ResourceId) : undefined;

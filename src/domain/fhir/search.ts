@@ -8,8 +8,8 @@ export interface SearchCriterion {
   /** The rest of a chain, each hop with its type where named: `subject:Patient.name` has one hop. */
   readonly chain: readonly ChainHop[];
   /** `_has:Type:reference:parameter` hops, outermost first. */
-  readonly has: readonly { readonly type: ResourceType; readonly reference: string }[];
-  /** Comma-separated alternatives, unescaped. */
+  readonly has: readonly ReverseHop[];
+  /** Comma-separated alternatives, unescaped. Where `|` or `$` matters, read `value` with `splitAt` and `tokenParts`. */
   readonly values: readonly string[];
   /** The parameter's name as in the normal form, modifiers and chains included. */
   readonly name: string;
@@ -17,16 +17,30 @@ export interface SearchCriterion {
   readonly value: string;
 }
 
+/** One step back along a reference: the resources of `type` whose `reference` points here. */
+export interface ReverseHop {
+  readonly type: ResourceType;
+  readonly reference: string;
+}
+
 export interface ChainHop {
   readonly type?: ResourceType;
+  /** `patient._has:Group:member:_id`: from here back along these references, and there `code`. */
+  readonly has?: readonly ReverseHop[];
   readonly code: string;
   readonly modifier?: string;
+}
+
+export interface SearchSort {
+  readonly code: string;
+  readonly descending: boolean;
 }
 
 export interface SearchInclude {
   readonly direction: 'include' | 'revinclude';
   readonly iterate: boolean;
   readonly source: ResourceType;
+  /** `*`: every reference of the source. */
   readonly code: string;
   readonly target?: ResourceType;
 }
@@ -35,11 +49,14 @@ export interface SearchInclude {
 export interface SearchQuery {
   readonly criteria: readonly SearchCriterion[];
   readonly includes: readonly SearchInclude[];
-  readonly sort: readonly { readonly code: string; readonly descending: boolean }[];
+  readonly sort: readonly SearchSort[];
   readonly elements?: readonly string[];
   readonly summary?: 'true' | 'text' | 'data' | 'count' | 'false';
   readonly count?: number;
   readonly total?: 'none' | 'estimate' | 'accurate';
-  /** Result parameters that pass unjudged to the upstream: none by default. */
+  /** `_contained` and `_containedType`: whether to look into contained resources, and which to return. */
+  readonly contained?: 'true' | 'false' | 'both';
+  readonly containedType?: 'container' | 'contained';
+  /** The gateway's own paging token, alone in its query; it never goes to the upstream. */
   readonly page?: string;
 }

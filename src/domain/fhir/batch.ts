@@ -1,0 +1,150 @@
+import { member, stringOf, text } from '../json/cursor.ts';
+import { KIND, type Tape } from '../json/tape.ts';
+import { type Problem, problem } from '../problem.ts';
+import type { Call, ClassifyOptions } from './call.ts';
+import { subTape } from './classify-body.ts';
+import type { RawHeaders } from './classify-headers.ts';
+import { readTarget } from './classify-target.ts';
+import type { BatchEntry, FhirHeaders, FhirInteraction } from './interaction.ts';
+import { isInstant } from './search-value.ts';
+
+/** What FHIR lets an entry of a request hold. `response` belongs to answers: a request that has one is not understood. */
+const entryKeys: ReadonlySet<string> = new Set(['id', 'fullUrl', 'link', 'resource', 'search', 'request']);
+const requestKeys: ReadonlySet<string> = new Set([
+  'id',
+  'method',
+  'url',
+  'ifMatch',
+  'ifNoneMatch',
+  'ifModifiedSince',
+  'ifNoneExist',
+]);
+
+/** A name or address under which the other entries can point to this one. */
+const fullUrlPattern = /^(?:urn:(?:uuid|oid):[0-9A-Za-z.-]{1,64}|https?:\/\/[!-;=?-Z_a-z~]{1,2000})$/;
+
+interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: RawHeaders;
+  readonly modifiedSince?: string;
+}
+
+const onlyKeys = (tape: Tape, object: number, keys: ReadonlySet<string>): boolean => {
+  const past = tape.next[object] as number;
+  for (let key = object + 1; key < past; key = tape.next[key] as number) if (!keys.has(text(tape, key))) return false;
+  return true;
+};
+
+/** The text of an optional member: undefined when absent, null when it is no string. */
+const optional = (tape: Tape, object: number, name: string): string | undefined | null => {
+  const node = member(tape, object, name);
+  return node < 0 ? undefined : (stringOf(tape, node) ?? null);
+};
+
+const requestOf = (tape: Tape, entry: number): Request | undefined => {
+  const node = member(tape, entry, 'request');
+  if (node < 0 || tape.kind[node] !== KIND.object || !onlyKeys(tape, node, requestKeys)) return undefined;
+  const method = optional(tape, node, 'method');
+  const url = optional(tape, node, 'url');
+  const modifiedSince = optional(tape, node, 'ifModifiedSince');
+  if (typeof method !== 'string' || typeof url !== 'string') return undefined;
+  if (modifiedSince === null || (modifiedSince !== undefined && !isInstant.test(modifiedSince))) return undefined;
+  const headers: Record<string, string> = {};
+  for (const [name, header] of [
+    ['ifMatch', 'if-match'],
+    ['ifNoneMatch', 'if-none-match'],
+    ['ifNoneExist', 'if-none-exist'],
+  ] as const) {
+    const value = optional(tape, node, name);
+    if (value === null) return undefined;
+    if (value !== undefined) headers[header] = value;
+  }
+  return { method, url, headers, ...(modifiedSince !== undefined && { modifiedSince }) };
+};
+
+/** The path as if sent alone. An absolute URL is read only under a base that the gateway answers for. */
+const targetOf = (url: string, bases: readonly string[]): string | undefined => {
+  for (const base of bases) if (url.startsWith(`${base}/`)) return url.slice(base.length);
+  if (url.startsWith('/') || url.startsWith('?')) return url;
+  return /^[A-Za-z][A-Za-z0-9+.-]*:/.test(url) ? undefined : `/${url}`;
+};
+
+type ClassifyCall = (call: Call, options: ClassifyOptions) => FhirInteraction | Problem;
+
+const readEntry = (
+  tape: Tape,
+  entry: number,
+  options: ClassifyOptions,
+  classifyCall: ClassifyCall,
+): Omit<BatchEntry, 'index'> | Problem => {
+  const invalid = problem('body-invalid');
+  if (tape.kind[entry] !== KIND.object || !onlyKeys(tape, entry, entryKeys)) return invalid;
+  const request = requestOf(tape, entry);
+  if (request === undefined) return invalid;
+  const fullUrl = optional(tape, entry, 'fullUrl');
+  if (fullUrl === null || (fullUrl !== undefined && !fullUrlPattern.test(fullUrl))) return invalid;
+  const path = targetOf(request.url, options.bases);
+  if (path === undefined) return problem('query-ambiguous');
+  const target = readTarget(path, options);
+  if ('code' in target) return target;
+  const resource = member(tape, entry, 'resource');
+  const interaction = classifyCall(
+    {
+      method: request.method,
+      ...target,
+      headers: request.headers,
+      body: resource < 0 ? undefined : { tape: subTape(tape, resource) },
+      nested: true,
+    },
+    options,
+  );
+  if ('code' in interaction) return interaction;
+  const guarded = request.modifiedSince === undefined ? interaction : since(interaction, request.modifiedSince);
+  if (guarded === undefined) return invalid;
+  return fullUrl === undefined ? { interaction: guarded } : { fullUrl, interaction: guarded };
+};
+
+/** In a Bundle If-Modified-Since is an instant, not the date of HTTP. */
+const since = (interaction: FhirInteraction, ifModifiedSince: string): FhirInteraction | undefined =>
+  interaction.kind === 'read' || interaction.kind === 'vread'
+    ? { ...interaction, headers: { ...interaction.headers, ifModifiedSince } }
+    : undefined;
+
+/** Where in the Bundle a refusal belongs, so that the caller finds the entry. */
+const inEntry = (index: number, { code, expression = [] }: Problem): Problem =>
+  problem(code, { expression: [`Bundle.entry[${index}]`, ...expression] });
+
+/**
+ * Every entry of a batch or transaction as if it were sent alone. One entry that is not understood refuses the whole:
+ * of a transaction because it is all or nothing, of a batch because nobody knows what the upstream would make of it.
+ */
+export const readBundle = (
+  tape: Tape,
+  headers: FhirHeaders,
+  options: ClassifyOptions,
+  classifyCall: ClassifyCall,
+): FhirInteraction | Problem => {
+  const kind = stringOf(tape, member(tape, 0, 'type'));
+  if (kind !== 'batch' && kind !== 'transaction')
+    return kind === undefined ? problem('body-invalid') : problem('interaction-unsupported');
+  const list = member(tape, 0, 'entry');
+  const entries: BatchEntry[] = [];
+  if (list < 0) return { kind, body: tape, entries, headers };
+  if (tape.kind[list] !== KIND.array) return problem('body-invalid');
+  const fullUrls = new Set<string>();
+  const past = tape.next[list] as number;
+  for (let entry = list + 1; entry < past; entry = tape.next[entry] as number) {
+    const index = entries.length;
+    if (index === options.entries) return problem('body-too-large');
+    const read = readEntry(tape, entry, options, classifyCall);
+    if ('code' in read) return inEntry(index, read);
+    if (read.fullUrl !== undefined) {
+      // Two entries under one name: a reference to it could mean either.
+      if (kind === 'transaction' && fullUrls.has(read.fullUrl)) return inEntry(index, problem('query-ambiguous'));
+      fullUrls.add(read.fullUrl);
+    }
+    entries.push({ index, ...read });
+  }
+  return { kind, body: tape, entries, headers };
+};
