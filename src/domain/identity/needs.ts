@@ -1,0 +1,117 @@
+import { type CriterionTarget, includedTypes, queryTargets, searchedTypes } from '../fhir/criteria.ts';
+import type { FhirInteraction, ResourceType } from '../fhir/interaction.ts';
+import { defaultOperations, findOperation, type OperationTable } from '../fhir/operations.ts';
+import type { SearchQuery } from '../fhir/search.ts';
+import type { ScopeLetter } from './scope.ts';
+
+/** One right that a call needs. */
+export interface Need {
+  /** One of these types; `*` is every type. */
+  readonly types: readonly (ResourceType | '*')[];
+  /** One of these letters. */
+  readonly letters: readonly ScopeLetter[];
+  /**
+   * What becomes of the resources. `returned`: each that comes back is held against granular scopes again. `sent`: the
+   * body is. `stored`: the version at the upstream must be, and cannot be seen here. `inferred`: only its being there
+   * is told, and nothing can be held against a filter afterwards.
+   */
+  readonly effect: 'returned' | 'sent' | 'stored' | 'inferred';
+}
+
+const need = (type: ResourceType | '*' | undefined, letters: readonly ScopeLetter[], effect: Need['effect']): Need => ({
+  types: [type ?? '*'],
+  letters,
+  effect,
+});
+
+/** Types other than the searched ones, on which a chain or `_has` asks. */
+const reachedNeeds = (
+  targets: readonly CriterionTarget[],
+  searched: readonly (ResourceType | undefined)[],
+): readonly Need[] => {
+  const reached = new Set<ResourceType>();
+  for (const { type, kind } of targets)
+    if ((kind === 'chain' || kind === 'has') && !searched.includes(type)) reached.add(type);
+  return [...reached].map((type) => need(type, ['s'], 'inferred'));
+};
+
+/** Every type that a query asks about beside the ones it searches. */
+const queryNeeds = (type: ResourceType | undefined, query: SearchQuery): readonly Need[] => {
+  if (query.criteria.length === 0 && query.includes.length === 0) return [];
+  const searched = searchedTypes(type, query);
+  const needs = [...reachedNeeds(queryTargets(searched, query), searched)];
+  if (query.criteria.some(({ code }) => code === '_list'))
+    needs.push(need('List' as ResourceType, ['r', 's'], 'inferred'));
+  for (const include of query.includes) {
+    const types = includedTypes(include);
+    needs.push({ types: types.length === 0 ? [] : types, letters: ['r', 's'], effect: 'returned' });
+  }
+  return needs;
+};
+
+const conditionNeeds = (type: ResourceType, query: SearchQuery | undefined): readonly Need[] =>
+  query === undefined ? [] : [need(type, ['s'], 'inferred'), ...queryNeeds(type, query)];
+
+const searchNeeds = (type: ResourceType | undefined, query: SearchQuery): readonly Need[] => [
+  ...searchedTypes(type, query).map((each) => need(each, ['s'], 'returned')),
+  ...queryNeeds(type, query),
+];
+
+const operationNeeds = (
+  i: Extract<FhirInteraction, { readonly kind: 'operation' }>,
+  operations: OperationTable,
+): readonly Need[] | undefined => {
+  const found = findOperation(operations, i.name, i.type, i.id !== undefined);
+  if (found === undefined) return undefined;
+  const types = i.query.criteria.find(({ name }) => name === '_type')?.values as readonly ResourceType[] | undefined;
+  switch (found.rule.acts) {
+    case 'read':
+      return [need(i.type, ['r', 'c', 'u'], 'returned')];
+    case 'search':
+      return [need(i.type, i.id === undefined ? ['s'] : ['r'], 'returned'), ...queryNeeds(i.type, i.query)];
+    case 'export':
+      return (types ?? [undefined]).flatMap((type) => [need(type, ['r'], 'returned'), need(type, ['s'], 'returned')]);
+    case 'none':
+      return [need(i.type, ['r', 's'], 'returned')];
+  }
+};
+
+/** Every right that a call needs; all must be had. Undefined: nobody can say, so nobody has them. */
+export const needsOf = (
+  i: FhirInteraction,
+  operations: OperationTable = defaultOperations,
+): readonly Need[] | undefined => {
+  switch (i.kind) {
+    case 'capabilities':
+      return [];
+    case 'read':
+    case 'vread':
+      return [need(i.type, ['r'], 'returned')];
+    case 'history':
+      return [need(i.type, i.id === undefined ? ['s'] : ['r'], 'returned'), ...queryNeeds(i.type, i.query)];
+    case 'search':
+      return searchNeeds(i.type, i.query);
+    case 'create':
+      return [need(i.type, ['c'], 'sent'), ...conditionNeeds(i.type, i.headers.ifNoneExist)];
+    case 'update':
+      return [need(i.type, ['u'], 'sent'), need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query)];
+    case 'patch':
+      return [need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query)];
+    case 'delete':
+      return [need(i.type, ['d'], 'stored'), ...conditionNeeds(i.type, i.query)];
+    case 'batch':
+    case 'transaction': {
+      const needs: Need[] = [];
+      for (const entry of i.entries) {
+        const inner = needsOf(entry.interaction, operations);
+        if (inner === undefined) return undefined;
+        needs.push(...inner);
+      }
+      return needs;
+    }
+    case 'operation':
+      return operationNeeds(i, operations);
+    case 'graphql':
+      return undefined;
+  }
+};
