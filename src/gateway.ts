@@ -1,8 +1,10 @@
+import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Bases } from './domain/fhir/references.ts';
 import type { Instant } from './domain/instant.ts';
 import { operationOutcome } from './domain/outcome.ts';
 import { problemRow } from './domain/problem.ts';
-import type { Clock, Forward, Random, Telemetry } from './ports.ts';
+import type { Clock, Forward, Random, RiskEngine, Telemetry } from './ports.ts';
+import { eventOf } from './stages/assess.ts';
 import type { Capabilities } from './stages/capabilities.ts';
 import { clear } from './stages/clear.ts';
 import type {
@@ -52,6 +54,7 @@ export interface GatewayPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
+  readonly risk: RiskEngine;
 }
 
 /**
@@ -119,17 +122,38 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     else if (final.code === 'scope-insufficient')
       headers['www-authenticate'] =
         `Bearer error="insufficient_scope"${final.scope === undefined ? '' : `, scope="${final.scope}"`}`;
+    if ('principal' in exchange) observe(context, exchange, status, [...context.named], 0);
     done(context, exchange, status, final.code, begun);
     return { status, headers, body: operationOutcome(final) };
   }
 
   function answer(context: StageContext, judged: Judged, released: Released, receipt: string, begun: number): Answer {
+    observe(context, judged.exchange, released.status, [...released.patients], released.returned);
     done(context, judged.exchange, released.status, 'released', begun);
     return {
       status: released.status,
       headers: { ...common(context), ...released.headers, 'x-ledger-receipt': receipt },
       ...(released.body === undefined ? {} : { body: released.body }),
     };
+  }
+
+  /** What came of the call becomes the history against which the next one is scored. */
+  function observe(
+    context: StageContext,
+    exchange: Authenticated,
+    status: number,
+    patients: readonly PatientId[],
+    results: number,
+  ): void {
+    try {
+      ports.risk.observe(
+        { ...eventOf(exchange, [...context.named], context.now), patients, results, status },
+        context.now,
+      );
+    } catch (error) {
+      // The answer stands: it was judged and recorded. The next assessment fails closed if the engine is broken.
+      ports.telemetry.failed('observe', error instanceof Error ? error.name : typeof error);
+    }
   }
 
   function done(

@@ -1,12 +1,9 @@
-import type { DataClassifier } from './domain/consent/classifier.ts';
 import type { ConsentView, GranteeKey, GranteeKind, SubjectKey } from './domain/consent/grant.ts';
-import type { ConsentPolicy } from './domain/consent/policy.ts';
 import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Principal } from './domain/identity/principal.ts';
 import type { Instant } from './domain/instant.ts';
 import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
-import type { PolicySet } from './domain/policy/policy-set.ts';
-import type { RolePolicy } from './domain/policy/role-policy.ts';
+import type { PolicySnapshot } from './domain/policy/snapshot.ts';
 import type { Problem } from './domain/problem.ts';
 import type { AccessEvent } from './domain/risk/event.ts';
 import type { Assessment } from './domain/risk/score.ts';
@@ -78,15 +75,6 @@ export interface Telemetry {
   /** A part failed: the stage and the error's class name, never its message. */
   failed(part: string, errorName: string): void;
   gauge(name: string, value: number): void;
-}
-
-/** One immutable set of everything that people wrote as policy; a request takes one and names its hash in the ledger. */
-export interface PolicySnapshot {
-  readonly hash: string;
-  readonly masking: PolicySet;
-  readonly consent: ConsentPolicy;
-  readonly classifier: DataClassifier;
-  readonly roles: RolePolicy;
 }
 
 export interface Policies {

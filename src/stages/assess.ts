@@ -1,8 +1,8 @@
-import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
 import { riskScore } from '../domain/risk/score.ts';
 import type { RiskEngine } from '../ports.ts';
-import type { Assessed, Consented } from './exchange.ts';
+import type { Assessed, Authenticated, Consented } from './exchange.ts';
 import { deny, proceed, type Stage } from './stage.ts';
 
 /**
@@ -15,7 +15,8 @@ export function assess(engine: RiskEngine): Stage<Consented, Assessed> {
     failure: 'risk-unavailable',
     budgetMs: 500,
     run(input, context) {
-      const accessEvent = eventOf(input, context.now);
+      const named = input.subjects.kind === 'patients' ? input.subjects.ids : [];
+      const accessEvent = eventOf(input, named, context.now);
       const assessment = engine.assess(accessEvent, context.now);
       if (riskScore(assessment.score) === undefined)
         return deny('risk-unavailable', { rule: 'risk-score', text: 'The risk score is no number between 0 and 1.' });
@@ -43,8 +44,9 @@ const recentlyStrong = (input: Consented, now: number): boolean =>
   input.principal.authTime !== undefined &&
   now / 1000 - input.principal.authTime <= 300;
 
-export function eventOf(input: Consented, now: number): AccessEvent {
-  const { principal, interaction, subjects } = input;
+/** The call as the risk engine sees it. `patients` are those it names. */
+export function eventOf(input: Authenticated, patients: readonly PatientId[], now: number): AccessEvent {
+  const { principal, interaction } = input;
   const agent = input.headers['user-agent'];
   return {
     t: new Date(now).toISOString(),
@@ -59,7 +61,7 @@ export function eventOf(input: Consented, now: number): AccessEvent {
     ...(principal.reason === undefined ? {} : { reason: principal.reason }),
     interaction: doing(interaction),
     ...('type' in interaction && interaction.type !== undefined ? { type: interaction.type } : {}),
-    patient: subjects.kind === 'patients' && subjects.ids.length === 1 ? (subjects.ids[0] ?? null) : null,
+    patient: patients.length === 1 ? (patients[0] ?? null) : null,
     ...('query' in interaction && interaction.query !== undefined
       ? { query: interaction.query.criteria.map((criterion) => criterion.name) }
       : {}),

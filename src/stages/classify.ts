@@ -1,7 +1,7 @@
 import type { ClassifyOptions } from '../domain/fhir/call.ts';
 import { classify as classifyCall } from '../domain/fhir/classify.ts';
-import type { PageBook } from './release/pages.ts';
 import type { Classified, Received } from './exchange.ts';
+import type { PageBook } from './release/pages.ts';
 import { deny, proceed, type Stage } from './stage.ts';
 
 /** Turns the raw request into one normal form. What cannot be understood is refused; nothing raw goes further. */
@@ -12,18 +12,37 @@ export function classify(options: Partial<ClassifyOptions>, pages: PageBook): St
     budgetMs: 1000,
     run(input, context) {
       const read = classifyCall(input, options);
-      if (!read.ok) return deny(read.problem, { rule: read.problem.code, text: 'The request has no normal form that this gateway judges.' });
+      if (!read.ok)
+        return deny(read.problem, {
+          rule: read.problem.code,
+          text: 'The request has no normal form that this gateway judges.',
+        });
       const { interaction } = read;
       if (interaction.kind !== 'search' || interaction.query.page === undefined) {
-        return proceed({ ...input, interaction }, { rule: interaction.kind, text: `Understood as ${interaction.kind}.` });
+        return proceed(
+          { ...input, interaction },
+          { rule: interaction.kind, text: `Understood as ${interaction.kind}.` },
+        );
       }
       const page = pages.open(interaction.query.page, context.now);
-      if (page === 'expired') return deny('page-expired', { rule: 'page-expired', text: 'The paging link is older than it may be.' });
-      if (page === 'unknown') return deny('page-foreign', { rule: 'page-unknown', text: 'The paging link was not made by this gateway.' });
+      if (page === 'expired')
+        return deny('page-expired', { rule: 'page-expired', text: 'The paging link is older than it may be.' });
+      if (page === 'unknown')
+        return deny('page-foreign', { rule: 'page-unknown', text: 'The paging link was not made by this gateway.' });
       // The first query is judged again on each page, under the policy and consent of now.
-      const first = classifyCall({ method: 'GET', target: page.target, headers: input.headers, body: undefined }, options);
-      if (!first.ok) return deny(first.problem, { rule: 'page-query', text: 'The query of the paging link is not understood any more.' });
-      return proceed({ ...input, interaction: first.interaction, page: { upstream: page.upstream, caller: page.caller } }, { rule: 'page', text: 'Understood as a further page of a search.' });
+      const first = classifyCall(
+        { method: 'GET', target: page.target, headers: input.headers, body: undefined },
+        options,
+      );
+      if (!first.ok)
+        return deny(first.problem, {
+          rule: 'page-query',
+          text: 'The query of the paging link is not understood any more.',
+        });
+      return proceed(
+        { ...input, interaction: first.interaction, page: { upstream: page.upstream, caller: page.caller } },
+        { rule: 'page', text: 'Understood as a further page of a search.' },
+      );
     },
   };
 }

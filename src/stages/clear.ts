@@ -15,7 +15,9 @@ export function clear(judged: Judged, pageSize: number): Cleared | undefined {
   if (first === undefined) return undefined;
   if (judged.shape === 'single') {
     const request = toUpstream(forwarded(first, pageSize));
-    return (first.page === undefined ? request : { ...request, path: first.page.upstream }) as UpstreamRequest as Cleared;
+    return (first.page === undefined
+      ? request
+      : { ...request, path: first.page.upstream }) as UpstreamRequest as Cleared;
   }
   const bundle: Uint8Array[] = [encoder.encode(`{"resourceType":"Bundle","type":"${judged.shape}","entry":[`)];
   permitted.forEach((part, index) => {
@@ -26,7 +28,11 @@ export function clear(judged: Judged, pageSize: number): Cleared | undefined {
   return {
     method: 'POST',
     path: '/',
-    headers: { accept: 'application/fhir+json', 'content-type': 'application/fhir+json', prefer: 'return=representation, handling=strict' },
+    headers: {
+      accept: 'application/fhir+json',
+      'content-type': 'application/fhir+json',
+      prefer: 'return=representation, handling=strict',
+    },
     body: join(bundle),
   } as unknown as Cleared;
 }

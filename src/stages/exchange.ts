@@ -3,10 +3,11 @@ import type { ConsentQuestion } from '../domain/consent/decide.ts';
 import type { ConsentProof, ConsentView, EpochSeconds } from '../domain/consent/grant.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
-import type { Resolve } from '../domain/fhir/subjects.ts';
 import type { SearchCriterion } from '../domain/fhir/search.ts';
-import type { Tape } from '../domain/json/tape.ts';
+import type { Resolve } from '../domain/fhir/subjects.ts';
 import type { Principal } from '../domain/identity/principal.ts';
+import type { Scope } from '../domain/identity/scope.ts';
+import type { Tape } from '../domain/json/tape.ts';
 import type { MaskingPlan } from '../domain/masking/plan.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
 import type { Assessment } from '../domain/risk/score.ts';
@@ -39,6 +40,8 @@ export interface Authenticated extends Classified {
 export interface Authorised extends Authenticated {
   /** The scopes hold only for this patient (SMART `patient/` scopes): every resource of the call must be theirs. */
   readonly patientOnly?: PatientId;
+  /** Granular scopes of a write: what stands at the upstream must match one of them before it is changed. */
+  readonly stored?: readonly Scope[];
 }
 
 /** Which patients the call can touch, as far as it can be known before the upstream answers. */

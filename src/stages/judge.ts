@@ -1,5 +1,5 @@
-import type { FhirInteraction } from '../domain/fhir/interaction.ts';
 import { bundleReferences } from '../domain/fhir/bundle-references.ts';
+import type { FhirInteraction } from '../domain/fhir/interaction.ts';
 import type { Bases } from '../domain/fhir/references.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import type { Authenticated, Planned } from './exchange.ts';
@@ -33,7 +33,15 @@ export async function judgeEach(
   const resolve = bundleReferences(interaction.body, 0, bases);
   const parts: Part[] = [];
   for (const entry of interaction.entries) {
-    const verdict = await stages.run({ ...exchange, interaction: entry.interaction, resolve, ...(entry.fullUrl === undefined ? {} : { fullUrl: entry.fullUrl }) }, context);
+    const verdict = await stages.run(
+      {
+        ...exchange,
+        interaction: entry.interaction,
+        resolve,
+        ...(entry.fullUrl === undefined ? {} : { fullUrl: entry.fullUrl }),
+      },
+      context,
+    );
     if (verdict.kind === 'continue') {
       parts.push({ kind: 'permitted', value: verdict.value });
       continue;

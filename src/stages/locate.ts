@@ -4,10 +4,11 @@ import type { FhirInteraction, PatientId, ResourceType } from '../domain/fhir/in
 import { type Bases, parseReference, type Reference } from '../domain/fhir/references.ts';
 import type { SearchCriterion, SearchQuery } from '../domain/fhir/search.ts';
 import { type Resolve, type Subjects, subjectsOf, type Target } from '../domain/fhir/subjects.ts';
+import { matchesGranular } from '../domain/identity/authorise.ts';
 import { member, stringOf } from '../domain/json/cursor.ts';
 import type { Limits } from '../domain/json/fault.ts';
 import { scan } from '../domain/json/scan.ts';
-import { type Tape } from '../domain/json/tape.ts';
+import type { Tape } from '../domain/json/tape.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import { ownRead } from '../domain/upstream.ts';
 import type { UpstreamReader } from '../ports.ts';
@@ -38,7 +39,13 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
         case 'vread':
           return found(input, byId(interaction.type, interaction.id), context);
         case 'history':
-          return found(input, interaction.id === undefined || interaction.type === undefined ? discover : byId(interaction.type, interaction.id), context);
+          return found(
+            input,
+            interaction.id === undefined || interaction.type === undefined
+              ? discover
+              : byId(interaction.type, interaction.id),
+            context,
+          );
         case 'search':
           return searched(input, interaction, context);
         case 'operation':
@@ -53,26 +60,41 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
         case 'batch':
         case 'transaction':
         case 'capabilities':
-          return deny('interaction-unsupported', { rule: interaction.kind, text: 'The call cannot be located as a whole.' });
+          return deny('interaction-unsupported', {
+            rule: interaction.kind,
+            text: 'The call cannot be located as a whole.',
+          });
         default:
           return interaction satisfies never;
       }
     },
   };
 
-  function found(input: Authorised, subjects: SubjectSet, context: StageContext, more: Partial<Located> = {}): Verdict<Located> {
+  function found(
+    input: Authorised,
+    subjects: SubjectSet,
+    context: StageContext,
+    more: Partial<Located> = {},
+  ): Verdict<Located> {
     if (subjects.kind === 'patients') {
       for (const id of subjects.ids) context.named.add(id);
       // SMART patient/ scopes: every patient of the call is the one of the launch.
       const { patientOnly } = input;
       if (patientOnly !== undefined && subjects.ids.some((id) => id !== patientOnly)) {
-        return deny('consent-not-granted', { rule: 'scope:patient', text: 'The scopes hold for the patient of the launch only.' });
+        return deny('consent-not-granted', {
+          rule: 'scope:patient',
+          text: 'The scopes hold for the patient of the launch only.',
+        });
       }
     }
     return proceed({ ...input, ...more, subjects }, { rule: subjects.kind, text: located[subjects.kind] });
   }
 
-  function searched(input: Authorised, interaction: Extract<FhirInteraction, { kind: 'search' }>, context: StageContext): Verdict<Located> {
+  function searched(
+    input: Authorised,
+    interaction: Extract<FhirInteraction, { kind: 'search' }>,
+    context: StageContext,
+  ): Verdict<Located> {
     const named = namedBySearch(interaction, bases);
     if (named !== undefined) return found(input, { kind: 'patients', ids: named, every: false }, context);
     const { type } = interaction;
@@ -83,7 +105,11 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     return found(input, { kind: 'patients', ids: [patientOnly], every: true }, context, { constraint });
   }
 
-  function operated(input: Authorised, interaction: Extract<FhirInteraction, { kind: 'operation' }>, context: StageContext): Verdict<Located> {
+  function operated(
+    input: Authorised,
+    interaction: Extract<FhirInteraction, { kind: 'operation' }>,
+    context: StageContext,
+  ): Verdict<Located> {
     const { type, id } = interaction;
     if (type !== undefined && id !== undefined) return found(input, byId(type, id), context);
     if (type !== undefined && isUniversal(type)) return found(input, universal, context);
@@ -91,9 +117,14 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     return found(input, named === undefined ? discover : { kind: 'patients', ids: named, every: false }, context);
   }
 
-  function created(input: Authorised, interaction: Extract<FhirInteraction, { kind: 'create' }>, context: StageContext): Verdict<Located> | Promise<Verdict<Located>> {
+  function created(
+    input: Authorised,
+    interaction: Extract<FhirInteraction, { kind: 'create' }>,
+    context: StageContext,
+  ): Verdict<Located> | Promise<Verdict<Located>> {
     // A new patient has nobody to ask yet: the right to write decides, and the echo is judged like any other answer.
-    if (interaction.type === 'Patient') return found(input, { kind: 'patients', ids: linked(interaction.body, bases), every: true }, context);
+    if (interaction.type === 'Patient')
+      return found(input, { kind: 'patients', ids: linked(interaction.body, bases), every: true }, context);
     return whose(interaction.body, input, context).then((subjects) => owned(input, subjects, context));
   }
 
@@ -104,26 +135,51 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     context: StageContext,
   ): Promise<Verdict<Located>> {
     const { type, id } = interaction;
-    if (id === undefined) return deny('interaction-unsupported', { rule: 'conditional', text: 'Conditional changes are resolved to one resource first.' });
+    if (id === undefined)
+      return deny('interaction-unsupported', {
+        rule: 'conditional',
+        text: 'Conditional changes are resolved to one resource first.',
+      });
     const current = await standing(type, id, context);
-    if (current !== undefined && 'code' in current) return deny(current, { rule: current.code, text: 'What stands at the FHIR server could not be read.' });
+    if (current !== undefined && 'code' in current)
+      return deny(current, { rule: current.code, text: 'What stands at the FHIR server could not be read.' });
+    if (
+      current !== undefined &&
+      input.stored?.some((scope) => matchesGranular(current.tape, 0, type, scope)) === false
+    ) {
+      return deny('consent-not-granted', {
+        rule: 'scope:stored',
+        text: 'What stands at the FHIR server is outside the granular scopes.',
+      });
+    }
     const before = current === undefined ? undefined : await whose(current.tape, input, context);
     const after = interaction.kind === 'update' ? await whose(interaction.body, input, context) : undefined;
     if (current === undefined && interaction.kind !== 'update') {
       return type === 'Patient'
         ? found(input, byId(type, id), context)
-        : deny(isUniversal(type) ? 'not-found' : 'consent-not-granted', { rule: 'missing', text: 'There is no such resource, or it may not be changed.' });
+        : deny(isUniversal(type) ? 'not-found' : 'consent-not-granted', {
+            rule: 'missing',
+            text: 'There is no such resource, or it may not be changed.',
+          });
     }
     const both = joined(before, after);
     return owned(input, both, context, current === undefined ? {} : { current });
   }
 
-  function owned(input: Authorised, subjects: Subjects, context: StageContext, more: Partial<Located> = {}): Verdict<Located> {
+  function owned(
+    input: Authorised,
+    subjects: Subjects,
+    context: StageContext,
+    more: Partial<Located> = {},
+  ): Verdict<Located> {
     switch (subjects.kind) {
       case 'universal':
         return found(input, universal, context, more);
       case 'unknown':
-        return deny('subject-unknown', { rule: 'subject', text: `It cannot be told whose the resource is: ${subjects.why}.` });
+        return deny('subject-unknown', {
+          rule: 'subject',
+          text: `It cannot be told whose the resource is: ${subjects.why}.`,
+        });
       case 'patients':
         return found(input, { kind: 'patients', ids: subjects.ids, every: true }, context, more);
       default:
@@ -136,7 +192,8 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     const missing = new Map<string, Reference & { kind: 'local' }>();
     const noting: Resolve = (reference) => {
       const beside = input.resolve?.(reference);
-      if (beside === undefined && reference.kind === 'local' && !isUniversal(reference.type)) missing.set(`${reference.type}/${reference.id}`, reference);
+      if (beside === undefined && reference.kind === 'local' && !isUniversal(reference.type))
+        missing.set(`${reference.type}/${reference.id}`, reference);
       return beside;
     };
     const first = subjectsOf(tape, 0, bases, noting);
@@ -144,12 +201,24 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     const read = new Map<string, Target>();
     for (const [key, reference] of missing) {
       const there = await standing(reference.type, reference.id, context);
-      if (there !== undefined && !('code' in there)) read.set(key, { type: reference.type, subjects: () => subjectsOf(there.tape, 0, bases) });
+      if (there !== undefined && !('code' in there))
+        read.set(key, { type: reference.type, subjects: () => subjectsOf(there.tape, 0, bases) });
     }
-    return subjectsOf(tape, 0, bases, (reference) => (reference.kind === 'local' ? read.get(`${reference.type}/${reference.id}`) : undefined) ?? input.resolve?.(reference));
+    return subjectsOf(
+      tape,
+      0,
+      bases,
+      (reference) =>
+        (reference.kind === 'local' ? read.get(`${reference.type}/${reference.id}`) : undefined) ??
+        input.resolve?.(reference),
+    );
   }
 
-  async function standing(type: ResourceType, id: string, context: StageContext): Promise<Current | Problem | undefined> {
+  async function standing(
+    type: ResourceType,
+    id: string,
+    context: StageContext,
+  ): Promise<Current | Problem | undefined> {
     const response = await reader.read(ownRead(`/${type}/${id}`), context.signal);
     if (response.kind === 'fault') return problem(response.code);
     if (response.status === 404 || response.status === 410) return undefined;
@@ -157,7 +226,8 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     const scanned = scan(response.body, limits);
     if (!scanned.ok) return problem('upstream-malformed');
     const { tape } = scanned;
-    if (stringOf(tape, member(tape, 0, 'resourceType')) !== type || stringOf(tape, member(tape, 0, 'id')) !== id) return problem('upstream-malformed');
+    if (stringOf(tape, member(tape, 0, 'resourceType')) !== type || stringOf(tape, member(tape, 0, 'id')) !== id)
+      return problem('upstream-malformed');
     return { tape, versionId: stringOf(tape, member(tape, member(tape, 0, 'meta'), 'versionId')) };
   }
 }
@@ -182,7 +252,10 @@ const byId = (type: ResourceType, id: string): SubjectSet => {
   return isUniversal(type) ? universal : discover;
 };
 
-function namedBySearch(interaction: Extract<FhirInteraction, { kind: 'search' }>, bases: Bases): readonly PatientId[] | undefined {
+function namedBySearch(
+  interaction: Extract<FhirInteraction, { kind: 'search' }>,
+  bases: Bases,
+): readonly PatientId[] | undefined {
   const ids = new Set<PatientId>();
   const { compartment, type, query } = interaction;
   if (compartment?.type === 'Patient') ids.add(compartment.id as string as PatientId);
@@ -224,11 +297,20 @@ function pushId(ids: PatientId[], value: string): void {
 /** The criterion that bounds a search of the type to one patient, where the type has one. */
 function constraintFor(type: ResourceType, patient: PatientId): SearchCriterion | undefined {
   if (type === 'Patient') return criterion('_id', patient);
-  const owner = searchSubjects(type).find((parameter) => parameter.role === 'owner' && parameter.code === 'patient') ?? searchSubjects(type).find((parameter) => parameter.role === 'owner');
+  const owner =
+    searchSubjects(type).find((parameter) => parameter.role === 'owner' && parameter.code === 'patient') ??
+    searchSubjects(type).find((parameter) => parameter.role === 'owner');
   return owner === undefined ? undefined : criterion(owner.code, `Patient/${patient}`);
 }
 
-const criterion = (code: string, value: string): SearchCriterion => ({ code, chain: [], has: [], values: [value], name: code, value });
+const criterion = (code: string, value: string): SearchCriterion => ({
+  code,
+  chain: [],
+  has: [],
+  values: [value],
+  name: code,
+  value,
+});
 
 /** Patients that a new Patient resource claims to be the same person as. */
 function linked(body: Tape, bases: Bases): readonly PatientId[] {

@@ -1,5 +1,5 @@
-import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { bundleReferences } from '../../domain/fhir/bundle-references.ts';
+import type { PatientId } from '../../domain/fhir/interaction.ts';
 import type { Bases } from '../../domain/fhir/references.ts';
 import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
-import { underBase, type Bases } from '../../domain/fhir/references.ts';
+import { type Bases, underBase } from '../../domain/fhir/references.ts';
 import { toUpstream } from '../../domain/fhir/request.ts';
+import type { Instant } from '../../domain/instant.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import type { Tape } from '../../domain/json/tape.ts';
-import type { Instant } from '../../domain/instant.ts';
 import { callerOf } from '../authenticate.ts';
 import type { Planned } from '../exchange.ts';
 import type { PageBook } from './pages.ts';
@@ -18,7 +18,9 @@ export function bundleLinks(bases: Bases, book: PageBook, now: () => Instant) {
   return (tape: Tape, bundle: number, part: Planned): { relation: string; url: string }[] => {
     const { interaction } = part;
     if (interaction.kind !== 'search' && interaction.kind !== 'history') return [];
-    const target = toUpstream(interaction.kind === 'search' && interaction.form === true ? withoutForm(interaction) : interaction).path;
+    const target = toUpstream(
+      interaction.kind === 'search' && interaction.form === true ? withoutForm(interaction) : interaction,
+    ).path;
     const links = [{ relation: 'self', url: bases.gatewayBase + target }];
     const listed = member(tape, bundle, 'link');
     if (listed < 0) return links;
@@ -28,7 +30,10 @@ export function bundleLinks(bases: Bases, book: PageBook, now: () => Instant) {
       if (relation === undefined || url === undefined || !pages.has(relation)) continue;
       const upstream = belowUpstream(url, bases);
       if (upstream === undefined) continue;
-      const token = book.seal({ target, upstream, caller: hash('sha256', callerOf(part.principal), 'base64url') }, now());
+      const token = book.seal(
+        { target, upstream, caller: hash('sha256', callerOf(part.principal), 'base64url') },
+        now(),
+      );
       const type = interaction.type === undefined ? '' : `/${interaction.type}`;
       links.push({ relation, url: `${bases.gatewayBase}${type}?_page=${token}` });
     }

@@ -24,7 +24,9 @@ export function pageBook(key: Uint8Array, seconds: number, random: Random): Page
       const nonce = random.bytes(12);
       const cipher = createCipheriv('aes-256-gcm', key, nonce);
       const text = JSON.stringify([Math.floor(now / 1000) + seconds, page.target, page.upstream, page.caller]);
-      return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url');
+      return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
+        'base64url',
+      );
     },
     open(token, now) {
       const sealed = Buffer.from(token, 'base64url');
@@ -32,7 +34,10 @@ export function pageBook(key: Uint8Array, seconds: number, random: Random): Page
       try {
         const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12));
         decipher.setAuthTag(sealed.subarray(sealed.length - 16));
-        const text = Buffer.concat([decipher.update(sealed.subarray(12, sealed.length - 16)), decipher.final()]).toString('utf8');
+        const text = Buffer.concat([
+          decipher.update(sealed.subarray(12, sealed.length - 16)),
+          decipher.final(),
+        ]).toString('utf8');
         const [until, target, upstream, caller] = JSON.parse(text) as [number, string, string, string];
         return until < now / 1000 ? 'expired' : { target, upstream, caller };
       } catch {

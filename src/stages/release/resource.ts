@@ -40,13 +40,24 @@ export type ResourceRight =
 
 export interface ResourceReleaseParts {
   /** Whose the resource is, and whether every one of them lets this caller see it. */
-  readonly right: (tape: Tape, node: number, type: ResourceType, part: Planned, resolve: Resolve | undefined) => ResourceRight;
+  readonly right: (
+    tape: Tape,
+    node: number,
+    type: ResourceType,
+    part: Planned,
+    resolve: Resolve | undefined,
+  ) => ResourceRight;
   readonly mask: MaskResource;
   readonly maskingContext: (part: Planned, patient: PatientId | undefined) => MaskingContext;
   readonly anchor: (tape: Tape, node: number) => readonly Splice[];
 }
 
-export type ReleaseResource = (tape: Tape, node: number, part: Planned, resolve?: Resolve) => ReleasedResource | WithheldResource;
+export type ReleaseResource = (
+  tape: Tape,
+  node: number,
+  part: Planned,
+  resolve?: Resolve,
+) => ReleasedResource | WithheldResource;
 
 /** Judges, masks and re-anchors one resource of an answer. Anything not understood is withheld. */
 export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {

@@ -2,7 +2,7 @@ import { decide } from '../../domain/consent/decide.ts';
 import type { ResourceType } from '../../domain/fhir/interaction.ts';
 import type { Bases } from '../../domain/fhir/references.ts';
 import { type Resolve, subjectsOf } from '../../domain/fhir/subjects.ts';
-import { scopesRelease } from '../../domain/identity/scope-release.ts';
+import { mayReturn } from '../../domain/identity/authorise.ts';
 import type { Tape } from '../../domain/json/tape.ts';
 import type { SubjectKeys } from '../../ports.ts';
 import { questionFor } from '../consent.ts';
@@ -15,7 +15,7 @@ import type { ResourceRight } from './resource.ts';
  */
 export function resourceRight(bases: Bases, keys: SubjectKeys) {
   return (tape: Tape, node: number, type: ResourceType, part: Planned, resolve: Resolve | undefined): ResourceRight => {
-    if (!scopesRelease(part.principal.scopes, tape, node, type, part.interaction.kind)) return outside('scope');
+    if (!mayReturn(part.principal, tape, node, type)) return outside('scope');
     const subjects = subjectsOf(tape, node, bases, resolve);
     if (subjects.kind === 'universal') return universal;
     if (subjects.kind === 'unknown') return { kind: 'may-not', why: subjects.why };
@@ -25,7 +25,12 @@ export function resourceRight(bases: Bases, keys: SubjectKeys) {
     let basis: string | undefined;
     for (const patient of subjects.ids) {
       if (patientOnly !== undefined && patient !== patientOnly) return outside('patient');
-      const decision = decide(part.consentView, questionFor(part.question, patient, principal, keys), facts, part.consentPolicy);
+      const decision = decide(
+        part.consentView,
+        questionFor(part.question, patient, principal, keys),
+        facts,
+        part.consentPolicy,
+      );
       if (decision.effect !== 'permit') return { kind: 'may-not', why: decision.reasons[0]?.text ?? 'no consent' };
       grants.push(...decision.proof.grants);
       basis ??= decision.proof.basis;
