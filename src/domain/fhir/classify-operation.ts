@@ -4,7 +4,8 @@ import { type Problem, problem } from '../problem.ts';
 import { type Call, type ClassifyOptions, jsonBody } from './call.ts';
 import { typeOf } from './classify-body.ts';
 import { headerUse, readHeaders } from './classify-headers.ts';
-import { type FhirInteraction, type ResourceId, type ResourceType, resourceId, resourceType } from './interaction.ts';
+import { resourceId, resourceType } from './ids.ts';
+import type { FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
 import { findOperation, type OperationRule } from './operations.ts';
 import { noResults, parseQuery, searchResults } from './search-query.ts';
 

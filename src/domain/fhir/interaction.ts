@@ -1,6 +1,5 @@
 import type { Brand } from '../brand.ts';
 import type { Tape } from '../json/tape.ts';
-import { resourceTypes } from './generated/resource-types.ts';
 import type { SearchQuery } from './search.ts';
 
 export type ResourceType = Brand<string, 'ResourceType'>;
@@ -111,15 +110,3 @@ export interface BatchEntry {
   readonly fullUrl?: string;
   readonly interaction: FhirInteraction;
 }
-
-const types: ReadonlySet<string> = new Set(resourceTypes);
-
-/** The name of an R4 resource type, exactly as FHIR spells it. */
-export const resourceType = (text: string): ResourceType | undefined =>
-  types.has(text) ? (text as ResourceType) : undefined;
-
-const idPattern = /^[A-Za-z0-9\-.]{1,64}$/;
-
-/** `.` and `..` fit the pattern of an id and are steps of a path: never an id here. */
-export const resourceId = (text: string): ResourceId | undefined =>
-  idPattern.test(text) && text !== '.' && text !== '..' ? (text as ResourceId) : undefined;

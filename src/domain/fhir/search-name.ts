@@ -1,4 +1,5 @@
-import { type ResourceType, resourceType } from './interaction.ts';
+import { resourceType } from './ids.ts';
+import type { ResourceType } from './interaction.ts';
 import type { ChainHop, ReverseHop } from './search.ts';
 import { pointsTo, type SearchParameter, searchParameter, typesWith } from './search-parameters.ts';
 import { takesModifier } from './search-value.ts';

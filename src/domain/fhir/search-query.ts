@@ -1,5 +1,6 @@
 import type { Problem } from '../problem.ts';
-import { type ResourceType, resourceType } from './interaction.ts';
+import { resourceType } from './ids.ts';
+import type { ResourceType } from './interaction.ts';
 import { type Pair, refuseParameter } from './query-text.ts';
 import type { SearchCriterion, SearchInclude, SearchQuery, SearchSort } from './search.ts';
 import { searchName } from './search-name.ts';

@@ -1,4 +1,4 @@
-import { resourceId, resourceType } from './interaction.ts';
+import { resourceId, resourceType } from './ids.ts';
 import type { SearchKind, SearchParameter } from './search-parameters.ts';
 
 /**

@@ -4,7 +4,9 @@ import type { Tape } from '../json/tape.ts';
 import { type Problem, problem } from '../problem.ts';
 import { type Need, needsOf } from './needs.ts';
 import { grants, type Scope, type ScopeLetter } from './scope.ts';
-import { covers, type Holder, holds, matchesScope } from './scope-release.ts';
+import { covers, type Holder, holds, matchesGranular } from './scope-release.ts';
+
+export { matchesGranular, mayReturn } from './scope-release.ts';
 
 export type Access =
   | {
@@ -30,7 +32,7 @@ const meeting = (holder: Holder, wanted: Need, body: Tape | undefined): readonly
     const type = wanted.types.length === 0 ? scope.type : wanted.types.find((each) => covers(scope, each));
     if (type === undefined) return false;
     if (scope.only === undefined || wanted.effect === 'returned' || wanted.effect === 'stored') return true;
-    return wanted.effect === 'sent' && body !== undefined && type !== '*' && matchesScope(body, 0, type, scope);
+    return wanted.effect === 'sent' && body !== undefined && type !== '*' && matchesGranular(body, 0, type, scope);
   });
 
 const sufficient = (holder: Holder, wanted: Need): string => {

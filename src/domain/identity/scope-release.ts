@@ -13,7 +13,7 @@ export const holds = (holder: Holder, scope: Scope): boolean =>
 export const covers = (scope: Scope, type: ResourceType | '*'): boolean => scope.type === '*' || scope.type === type;
 
 /** Whether a resource matches one scope: its type, and its granular filter if it has one. */
-export const matchesScope = (tape: Tape, node: number, type: ResourceType, scope: Scope): boolean =>
+export const matchesGranular = (tape: Tape, node: number, type: ResourceType, scope: Scope): boolean =>
   covers(scope, type) && (scope.only === undefined || matchesQuery(tape, node, type, scope.only));
 
 /** Who may write a resource but not read it is shown no more than what it sent. */
@@ -24,11 +24,11 @@ const opens = (scope: Scope, kind: InteractionKind): boolean =>
  * Whether a resource that comes back is within the scopes of the caller. Every resource of every answer is asked,
  * included ones too (HL7/smart-app-launch: a granular scope limits what is returned, whatever brought it).
  */
-export const scopesRelease = (
+export const mayReturn = (
   holder: Holder,
   tape: Tape,
   node: number,
   type: ResourceType,
-  kind: InteractionKind,
+  kind: InteractionKind = 'read',
 ): boolean =>
-  holder.scopes.some((scope) => holds(holder, scope) && opens(scope, kind) && matchesScope(tape, node, type, scope));
+  holder.scopes.some((scope) => holds(holder, scope) && opens(scope, kind) && matchesGranular(tape, node, type, scope));

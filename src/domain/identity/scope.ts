@@ -1,4 +1,5 @@
-import { type ResourceType, resourceType } from '../fhir/interaction.ts';
+import { resourceType } from '../fhir/ids.ts';
+import type { ResourceType } from '../fhir/interaction.ts';
 import { readPairs } from '../fhir/query-text.ts';
 import type { SearchQuery } from '../fhir/search.ts';
 import { isMatchable } from '../fhir/search-match.ts';

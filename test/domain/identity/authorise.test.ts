@@ -3,7 +3,7 @@ import { classify } from '../../../src/domain/fhir/classify.ts';
 import type { FhirInteraction, PatientId, ResourceType } from '../../../src/domain/fhir/interaction.ts';
 import { permits } from '../../../src/domain/identity/authorise.ts';
 import { parseScopes } from '../../../src/domain/identity/scope.ts';
-import { scopesRelease } from '../../../src/domain/identity/scope-release.ts';
+import { mayReturn } from '../../../src/domain/identity/scope-release.ts';
 import { scan } from '../../../src/domain/json/scan.ts';
 
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
@@ -102,7 +102,7 @@ describe('permits', () => {
       expect(permits(holder(lab), understood('GET /Observation?code=a'))).toEqual({ ok: true });
       const within = (category: string): boolean => {
         const scanned = scan(bytes(observation(category)));
-        return scanned.ok && scopesRelease(holder(lab), scanned.tape, 0, 'Observation' as ResourceType, 'search');
+        return scanned.ok && mayReturn(holder(lab), scanned.tape, 0, 'Observation' as ResourceType, 'search');
       };
       expect(within('laboratory')).toBe(true);
       expect(within('vital-signs')).toBe(false);
