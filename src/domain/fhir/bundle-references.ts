@@ -26,8 +26,11 @@ export const bundleReferences = (tape: Tape, bundle: number, bases: Bases): Reso
     const request = member(tape, entry, 'request');
     const id = stringOf(tape, member(tape, resource, 'id'));
     const subjects = once(() => {
-      if (type === 'Patient' && isCreation(tape, request)) {
-        return fullUrl === undefined ? NO_NAME : { kind: 'patients', ids: [], fresh: [fullUrl] };
+      if (type === 'Patient' && isPosted(tape, request)) {
+        // With ifNoneExist an existing patient may be meant.
+        return fullUrl === undefined || member(tape, request, 'ifNoneExist') >= 0
+          ? NO_NAME
+          : { kind: 'patients', ids: [], fresh: [fullUrl] };
       }
       if (!keepsId(tape, request, type, id)) return NO_NAME;
       return subjectsOf(tape, resource, bases, resolve);
@@ -64,10 +67,6 @@ const isPosted = (tape: Tape, request: number): boolean => {
   const method = member(tape, request, 'method');
   return method >= 0 && is(tape, method, 'POST');
 };
-
-/** With ifNoneExist an existing resource may be meant. */
-const isCreation = (tape: Tape, request: number): boolean =>
-  isPosted(tape, request) && member(tape, request, 'ifNoneExist') < 0;
 
 /** False for an update whose URL does not name the resource's own id, such as a conditional one. */
 const keepsId = (tape: Tape, request: number, type: string, id: string | undefined): boolean => {

@@ -1,8 +1,9 @@
+import { BYTE } from '../json/bytes.ts';
 import { is, text } from '../json/cursor.ts';
 import { replaceNode } from '../json/splice.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import type { Splice } from '../masking/plan.ts';
-import { type Bases, underBase } from './references.ts';
+import { type Bases, underUpstream } from './references.ts';
 import { isUrlElement } from './url-elements.ts';
 
 /**
@@ -10,11 +11,10 @@ import { isUrlElement } from './url-elements.ts';
  * locations and elements that FHIR types as url. Text is never searched: a note, a narrative or an identifier system
  * that quotes the address stays as it is. For requests give the bases the other way round.
  */
-export const anchorLinks = (tape: Tape, node: number, { upstreamBase, gatewayBase }: Bases): Splice[] => {
-  if (upstreamBase === gatewayBase) return [];
+export const anchorLinks = (tape: Tape, node: number, bases: Bases): Splice[] => {
+  if (bases.upstreamBase === bases.gatewayBase) return [];
   const { bytes, kind, start, next } = tape;
   const splices: Splice[] = [];
-  const first = upstreamBase.charCodeAt(0) | 0x20;
   const past = next[node] as number;
   /** The objects and arrays around the key, innermost last. */
   const open: number[] = [];
@@ -27,13 +27,13 @@ export const anchorLinks = (tape: Tape, node: number, { upstreamBase, gatewayBas
     }
     if (what !== KIND.string) continue;
     const initial = bytes[(start[at] as number) + 1] as number;
-    // An escape may hide the first letter.
-    if ((initial | 0x20) !== first && initial !== 0x5c) continue;
+    // The h of http; an escape may hide it.
+    if ((initial | 0x20) !== 0x68 && initial !== BYTE.backslash) continue;
     while (open.length > 0 && (next[open[open.length - 1] as number] as number) <= at) open.pop();
     const key = keyOf(tape, node, open, at);
     if (key < 0 || !isLink(tape, key, parentName(tape, node, open, at))) continue;
-    const rest = underBase(text(tape, at), upstreamBase);
-    if (rest !== undefined) splices.push(replaceNode(tape, at, JSON.stringify(gatewayBase + rest)));
+    const rest = underUpstream(text(tape, at), bases);
+    if (rest !== undefined) splices.push(replaceNode(tape, at, JSON.stringify(bases.gatewayBase + rest)));
   }
   return splices;
 };

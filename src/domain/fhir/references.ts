@@ -5,6 +5,8 @@ import type { ResourceId, ResourceType } from './interaction.ts';
 export interface Bases {
   readonly upstreamBase: string;
   readonly gatewayBase: string;
+  /** Other absolute URLs by which the upstream calls itself, such as its address behind a balancer. */
+  readonly upstreamAliases?: readonly string[];
 }
 
 /** What `Reference.reference` can be (R4 references.html#literal). */
@@ -49,6 +51,17 @@ export const underBase = (url: string, base: string): string | undefined => {
     : undefined;
 };
 
+/** The part of an absolute URL after any name of the upstream. */
+export const underUpstream = (url: string, bases: Bases): string | undefined => {
+  const inside = underBase(url, bases.upstreamBase);
+  if (inside !== undefined || bases.upstreamAliases === undefined) return inside;
+  for (const alias of bases.upstreamAliases) {
+    const underAlias = underBase(url, alias);
+    if (underAlias !== undefined) return underAlias;
+  }
+  return undefined;
+};
+
 const withoutSlash = (url: string): string => (url.endsWith('/') ? url.slice(0, -1) : url);
 
 const rest = (url: string, base: string): string | undefined => {
@@ -59,7 +72,7 @@ const rest = (url: string, base: string): string | undefined => {
 };
 
 const absolute = (url: string, bases: Bases): Reference => {
-  const inside = underBase(url, bases.upstreamBase) ?? underBase(url, bases.gatewayBase);
+  const inside = underUpstream(url, bases) ?? underBase(url, bases.gatewayBase);
   if (inside !== undefined) return inside.startsWith('/') ? relative(inside.slice(1)) : UNREADABLE;
   const segments = url.split(/[?#]/, 1)[0]?.split('/') ?? [];
   const type = segments.map(resourceType).findLast((segment) => segment !== undefined);

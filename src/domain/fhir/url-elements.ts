@@ -26,7 +26,9 @@ const gather = (): UrlElements => {
   const resources = new Set(resourceTypeNames);
   for (const type of typeNames()) {
     for (const element of typeSchema(type)?.elements.values() ?? []) {
-      if (element.type === 'url' && (element.choice || resources.has(type))) anywhere.add(element.name);
+      // The definitions give Binary a `url`, which R4 has not; of other resources `url` is the canonical name.
+      const atTop = resources.has(type) && element.name !== 'url';
+      if (element.type === 'url' && (element.choice || atTop)) anywhere.add(element.name);
       const inner = [...urlsOf(element.type), ...urlsOf(`${type}.${element.name}`)];
       for (const name of inner) pairs.add(`${element.name}.${name}`);
     }
