@@ -48,8 +48,12 @@ const wrap = (handle: FileHandle): OpenFile => ({
   close: () => handle.close(),
 });
 
+/** By its code: under a test runner an error of the file system is of another realm's class. */
 export const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 
 export const nodeFileSystem: FileSystem = {
   makeFolder: async (path) => {
