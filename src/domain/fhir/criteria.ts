@@ -1,5 +1,5 @@
+import { resourceType } from './ids.ts';
 import type { FhirInteraction, ResourceType } from './interaction.ts';
-import { resourceType } from './interaction.ts';
 import type { SearchInclude, SearchQuery } from './search.ts';
 import { type CriterionTarget, searchName } from './search-name.ts';
 import { searchParameter, searchParametersOf } from './search-parameters.ts';
