@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify';
+import { refuse } from './errors.ts';
+
+/** The part of a log that anybody may read: it names no person. */
+export interface PublicLog {
+  readonly verifierKey: string;
+  /** `checkpoint` or a path under `tile/`. */
+  resource(path: string): Promise<Uint8Array | undefined>;
+}
+
+/** C2SP tlog-tiles under /ledger/, so that public tools verify the log as they verify any other. */
+export const ledgerRoutes =
+  (log: PublicLog) =>
+  async (app: FastifyInstance): Promise<void> => {
+    app.get('/ledger/checkpoint', async (_request, reply) => {
+      const bytes = await log.resource('checkpoint');
+      if (bytes === undefined) return refuse(reply, 'not-found');
+      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(Buffer.from(bytes));
+    });
+    /** What an auditor puts in a trust file once, compared by another channel. */
+    app.get('/ledger/key', async (_request, reply) =>
+      reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(`${log.verifierKey}\n`),
+    );
+    app.get<{ Params: { '*': string } }>('/ledger/tile/*', async (request, reply) => {
+      const bytes = await log.resource(`tile/${request.params['*']}`);
+      if (bytes === undefined) return refuse(reply, 'not-found');
+      return reply
+        .type('application/octet-stream')
+        .header('cache-control', 'public, max-age=31536000, immutable')
+        .send(Buffer.from(bytes));
+    });
+  };
