@@ -1,0 +1,98 @@
+import { AbiCoder, Interface } from 'ethers';
+import { authorityAbi, authorityBytecode } from './generated/authority.ts';
+import { consentRegistryAbi, consentRegistryBytecode } from './generated/consent-registry.ts';
+import { ledgerAnchorAbi, ledgerAnchorBytecode } from './generated/ledger-anchor.ts';
+import { quantity } from './header.ts';
+import { createRpc } from './rpc.ts';
+import { createSender, type Receipt, type Sender } from './sender.ts';
+import { addressOfKey, originHash } from './sign.ts';
+
+/** Where the contracts are. Keep it: the gateway's configuration names these addresses. */
+export interface Deployment {
+  readonly chainId: number;
+  readonly authority: string;
+  readonly consentRegistry: string;
+  /** The same contract: facts share the registry's accumulator, so that one proof covers both. */
+  readonly attestations: string;
+  readonly ledgerAnchor: string;
+  /** The block the first of them was made in; no event is older. */
+  readonly block: number;
+}
+
+export interface DeployOptions {
+  /** Accounts that may register subjects. The deployer's unless given. */
+  readonly registrars?: readonly string[];
+  /** Accounts that may attest every condition. The deployer's unless given. */
+  readonly attesters?: readonly string[];
+  /** Accounts that may pause and unpause. The deployer's unless given. */
+  readonly pausers?: readonly string[];
+  /** Logs to open: origin line and the account that may anchor it. */
+  readonly logs?: readonly { readonly origin: string; readonly writer: string }[];
+}
+
+/** Roles of the authority contract. Role 0 is its administrator. */
+const registrarRole = 1n;
+const pauserRole = 2n;
+const allConditions = 15;
+
+const authority = new Interface(authorityAbi);
+const registry = new Interface(consentRegistryAbi);
+const anchor = new Interface(ledgerAnchorAbi);
+
+export async function deployContracts(
+  rpcUrl: string,
+  deployerKey: string,
+  options: DeployOptions = {},
+): Promise<Deployment> {
+  const rpc = createRpc(rpcUrl);
+  const chainId = quantity(await rpc.call('eth_chainId', []).finally(() => rpc.close()));
+  const sender = createSender({ rpcUrl, key: deployerKey, chainId });
+  try {
+    const admin = addressOfKey(deployerKey);
+    const manager = await create(sender, authorityBytecode, [admin]);
+    const consent = await create(sender, consentRegistryBytecode, [manager.address]);
+    const ledger = await create(sender, ledgerAnchorBytecode, [manager.address]);
+    const call = async (to: string, data: string) => {
+      const receipt = await sender.send({ to, data });
+      if (!receipt.ok) throw new Error('The chain refused to set up a role of the contracts.');
+    };
+    const may = async (role: bigint, functions: readonly string[], accounts: readonly string[]) => {
+      const selectors = functions.map((name) => registry.getFunction(name)?.selector);
+      const target = [consent.address, selectors, role];
+      await call(manager.address, authority.encodeFunctionData('setTargetFunctionRole', target));
+      for (const account of accounts) {
+        await call(manager.address, authority.encodeFunctionData('grantRole', [role, account, 0]));
+      }
+    };
+    await may(registrarRole, ['registerSubject'], options.registrars ?? [admin]);
+    await may(pauserRole, ['pause', 'unpause'], options.pausers ?? [admin]);
+    for (const attester of options.attesters ?? [admin]) {
+      await call(consent.address, registry.encodeFunctionData('setAttester', [attester, allConditions]));
+    }
+    for (const { origin, writer } of options.logs ?? []) {
+      await call(ledger.address, anchor.encodeFunctionData('setWriter', [originHash(origin), writer]));
+    }
+    return {
+      chainId,
+      authority: manager.address,
+      consentRegistry: consent.address,
+      attestations: consent.address,
+      ledgerAnchor: ledger.address,
+      block: manager.block,
+    };
+  } finally {
+    await sender.stop();
+  }
+}
+
+async function create(
+  sender: Sender,
+  bytecode: string,
+  addresses: readonly string[],
+): Promise<{ readonly address: string; readonly block: number }> {
+  const types = addresses.map(() => 'address');
+  const data = bytecode + AbiCoder.defaultAbiCoder().encode(types, addresses).slice(2);
+  const receipt: Receipt = await sender.send({ data });
+  if (!receipt.ok || !receipt.contractAddress) throw new Error('The chain refused to make a contract.');
+  return { address: receipt.contractAddress.toLowerCase(), block: receipt.block };
+}

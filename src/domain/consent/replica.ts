@@ -1,0 +1,441 @@
+import type {
+  Attestation,
+  BlockRef,
+  ConsentView,
+  EpochSeconds,
+  Grant,
+  GrantCondition,
+  GranteeKey,
+  GranteeKind,
+  GrantId,
+  SubjectKey,
+} from './grant.ts';
+import { grantConditions, granteeKinds } from './grant.ts';
+import type { GrantScope } from './typed-data.ts';
+
+/** The registry's events, decoded. */
+export type RegistryEvent =
+  | { readonly type: 'granted'; readonly block: number; readonly grant: Grant }
+  | { readonly type: 'narrowed'; readonly block: number; readonly id: GrantId; readonly scope: GrantScope }
+  | { readonly type: 'revoked'; readonly block: number; readonly id: GrantId }
+  | { readonly type: 'attested'; readonly block: number; readonly attestation: Attestation }
+  | { readonly type: 'withdrawn'; readonly block: number; readonly id: GrantId; readonly condition: GrantCondition }
+  | { readonly type: 'bound'; readonly block: number; readonly subject: SubjectKey; readonly controller: string }
+  | {
+      readonly type: 'delegated';
+      readonly block: number;
+      readonly subject: SubjectKey;
+      readonly delegate: string;
+      readonly rights: number;
+      readonly until: EpochSeconds;
+    }
+  /** Folded into the accumulator like the others, without a meaning for decisions. */
+  | { readonly type: 'other'; readonly block: number };
+
+interface Fact {
+  readonly condition: GrantCondition;
+  readonly until: EpochSeconds;
+  readonly block: number;
+}
+
+interface Delegation {
+  readonly rights: number;
+  readonly until: EpochSeconds;
+}
+
+interface Step {
+  readonly block: number;
+  /** Absent where there is nothing to take back. */
+  readonly undo?: () => void;
+  /** What may only be done when the block can no longer be taken back. */
+  readonly commit?: () => void;
+}
+
+const none: readonly Grant[] = [];
+const end = -1;
+
+/**
+ * The registry's state, kept in columns: a million grants as objects would cost the garbage collector several times what
+ * they hold. A grant is a row; the rows of a subject are a linked list, so a look-up costs what the subject has, whatever
+ * others have.
+ *
+ * Whatever opens (a grant, an attestation) is seen by a view only once its block is final; whatever closes (a revocation,
+ * a narrowing, a withdrawal) counts as soon as it is applied.
+ */
+export class ConsentFold {
+  #capacity = 0;
+  #rows = 0;
+  #active = 0;
+  #id: (GrantId | undefined)[] = [];
+  #terms: string[] = [];
+  #subject = new Uint32Array(0);
+  #grantee = new Uint32Array(0);
+  #next = new Int32Array(0);
+  #block = new Uint32Array(0);
+  /** Bits 0-2 grantee kind, 3 deny, 4 revoked. */
+  #flags = new Uint8Array(0);
+  #actions = new Uint8Array(0);
+  #purposes = new Uint16Array(0);
+  #classes = new Uint32Array(0);
+  #labels = new Uint16Array(0);
+  #conditions = new Uint8Array(0);
+  /** from, until, dataFrom, dataUntil of row n at 4n; 40-bit numbers. */
+  #times = new Float64Array(0);
+  readonly #free: number[] = [];
+
+  readonly #rowOf = new Map<GrantId, number>();
+  readonly #subjectOf = new Map<SubjectKey, number>();
+  readonly #subjects: SubjectKey[] = [];
+  readonly #controllers: (string | undefined)[] = [];
+  #first = new Int32Array(0);
+  readonly #granteeOf = new Map<GranteeKey, number>();
+  readonly #grantees: GranteeKey[] = [];
+  readonly #facts = new Map<GrantId, readonly Fact[]>();
+  readonly #delegations = new Map<string, Delegation>();
+  readonly #journal: Step[] = [];
+  /** Grants held shut although the chain does not say so (yet, or any more), and the block after which that ends. */
+  readonly #held = new Map<GrantId, number>();
+
+  #closed = false;
+
+  get size(): number {
+    return this.#active;
+  }
+
+  /** A fold that is no longer kept up to date shows nothing, so that a view taken before cannot outlive a revocation. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  apply(event: RegistryEvent): void {
+    if (event.type === 'granted') this.#grant(event.grant);
+    else if (event.type === 'narrowed') this.#narrow(event.block, event.id, event.scope);
+    else if (event.type === 'revoked') this.#revoke(event.block, event.id);
+    else if (event.type === 'attested') {
+      const { grant, condition, until } = event.attestation;
+      const facts = this.#facts.get(grant) ?? [];
+      this.#setFacts(event.block, grant, [{ condition, until, block: event.block }, ...facts]);
+    } else if (event.type === 'withdrawn') {
+      const facts = this.#facts.get(event.id) ?? [];
+      const others = facts.filter((fact) => fact.condition !== event.condition);
+      this.#setFacts(event.block, event.id, others);
+    } else if (event.type === 'bound') this.#bind(event.block, event.subject, event.controller);
+    else if (event.type === 'delegated') {
+      const { rights, until } = event;
+      this.#delegate(event.block, `${event.subject}${event.delegate}`, { rights, until });
+    }
+  }
+
+  /** Forgets how to take back what lies at or before the block, and frees what was revoked there. */
+  commit(block: number): void {
+    let count = 0;
+    for (const step of this.#journal) {
+      if (step.block > block) break;
+      step.commit?.();
+      count++;
+    }
+    this.#journal.splice(0, count);
+    for (const [id, until] of this.#held) if (until < block) this.#held.delete(id);
+  }
+
+  /**
+   * Takes back every event after the block. A revocation among them stays in force until `holdUntil`: an orphaned
+   * transaction is nearly always mined again, and in between nobody may see more than the patient wants.
+   */
+  rollback(block: number, holdUntil: number): void {
+    for (let step = this.#journal.at(-1); step && step.block > block; step = this.#journal.at(-1)) {
+      this.#journal.pop();
+      step.undo?.();
+    }
+    for (const [id, until] of this.#held) {
+      if (until === held) this.#held.set(id, holdUntil);
+    }
+  }
+
+  /** Shuts a grant at once, before the chain says so. */
+  hold(id: GrantId): void {
+    this.#held.set(id, Number.POSITIVE_INFINITY);
+  }
+
+  /** Ends a hold whose revocation turned out to be impossible to carry out. */
+  release(id: GrantId): void {
+    this.#held.delete(id);
+  }
+
+  find(id: GrantId): Grant | undefined {
+    const row = this.#rowOf.get(id);
+    return row === undefined || this.#isShut(row) ? undefined : this.#read(row);
+  }
+
+  subjectOfGrant(id: GrantId): SubjectKey | undefined {
+    const row = this.#rowOf.get(id);
+    return row === undefined ? undefined : this.#subjects[this.#subject[row] ?? 0];
+  }
+
+  controllerOf(subject: SubjectKey): string | undefined {
+    const index = this.#subjectOf.get(subject);
+    return index === undefined ? undefined : this.#controllers[index];
+  }
+
+  /** Whether the account may do for the subject what the right (a bit of the contract's) names. */
+  mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean {
+    if (this.controllerOf(subject) === actor) return true;
+    const delegation = this.#delegations.get(`${subject}${actor}`);
+    return delegation !== undefined && (delegation.rights & right) !== 0 && delegation.until > now;
+  }
+
+  /** @param final What opens counts up to this block. */
+  grantsOf(subject: SubjectKey, final: number): readonly Grant[] {
+    const index = this.#subjectOf.get(subject);
+    if (index === undefined || this.#closed) return none;
+    let grants: Grant[] | undefined;
+    for (let row = this.#first[index] ?? end; row !== end; row = this.#next[row] ?? end) {
+      if ((this.#block[row] ?? 0) > final || this.#isShut(row)) continue;
+      if (grants) grants.push(this.#read(row));
+      else grants = [this.#read(row)];
+    }
+    return grants ?? none;
+  }
+
+  attested(grant: GrantId, condition: GrantCondition, final: number): EpochSeconds | undefined {
+    const facts = this.#facts.get(grant);
+    if (!facts) return undefined;
+    let cap: EpochSeconds | undefined;
+    for (const fact of facts) {
+      if (fact.condition !== condition) continue;
+      // A newer statement that is not final yet may shorten what holds, not lengthen it.
+      if (cap === undefined || fact.until < cap) cap = fact.until;
+      if (fact.block <= final) return cap;
+    }
+    return undefined;
+  }
+
+  #grant(grant: Grant): void {
+    if (this.#rowOf.has(grant.id)) throw new Error('The registry never issues a grant id twice.');
+    const row = this.#free.pop() ?? this.#newRow();
+    const subject = this.#subjectIndex(grant.subject);
+    this.#id[row] = grant.id;
+    this.#terms[row] = grant.terms;
+    this.#subject[row] = subject;
+    this.#grantee[row] = this.#granteeIndex(grant.grantee);
+    this.#block[row] = grant.block;
+    this.#flags[row] = granteeKinds.indexOf(grant.granteeKind) | (grant.effect === 'deny' ? 8 : 0);
+    this.#setScope(row, grant);
+    this.#next[row] = this.#first[subject] ?? end;
+    this.#first[subject] = row;
+    this.#rowOf.set(grant.id, row);
+    this.#active++;
+    this.#journal.push({
+      block: grant.block,
+      undo: () => {
+        this.#active--;
+        this.#remove(row);
+      },
+    });
+  }
+
+  #narrow(block: number, id: GrantId, scope: GrantScope): void {
+    const row = this.#rowOf.get(id);
+    if (row === undefined) return;
+    const before = this.#read(row);
+    this.#setScope(row, scope);
+    this.#journal.push({ block, undo: () => this.#setScope(row, before) });
+  }
+
+  #revoke(block: number, id: GrantId): void {
+    const row = this.#rowOf.get(id);
+    // The contract lets an id be spent before its grant arrives; then there is nothing here to close.
+    if (row === undefined) return;
+    this.#flags[row] = (this.#flags[row] ?? 0) | 16;
+    this.#active--;
+    const wasHeld = this.#held.get(id);
+    this.#held.delete(id);
+    this.#journal.push({
+      block,
+      undo: () => {
+        this.#flags[row] = (this.#flags[row] ?? 0) & ~16;
+        this.#active++;
+        this.#held.set(id, wasHeld ?? held);
+      },
+      commit: () => {
+        this.#facts.delete(id);
+        this.#remove(row);
+      },
+    });
+  }
+
+  #bind(block: number, subject: SubjectKey, controller: string): void {
+    const index = this.#subjectIndex(subject);
+    const before = this.#controllers[index];
+    this.#controllers[index] = controller;
+    const undo = () => {
+      this.#controllers[index] = before;
+    };
+    this.#journal.push({ block, undo });
+  }
+
+  #delegate(block: number, key: string, delegation: Delegation): void {
+    const before = this.#delegations.get(key);
+    this.#delegations.set(key, delegation);
+    const undo = () => {
+      if (before) this.#delegations.set(key, before);
+      else this.#delegations.delete(key);
+    };
+    this.#journal.push({ block, undo });
+  }
+
+  #setFacts(block: number, id: GrantId, facts: readonly Fact[]): void {
+    const before = this.#facts.get(id);
+    this.#facts.set(id, facts);
+    this.#journal.push({
+      block,
+      undo: () => {
+        if (before) this.#facts.set(id, before);
+        else this.#facts.delete(id);
+      },
+      commit: () => this.#pruneFacts(id, block),
+    });
+  }
+
+  #pruneFacts(id: GrantId, block: number): void {
+    const facts = this.#facts.get(id);
+    if (!facts) return;
+    const kept = facts.filter(
+      (fact, index) =>
+        fact.block > block ||
+        !facts.slice(0, index).some((newer) => newer.block <= block && newer.condition === fact.condition),
+    );
+    if (kept.length === 0) this.#facts.delete(id);
+    else this.#facts.set(id, kept);
+  }
+
+  #isShut(row: number): boolean {
+    if (((this.#flags[row] ?? 0) & 16) !== 0) return true;
+    const id = this.#id[row];
+    return this.#held.size > 0 && id !== undefined && this.#held.has(id);
+  }
+
+  #read(row: number): Grant {
+    const flags = this.#flags[row] ?? 0;
+    const at = row * 4;
+    return {
+      id: this.#id[row] as GrantId,
+      subject: this.#subjects[this.#subject[row] ?? 0] as SubjectKey,
+      granteeKind: granteeKinds[flags & 7] as GranteeKind,
+      grantee: this.#grantees[this.#grantee[row] ?? 0] as GranteeKey,
+      effect: (flags & 8) === 0 ? 'permit' : 'deny',
+      actions: this.#actions[row] ?? 0,
+      purposes: this.#purposes[row] ?? 0,
+      classes: this.#classes[row] ?? 0,
+      labels: this.#labels[row] ?? 0,
+      conditions: this.#conditions[row] ?? 0,
+      from: (this.#times[at] ?? 0) as EpochSeconds,
+      until: (this.#times[at + 1] ?? 0) as EpochSeconds,
+      dataFrom: (this.#times[at + 2] ?? 0) as EpochSeconds,
+      dataUntil: (this.#times[at + 3] ?? 0) as EpochSeconds,
+      terms: this.#terms[row] ?? '',
+      block: this.#block[row] ?? 0,
+    };
+  }
+
+  #setScope(row: number, scope: GrantScope): void {
+    this.#actions[row] = scope.actions;
+    this.#purposes[row] = scope.purposes;
+    this.#classes[row] = scope.classes;
+    this.#labels[row] = scope.labels;
+    this.#conditions[row] = scope.conditions;
+    const at = row * 4;
+    this.#times[at] = scope.from;
+    this.#times[at + 1] = scope.until;
+    this.#times[at + 2] = scope.dataFrom;
+    this.#times[at + 3] = scope.dataUntil;
+  }
+
+  #remove(row: number): void {
+    const id = this.#id[row];
+    if (id !== undefined) this.#rowOf.delete(id);
+    this.#id[row] = undefined;
+    this.#terms[row] = '';
+    const subject = this.#subject[row] ?? 0;
+    const next = this.#next[row] ?? end;
+    let at = this.#first[subject] ?? end;
+    if (at === row) this.#first[subject] = next;
+    else {
+      while (at !== end && this.#next[at] !== row) at = this.#next[at] ?? end;
+      if (at !== end) this.#next[at] = next;
+    }
+    this.#free.push(row);
+  }
+
+  #newRow(): number {
+    if (this.#rows === this.#capacity) this.#grow();
+    return this.#rows++;
+  }
+
+  #grow(): void {
+    const capacity = Math.max(1024, this.#capacity * 2);
+    this.#subject = widen(this.#subject, new Uint32Array(capacity));
+    this.#grantee = widen(this.#grantee, new Uint32Array(capacity));
+    this.#next = widen(this.#next, new Int32Array(capacity));
+    this.#block = widen(this.#block, new Uint32Array(capacity));
+    this.#flags = widen(this.#flags, new Uint8Array(capacity));
+    this.#actions = widen(this.#actions, new Uint8Array(capacity));
+    this.#purposes = widen(this.#purposes, new Uint16Array(capacity));
+    this.#classes = widen(this.#classes, new Uint32Array(capacity));
+    this.#labels = widen(this.#labels, new Uint16Array(capacity));
+    this.#conditions = widen(this.#conditions, new Uint8Array(capacity));
+    this.#times = widen(this.#times, new Float64Array(capacity * 4));
+    this.#capacity = capacity;
+  }
+
+  #subjectIndex(subject: SubjectKey): number {
+    const known = this.#subjectOf.get(subject);
+    if (known !== undefined) return known;
+    const index = this.#subjects.push(subject) - 1;
+    this.#subjectOf.set(subject, index);
+    if (index >= this.#first.length) {
+      this.#first = widen(this.#first, new Int32Array(Math.max(1024, this.#first.length * 2)).fill(end));
+    }
+    this.#controllers.push(undefined);
+    return index;
+  }
+
+  #granteeIndex(grantee: GranteeKey): number {
+    const known = this.#granteeOf.get(grantee);
+    if (known !== undefined) return known;
+    const index = this.#grantees.push(grantee) - 1;
+    this.#granteeOf.set(grantee, index);
+    return index;
+  }
+}
+
+/** Marks a revocation just taken back, until `rollback` gives it an end. */
+const held = -1;
+
+interface Column {
+  set(from: never): void;
+}
+
+function widen<Array extends Column>(from: Array, to: Array): Array {
+  to.set(from as never);
+  return to;
+}
+
+/** A view names one head. It never shows a grant newer than that head, and never hides a newer revocation. */
+export function viewOf(
+  fold: ConsentFold,
+  at: { readonly contract: string; readonly chainId: number; readonly head: BlockRef; readonly final: number },
+): ConsentView {
+  const { final } = at;
+  return {
+    contract: at.contract,
+    chainId: at.chainId,
+    head: at.head,
+    grantsOf: (subject) => fold.grantsOf(subject, final),
+    attested: (grant, condition) => fold.attested(grant, condition, final),
+  };
+}
+
+export function conditionAt(bit: number): GrantCondition | undefined {
+  return grantConditions[bit];
+}
