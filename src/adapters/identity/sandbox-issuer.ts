@@ -171,9 +171,11 @@ const createProvider = (options: SandboxIssuerOptions, keys: SigningKeys): Provi
     const { body } = ctx as { body?: Record<string, unknown> };
     if (ctx.path === '/token' && typeof body?.access_token === 'string') {
       // SMART App Launch 2.2, "launch context arrives with your access_token".
-      const grant = ctx.oidc.entities.Grant?.jti ?? '';
-      const patient = launches.get(grant);
+      const { Grant: grant, AuthorizationCode: code } = ctx.oidc.entities;
+      const patient = launches.get(grant?.jti ?? '');
       if (patient) Object.assign(body, { patient, need_patient_banner: true });
+      // The provider names the scopes of the access token only; apps look for `openid` and `fhirUser` too.
+      if (code?.scope) body.scope = code.scope;
     }
   });
   return provider;
