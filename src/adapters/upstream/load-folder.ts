@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Bundle, Resource } from '@medplum/fhirtypes';
 import { type FileContent, filesToLoad, readFhirFile } from './load-files.ts';
-import { conditionalReferences, identifierOf, resolveBundle } from './load-references.ts';
+import { conditionalReferences, identifierOf, makeLogical, resolveBundle } from './load-references.ts';
 import type { SandboxFhir } from './sandbox-fhir.ts';
 import type { ResourceStore } from './sandbox-fhir-store.ts';
 
@@ -45,7 +45,7 @@ interface Sink {
 export const loadFolder = async ({ folder, target, onProgress }: LoadOptions): Promise<LoadReport> => {
   const files = await filesToLoad(folder);
   if (files.length === 0) throw new Error(`${folder} holds no .json or .ndjson files (plain or .gz).`);
-  const sink = 'url' in target ? new HttpSink(target.url, target.headers ?? {}) : new SandboxSink(target);
+  const sink = 'commit' in target ? new SandboxSink(target) : new HttpSink(target.url, target.headers ?? {});
   const skipped: string[] = [];
   for (const [index, file] of files.entries()) {
     const content = await readFhirFile(file);
@@ -79,7 +79,7 @@ class SandboxSink implements Sink {
     const waiting = this.#waiting;
     this.#waiting = [];
     const still = waiting.filter((resource) => !this.#isComplete(resource));
-    for (const resource of still) for (const each of conditionalReferences(resource)) this.#makeLogical(each);
+    this.unresolved += makeLogical(still);
     await this.#put(waiting);
   }
 
@@ -92,14 +92,6 @@ class SandboxSink implements Sink {
     }
     if (!complete) this.#waiting.push(resource);
     return complete;
-  }
-
-  #makeLogical({ holder, query }: { holder: { reference?: string; identifier?: unknown }; query: string }): void {
-    this.unresolved += 1;
-    const identifier = identifierOf(query);
-    if (!identifier) return;
-    delete holder.reference;
-    holder.identifier = identifier;
   }
 
   #put(resources: readonly (Resource & { id: string })[]): Promise<void> {
@@ -135,7 +127,7 @@ const batchSize = 100;
 class HttpSink implements Sink {
   resources = 0;
   readonly unchanged = 0;
-  readonly unresolved = 0;
+  unresolved = 0;
   #refused: Bundle[] = [];
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -155,6 +147,8 @@ class HttpSink implements Sink {
 
   async finish(): Promise<void> {
     for (const bundle of this.#refused) {
+      if ((await this.#post(bundle)) < 400) continue;
+      this.unresolved += makeLogical(bundle);
       const status = await this.#post(bundle);
       if (status >= 400)
         throw new Error(

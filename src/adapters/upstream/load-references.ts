@@ -57,3 +57,15 @@ export const identifierOf = (query: string): { system?: string; value: string } 
   const system = wanted.slice(0, Math.max(0, bar));
   return { ...(system === '' ? {} : { system }), value: wanted.slice(bar + 1) };
 };
+
+/** What no resource answers stays as a logical reference, by its identifier. Gives the number of them. */
+export const makeLogical = (node: unknown): number => {
+  const unresolved = [...conditionalReferences(node)];
+  for (const { holder, query } of unresolved) {
+    const identifier = identifierOf(query);
+    if (!identifier) continue;
+    delete holder.reference;
+    holder.identifier = identifier;
+  }
+  return unresolved.length;
+};

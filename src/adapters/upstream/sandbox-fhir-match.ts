@@ -5,10 +5,12 @@ import {
   convertToSearchableReferences,
   convertToSearchableStrings,
   evalFhirPathTyped,
+  type FhirPathAtom,
   type Filter,
   matchesSearchRequest,
   OperationOutcomeError,
   Operator,
+  parseFhirPath,
   parseSearchRequest,
   splitSearchOnComma,
   type TypedValue,
@@ -37,8 +39,17 @@ export const matches = (store: ResourceStore, resource: StoredResource, filter: 
   return matchesSearchRequest(resource, { resourceType, filters: [filter] });
 };
 
-export const valuesOf = (parameter: SearchParameter, resource: Resource): TypedValue[] =>
-  evalFhirPathTyped(parameter.expression ?? '', [toTypedValue(resource)]);
+const parsed = new Map<string, FhirPathAtom>();
+
+/** Parsing an expression costs more than evaluating it; there are some 1,400 of them, so all may stay. */
+export const valuesOf = ({ expression = '' }: SearchParameter, resource: Resource): TypedValue[] => {
+  let atom = parsed.get(expression);
+  if (!atom) {
+    atom = parseFhirPath(expression);
+    parsed.set(expression, atom);
+  }
+  return evalFhirPathTyped(atom, [toTypedValue(resource)]);
+};
 
 /** R4 search.html#string: case- and accent-insensitive, starts with, unless a modifier says otherwise. */
 const matchesString = (values: TypedValue[], { operator, value }: Filter): boolean => {

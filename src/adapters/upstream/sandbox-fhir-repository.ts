@@ -8,6 +8,7 @@ import {
   notFound,
   OperationOutcomeError,
   Operator,
+  parseSearchRequest,
   preconditionFailed,
   type SearchRequest,
   splitSearchOnComma,
@@ -21,6 +22,7 @@ import {
   type UpdateResourceOptions,
 } from '@medplum/fhir-router';
 import type { Bundle, BundleEntry, OperationOutcome, Reference, Resource } from '@medplum/fhirtypes';
+import { conditionalReferences } from './load-references.ts';
 import { isResourceType, searchParameterOf } from './sandbox-fhir-definitions.ts';
 import { matches, referenceForms } from './sandbox-fhir-match.ts';
 import { bySortRules } from './sandbox-fhir-sort.ts';
@@ -54,7 +56,7 @@ export class SandboxRepository extends MemoryRepository {
   override async createResource<T extends Resource>(resource: T, options?: CreateResourceOptions): Promise<WithId<T>> {
     const id = options?.assignedId && resource.id ? resource.id : this.generateId();
     validate(resource);
-    return this.#put({ ...resource, id }) as unknown as WithId<T>;
+    return this.#put(this.#withResolvedReferences({ ...resource, id })) as unknown as WithId<T>;
   }
 
   override async updateResource<T extends Resource>(resource: T, options?: UpdateResourceOptions): Promise<WithId<T>> {
@@ -62,7 +64,19 @@ export class SandboxRepository extends MemoryRepository {
     if (!id) throw new OperationOutcomeError(badRequest('Missing id'));
     this.#requireVersion(resourceType, id, options?.ifMatch);
     validate(resource);
-    return this.#put({ ...resource, id }) as unknown as WithId<T>;
+    return this.#put(this.#withResolvedReferences({ ...resource, id })) as unknown as WithId<T>;
+  }
+
+  /** R4 http.html#trules: a reference that is a search must find exactly one. */
+  #withResolvedReferences(resource: Resource & { id: string }): Resource & { id: string } {
+    if ([...conditionalReferences(resource)].length === 0) return resource;
+    const copy = structuredClone(resource);
+    for (const { holder, type, query } of conditionalReferences(copy)) {
+      const found = this.#find(parseSearchRequest(`${type}?${query}`));
+      if (found.length !== 1) throw new OperationOutcomeError(multipleMatches);
+      holder.reference = `${type}/${found[0]?.id}`;
+    }
+    return copy;
   }
 
   #put(resource: Resource & { id: string }): StoredResource {
