@@ -59,6 +59,11 @@ export type ContextFact =
       readonly cancelledAt?: string;
     }
   | {
+      /** An application that is registered with the house; once there is one, all others are strange. */
+      readonly kind: 'client';
+      readonly id: string;
+    }
+  | {
       readonly kind: 'shift';
       readonly user?: string;
       readonly department?: string;

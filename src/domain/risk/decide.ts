@@ -1,0 +1,32 @@
+import type { Call } from './call.ts';
+import type { Look } from './features.ts';
+import type { Ladder } from './model.ts';
+import type { RiskPolicy } from './risk-policy.ts';
+import { enumeration } from './rules.ts';
+import type { RiskAction } from './score.ts';
+
+const order: readonly RiskAction[] = ['allow', 'notice', 'step-up', 'block'];
+
+const lower = (a: RiskAction, b: RiskAction): RiskAction => (order.indexOf(a) <= order.indexOf(b) ? a : b);
+const higher = (a: RiskAction, b: RiskAction): RiskAction => (order.indexOf(a) >= order.indexOf(b) ? a : b);
+
+const step = (score: number, ladder: Ladder): RiskAction =>
+  score >= ladder.block ? 'block' : score >= ladder.stepUp ? 'step-up' : score >= ladder.notice ? 'notice' : 'allow';
+
+/**
+ * The ladder. The score alone never blocks: a block needs many unlinked patients (rule enumeration), the account of somebody
+ * who has left, or a service account used like a person. A fresh house, a new user or a new device never leads past a notice by itself.
+ */
+export const decide = (score: number, look: Look, call: Call, ladder: Ladder, policy: RiskPolicy): RiskAction => {
+  const { evidence } = look;
+  const cold = evidence.total < policy.cold.total || evidence.history < policy.cold.user;
+  const harvest = enumeration(look, policy);
+  const byScore = step(score, ladder);
+  const grave = harvest.level >= 0.5 || evidence.strangersDay >= 25;
+  let action = lower(byScore, cold ? 'notice' : grave ? 'block' : 'step-up');
+  if (harvest.level >= 1) action = 'block';
+  else if (harvest.level >= policy.enumeration.stepUpShare) action = higher(action, 'step-up');
+  if (look.documented || look.explanation?.code === 'consent-named') action = lower(action, policy.documentedCap);
+  if (call.breakGlass && call.reasonGiven && call.patient !== undefined) action = lower(action, policy.breakGlassCap);
+  return action;
+};

@@ -1,0 +1,99 @@
+import { FEATURES } from './feature-schema.ts';
+import { growForest } from './forest.ts';
+import { trainLogistic } from './logistic.ts';
+import { HEADS, type Ladder, type ModelParts } from './model.ts';
+import type { Network } from './network.ts';
+import { createScorer } from './scorer.ts';
+import type { TrainingRow } from './training-set.ts';
+
+/** One misuse access in so many is what a score of one half means. */
+export const REFERENCE_PRIOR = 1 / 500;
+
+export interface FitOptions {
+  readonly seed: number;
+  readonly net: Network;
+  readonly train: readonly TrainingRow[];
+  /** Later in time, or another house: here the heads are combined and calibrated. */
+  readonly check: readonly TrainingRow[];
+  readonly card: ModelParts['card'];
+  readonly trees?: number;
+}
+
+/** Everything beside the net: regression, forest, combination, calibration and the ladder. */
+export const fitModel = (options: FitOptions): ModelParts => {
+  const { seed, net, train, check, card } = options;
+  const logistic = trainLogistic(weighted(train), { seed, epochs: 12, ridge: 1e-4, positive: false });
+  const ordinary = train.filter((row) => row.label === 0).map((row) => row.vector);
+  const forest = growForest(spread(ordinary, train, seed), { seed, trees: options.trees ?? 50, sample: 128 });
+  const draft = { net, logistic, forest, combine: { weights: new Array<number>(HEADS).fill(0), bias: 0 } };
+  const scorer = createScorer(draft);
+  const inputs = check.map((row) => scorer.heads(row.vector, row.rules, new Float64Array(HEADS)));
+  const combined = trainLogistic(
+    { inputs, labels: check.map((row) => row.label), weights: weighted(check).weights ?? [] },
+    { seed: seed + 1, epochs: 30, ridge: 1e-4, positive: true },
+  );
+  // Trained on evenly weighted classes; this moves the odds to the reference prior.
+  const bias = combined.bias + Math.log(REFERENCE_PRIOR / (1 - REFERENCE_PRIOR));
+  const combine = { weights: Array.from(combined.weights), bias };
+  const final = createScorer({ ...draft, combine });
+  const ladder = ladderFrom(check, (row) => final.score(row.vector, row.rules));
+  return { seed, net, logistic, forest, combine, ladder, card };
+};
+
+/** Both classes weigh the same in sum; within the ordinary rows each counts for those it stands for, tempered so that odd ones matter. */
+const weighted = (rows: readonly TrainingRow[]): { inputs: Float64Array[]; labels: number[]; weights: number[] } => {
+  let bad = 0;
+  let good = 0;
+  for (const row of rows) {
+    if (row.label === 1) bad += row.weight;
+    else good += Math.sqrt(row.weight);
+  }
+  return {
+    inputs: rows.map((row) => row.vector),
+    labels: rows.map((row) => row.label),
+    weights: rows.map(
+      (row) =>
+        (row.label === 1 ? row.weight / Math.max(1, bad) : Math.sqrt(row.weight) / Math.max(1, good)) *
+        rows.length *
+        0.5,
+    ),
+  };
+};
+
+/** The forest learns from rows in their true proportion. */
+const spread = (vectors: readonly Float64Array[], rows: readonly TrainingRow[], seed: number): Float64Array[] => {
+  const out: Float64Array[] = [];
+  let debt = (seed % 100) / 100;
+  const ordinary = rows.filter((row) => row.label === 0);
+  const total = ordinary.reduce((sum, row) => sum + row.weight, 0);
+  ordinary.forEach((row, index) => {
+    debt += (row.weight / Math.max(1, total)) * 20_000;
+    const vector = vectors[index];
+    for (; debt >= 1 && vector !== undefined; debt--) out.push(vector);
+  });
+  return out.length > 1 ? out : [...vectors, new Float64Array(FEATURES)];
+};
+
+/** Scores above which only so few ordinary user-days lie: 0.3 % for a notice, 0.1 % for a step-up, 0.02 % for a block. */
+export const ladderFrom = (rows: readonly TrainingRow[], scoreOf: (row: TrainingRow) => number): Ladder => {
+  const days = new Map<string, { score: number; bad: boolean }>();
+  for (const row of rows) {
+    const score = scoreOf(row);
+    const day = days.get(row.day);
+    if (day === undefined) days.set(row.day, { score, bad: row.label === 1 });
+    else {
+      if (row.label === 1) day.bad = true;
+      else day.score = Math.max(day.score, score);
+    }
+  }
+  const scores = [...days.values()].filter((day) => !day.bad).map((day) => day.score);
+  return ladderOf(scores);
+};
+
+export const ladderOf = (dayScores: readonly number[]): Ladder => {
+  const sorted = [...dayScores].sort((a, b) => b - a);
+  const above = (share: number): number => sorted[Math.floor(share * sorted.length)] ?? 1;
+  const notice = Math.min(0.95, Math.max(0.2, above(0.003)));
+  const stepUp = Math.min(0.97, Math.max(notice, above(0.001)));
+  return { notice, stepUp, block: Math.min(0.99, Math.max(0.9, stepUp, above(0.0002))) };
+};
