@@ -1,0 +1,314 @@
+import { hkdfSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import cors from '@fastify/cors';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { createLedgerAnchor } from '../adapters/chain/anchor.ts';
+import { createRelayer, type Relayer } from '../adapters/chain/relayer.ts';
+import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/replica.ts';
+import { createSender } from '../adapters/chain/sender.ts';
+import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
+import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
+import { openVault, type Vault } from '../adapters/store/vault.ts';
+import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
+import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
+import { upstreamReader } from '../adapters/upstream/reader.ts';
+import type { Config } from '../config/schema.ts';
+import type { EpochSeconds } from '../domain/consent/grant.ts';
+import { anchorLinks } from '../domain/fhir/links.ts';
+import { defaultOperations } from '../domain/fhir/operations.ts';
+import type { Instant } from '../domain/instant.ts';
+import { defaultLimits, type Limits } from '../domain/json/fault.ts';
+import { maskResource } from '../domain/masking/walk.ts';
+import { createGateway, type Gateway } from '../gateway.ts';
+import { handleErrors } from '../http/errors.ts';
+import { explainRoutes } from '../http/explain.ts';
+import { healthRoutes } from '../http/health.ts';
+import { ledgerRoutes } from '../http/ledger.ts';
+import type { Clock, Policies, Random } from '../ports.ts';
+import { assess } from '../stages/assess.ts';
+import { authenticate } from '../stages/authenticate.ts';
+import { authorise } from '../stages/authorise.ts';
+import { classify } from '../stages/classify.ts';
+import { consent } from '../stages/consent.ts';
+import { locate } from '../stages/locate.ts';
+import { plan } from '../stages/plan.ts';
+import { recorder } from '../stages/record.ts';
+import { bundleLinks } from '../stages/release/links.ts';
+import { pageBook } from '../stages/release/pages.ts';
+import { project } from '../stages/release/project.ts';
+import { resourceRelease } from '../stages/release/resource.ts';
+import { resourceRight } from '../stages/release/right.ts';
+import { release } from '../stages/release.ts';
+import { anchorLedger } from './anchoring.ts';
+import { capabilityDocuments } from './capabilities.ts';
+import { keepOperatorAccess, newOperatorToken } from './operator.ts';
+import { openPolicies } from './policies.ts';
+import { openRisk } from './risk.ts';
+import { keyBytes, secret } from './secrets.ts';
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
+  readonly log?: 'silent' | 'info' | 'warn';
+}
+
+/** Everything that runs, for the commands that look into it. */
+export interface RunningGateway {
+  readonly url: string;
+  readonly fhirBase: string;
+  readonly app: FastifyInstance;
+  readonly gateway: Gateway;
+  readonly ledger: FilesLedger;
+  readonly vault: Vault;
+  readonly replica: RegistryReplica;
+  /** Absent without chain.relayerKey: then grants reach the chain by other ways only. */
+  readonly relayer: Relayer | undefined;
+  readonly policies: Policies;
+  readonly telemetry: TelemetryAdapter;
+  readonly random: Random;
+  close(): Promise<void>;
+}
+
+export const systemClock: Clock = { now: () => Date.now() as Instant };
+export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+
+/** Picks the adapters, wires the stages, and listens. Rejects with a sentence when a part cannot start; nothing listens then. */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const { config, environment } = options;
+  const clock = options.clock ?? systemClock;
+  const random = systemRandom;
+  const data = config.data;
+  mkdirSync(data, { recursive: true });
+
+  const watch = telemetry({ level: options.log ?? 'info' });
+  const policies = openPolicies(config.policies, config.upstream.url, watch);
+  const vaultKey = keyBytes(secret(config.vaultKey, environment), 'vaultKey');
+  const vault = await openVault({
+    folder: join(data, 'vault'),
+    masterKey: vaultKey,
+    organisation: config.organisation,
+    epoch: String(config.epoch),
+    random,
+  });
+  const ledger = await openLedger({
+    folder: join(data, 'ledger'),
+    origin: config.ledger.origin,
+    payloadKeys: vault,
+    clock,
+    random,
+  });
+  const replica = createRegistryReplica({
+    rpcUrls: config.chain.rpcUrls,
+    chainId: config.chain.chainId,
+    contract: config.chain.consentRegistry,
+    finality: config.chain.finality,
+    pollMs: config.chain.pollMs,
+    snapshotFile: join(data, 'replica.snapshot'),
+    ...(config.chain.quorum === undefined ? {} : { quorum: config.chain.quorum }),
+  });
+  await replica.start();
+  const carrier = openCarrier(config, environment, data);
+  await carrier?.relayer.start();
+  const risk = openRisk(config.riskModel, join(config.policies, 'risk.yaml'));
+  const verifier = createJwtVerifier({
+    issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile }) => ({
+      issuer,
+      audience,
+      algorithms,
+      ...(jwksUri === undefined ? { file: jwksFile ?? '' } : { jwksUri }),
+    })),
+  });
+
+  const agent = upstreamAgent(
+    config.upstream.timeoutMs,
+    config.upstream.ca === undefined ? undefined : readFileSync(config.upstream.ca, 'utf8'),
+  );
+  const bearer = config.upstream.bearer;
+  const authorization = bearer === undefined ? {} : { authorization: `Bearer ${secret(bearer, environment)}` };
+  const limits: Limits = { ...defaultLimits, bytes: config.limits.answerBytes };
+  const upstream = {
+    upstream: config.upstream.url,
+    agent,
+    credential: () => authorization,
+    timeoutMs: config.upstream.timeoutMs,
+    maxAnswerBytes: config.limits.answerBytes,
+  };
+  const reader = upstreamReader(upstream);
+
+  const app = Fastify({
+    logger: false,
+    trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
+    bodyLimit: config.limits.bodyBytes,
+    // The router sees the prefix alone: hostile paths are judged by classify, not by the router's own reading of them.
+    rewriteUrl: (request) => (isFhir(request.url ?? '') ? `${prefix}/` : (request.url ?? '/')),
+  });
+  handleErrors(app, (name) => watch.failed('http', name));
+  if (config.corsOrigins.length > 0)
+    await app.register(cors, {
+      origin: [...config.corsOrigins],
+      exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt'],
+    });
+
+  const address = { url: config.publicUrl ?? '' };
+  // With port 0 the base is known only after listening; nothing is judged before that.
+  const bases = {
+    upstreamBase: config.upstream.url.replace(/\/$/, ''),
+    get gatewayBase() {
+      return `${address.url}${prefix}`;
+    },
+  };
+  const operations = defaultOperations;
+  const pages = pageBook(subKey(vaultKey, 'pages'), config.limits.pageSeconds, random);
+  const maskingKey =
+    config.maskingKey === undefined
+      ? storedKey(join(data, 'masking.key'), random)
+      : keyBytes(secret(config.maskingKey, environment), 'maskingKey');
+
+  const gateway = createGateway(
+    {
+      classify: classify({ json: { ...defaultLimits, bytes: config.limits.bodyBytes }, operations }, pages),
+      authenticate: authenticate(verifier),
+      authorise: authorise(policies, operations),
+      locate: locate({ bases, reader, limits, budgetMs: config.upstream.timeoutMs }),
+      consent: consent({
+        registry: replica,
+        keys: vault,
+        policies,
+        maxHeadAgeSeconds: config.chain.maxHeadAgeSeconds,
+        careTeamsOf: () => [],
+        openedAt: (_principal, now) => now as EpochSeconds,
+      }),
+      assess: assess(risk),
+      plan: plan(policies),
+      release: release({
+        bundle: {
+          release: resourceRelease({
+            right: resourceRight(bases, vault),
+            mask: maskResource,
+            maskingContext: (part, patient) => ({
+              asOf: new Date(part.question.now * 1000).toISOString().slice(0, 10),
+              key: () => maskingKey,
+              ...(patient === undefined ? {} : { patient }),
+            }),
+            anchor: (tape, node) => anchorLinks(tape, node, bases),
+          }),
+          bases,
+          links: bundleLinks(bases, pages, () => clock.now()),
+          project,
+        },
+        gatewayBase: '',
+        limits,
+        seen: risk.seen,
+      }),
+      record: recorder(ledger, 10_000),
+      capabilities: capabilityDocuments({ reader, bases, issuers: config.issuers }),
+      pageSize: config.limits.pageSize,
+      bases,
+    },
+    { clock, random, telemetry: watch, risk },
+  );
+
+  await mountProxy(app, { gateway, prefix, ...upstream, maxBodyBytes: config.limits.bodyBytes });
+  await app.register(ledgerRoutes(ledger));
+  healthRoutes(app, {
+    parts: () => [
+      {
+        name: 'ledger',
+        ok: ledger.healthy(),
+        detail: ledger.healthy() ? 'Entries are durable.' : 'The ledger cannot be written; every call is refused.',
+      },
+      consentHealth(replica, clock, config.chain.maxHeadAgeSeconds),
+      { name: 'policies', ok: policies.current() !== undefined, detail: policies.detail() },
+    ],
+    metrics: () => watch.metrics(),
+    metricsType: watch.contentType,
+  });
+  const operatorToken = newOperatorToken(random);
+  explainRoutes(app, { ledger, verifier, clock, operatorToken });
+  await app.listen({ host: config.listen.host, port: config.listen.port });
+  address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
+
+  keepOperatorAccess(data, { url: address.url, token: operatorToken });
+  const anchoring =
+    carrier?.anchor === undefined
+      ? undefined
+      : anchorLedger(ledger, carrier.anchor, config.ledger.anchorSeconds, watch);
+
+  return {
+    url: address.url,
+    fhirBase: bases.gatewayBase,
+    app,
+    gateway,
+    ledger,
+    vault,
+    replica,
+    relayer: carrier?.relayer,
+    policies,
+    telemetry: watch,
+    random,
+    async close() {
+      await app.close();
+      await anchoring?.stop();
+      await carrier?.stop();
+      await ledger.close();
+      await replica.stop();
+      await vault.close();
+      policies.close();
+      await agent.close();
+    },
+  };
+}
+
+/** What writes to the chain: one account, one sender, so that its nonces never clash. */
+function openCarrier(config: Config, environment: GatewayOptions['environment'], data: string) {
+  const { chain } = config;
+  if (chain.relayerKey === undefined) return undefined;
+  const options = { rpcUrl: chain.rpcUrls, key: secret(chain.relayerKey, environment), chainId: chain.chainId };
+  const sender = createSender(options);
+  const relayer = createRelayer({
+    ...options,
+    sender,
+    contract: chain.consentRegistry,
+    queueFile: join(data, 'relay-queue.ndjson'),
+  });
+  const anchor =
+    chain.ledgerAnchor === undefined
+      ? undefined
+      : createLedgerAnchor({ ...options, sender, contract: chain.ledgerAnchor });
+  return {
+    relayer,
+    anchor,
+    async stop() {
+      await relayer.stop();
+      await sender.stop();
+    },
+  };
+}
+
+const prefix = '/fhir';
+
+const isFhir = (url: string): boolean => url === prefix || url.startsWith(`${prefix}/`) || url.startsWith(`${prefix}?`);
+
+function consentHealth(replica: RegistryReplica, clock: Clock, most: number) {
+  const age = replica.headAge(clock.now());
+  const ok = replica.view() !== undefined && age <= most;
+  return {
+    name: 'consent',
+    ok,
+    detail: ok
+      ? 'The replica is proven and fresh.'
+      : 'The chain is stale or unproven; calls that need consent are refused.',
+  };
+}
+
+/** Keys for one use each, so that no key serves two purposes. */
+const subKey = (key: Uint8Array, use: string): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', key, '', `consentry ${use}`, 32));
+
+function storedKey(file: string, source: Random): Uint8Array {
+  if (!existsSync(file)) writeFileSync(file, Buffer.from(source.bytes(32)).toString('hex'), { mode: 0o600 });
+  return keyBytes(readFileSync(file, 'utf8').trim(), file);
+}

@@ -4,7 +4,7 @@ import type { FhirInteraction, PatientId, ResourceType } from '../domain/fhir/in
 import { type Bases, parseReference, type Reference } from '../domain/fhir/references.ts';
 import type { SearchCriterion, SearchQuery } from '../domain/fhir/search.ts';
 import { type Resolve, type Subjects, subjectsOf, type Target } from '../domain/fhir/subjects.ts';
-import { matchesGranular } from '../domain/identity/authorise.ts';
+import { matchesGranular } from '../domain/identity/scope-release.ts';
 import { member, stringOf } from '../domain/json/cursor.ts';
 import type { Limits } from '../domain/json/fault.ts';
 import { scan } from '../domain/json/scan.ts';

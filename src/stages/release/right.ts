@@ -2,7 +2,7 @@ import { decide } from '../../domain/consent/decide.ts';
 import type { ResourceType } from '../../domain/fhir/interaction.ts';
 import type { Bases } from '../../domain/fhir/references.ts';
 import { type Resolve, subjectsOf } from '../../domain/fhir/subjects.ts';
-import { mayReturn } from '../../domain/identity/authorise.ts';
+import { mayReturn } from '../../domain/identity/scope-release.ts';
 import type { Tape } from '../../domain/json/tape.ts';
 import type { SubjectKeys } from '../../ports.ts';
 import { questionFor } from '../consent.ts';
@@ -15,7 +15,7 @@ import type { ResourceRight } from './resource.ts';
  */
 export function resourceRight(bases: Bases, keys: SubjectKeys) {
   return (tape: Tape, node: number, type: ResourceType, part: Planned, resolve: Resolve | undefined): ResourceRight => {
-    if (!mayReturn(part.principal, tape, node, type)) return outside('scope');
+    if (!mayReturn(part.principal, tape, node, type, part.interaction.kind)) return outside('scope');
     const subjects = subjectsOf(tape, node, bases, resolve);
     if (subjects.kind === 'universal') return universal;
     if (subjects.kind === 'unknown') return { kind: 'may-not', why: subjects.why };

@@ -1,0 +1,57 @@
+import type { LedgerAnchorClient } from '../adapters/chain/anchor.ts';
+import { AnchorRefusedError } from '../adapters/chain/anchor.ts';
+import type { FilesLedger } from '../adapters/store/files-ledger.ts';
+import type { Telemetry } from '../ports.ts';
+
+/**
+ * Anchors the published root every interval. What fails is tried again at the next one: the chain may be away for a while, and
+ * the consistency proof always starts from what it holds. A refusal means the chain knows another history: alarm, and no more.
+ */
+export function anchorLedger(
+  ledger: FilesLedger,
+  client: LedgerAnchorClient,
+  seconds: number,
+  telemetry: Telemetry,
+): { stop(): Promise<void> } {
+  let running: Promise<void> = Promise.resolve();
+  let refused = false;
+  const anchorOnce = async (): Promise<void> => {
+    if (refused) return;
+    try {
+      const last = await client.latest(ledger.origin);
+      const from = last?.size ?? 0;
+      const { checkpoint, path } = await ledger.consistency(from);
+      if (checkpoint.size > from) {
+        await client.anchor({
+          origin: ledger.origin,
+          size: checkpoint.size,
+          root: hex(checkpoint.root),
+          oldSize: from,
+          proof: path.map(hex),
+        });
+        telemetry.gauge('ledger_anchored_size', checkpoint.size);
+      }
+    } catch (error) {
+      if (error instanceof AnchorRefusedError) refused = true;
+      telemetry.failed('anchor', error instanceof Error ? error.name : typeof error);
+    }
+  };
+  let idle = true;
+  const timer = setInterval(() => {
+    if (!idle) return;
+    idle = false;
+    running = anchorOnce().finally(() => {
+      idle = true;
+    });
+  }, seconds * 1000);
+  timer.unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+      await client.stop();
+    },
+  };
+}
+
+const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`;

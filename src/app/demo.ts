@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { type Anvil, startAnvil } from '../adapters/chain/anvil.ts';
+import { type Deployment, deployContracts } from '../adapters/chain/deploy.ts';
+import { type SandboxIssuer, startSandboxIssuer } from '../adapters/identity/sandbox-issuer.ts';
+import { hospitalFolder, type Persona, readPersonas } from '../adapters/upstream/demo-fixtures.ts';
+import { type LoadProgress, loadFolder } from '../adapters/upstream/load-folder.ts';
+import { type SandboxFhir, startSandboxFhir } from '../adapters/upstream/sandbox-fhir.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { type DemoStep, signDemoConsents } from './demo-consents.ts';
+import { type RunningGateway, startGateway } from './start-gateway.ts';
+
+export interface DemoOptions {
+  /** Where state lives. */
+  readonly state: string;
+  readonly fresh: boolean;
+  /** A folder of FHIR transaction Bundles or NDJSON to load instead of the fixtures. */
+  readonly load?: string;
+  /** Ports of gateway, FHIR server, issuer and chain; 0 takes any free one. */
+  readonly ports: { readonly gateway: number; readonly fhir: number; readonly issuer: number; readonly chain: number };
+  readonly log?: 'silent' | 'info' | 'warn';
+  readonly step: (step: DemoStep) => void;
+  readonly progress: (progress: LoadProgress) => void;
+}
+
+export interface RunningDemo {
+  readonly gateway: RunningGateway;
+  readonly fhir: SandboxFhir;
+  readonly issuer: SandboxIssuer;
+  readonly chain: Anvil;
+  readonly deployment: Deployment;
+  readonly tokens: readonly { readonly persona: Persona; readonly token: string }[];
+  readonly config: Config;
+  close(): Promise<void>;
+}
+
+const ORIGIN = 'consentry.local/sandbox';
+
+/** The whole product on loopback: a real chain with the contracts, a FHIR server with patients, an issuer, the gateway. */
+export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
+  const { state, ports, step } = options;
+  if (options.fresh) rmSync(state, { recursive: true, force: true });
+  mkdirSync(state, { recursive: true });
+  for (const [name, port] of Object.entries(ports)) await free(name, port);
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.reverse()) await closer();
+  };
+  try {
+    step('chain');
+    const chain = await startAnvil({ port: ports.chain, stateFile: join(state, 'chain.json') });
+    closers.push(() => chain.stop());
+    const [deployer] = chain.accounts;
+    if (deployer === undefined) throw new Error('The development chain has no account.');
+    const deployment = await deployed(state, chain, deployer);
+
+    step('fhir');
+    const fhir = await startSandboxFhir({ port: ports.fhir, dir: join(state, 'fhir') });
+    closers.push(() => fhir.close());
+    if (fhir.count() === 0 || options.load !== undefined)
+      await loadFolder({ folder: options.load ?? hospitalFolder, target: fhir, onProgress: options.progress });
+
+    step('issuer');
+    const audience = `http://127.0.0.1:${ports.gateway}/fhir`;
+    const personas = readPersonas();
+    const issuer = await startSandboxIssuer({
+      port: ports.issuer,
+      keyFile: join(state, 'issuer-keys.json'),
+      gatewayAudience: audience,
+      personas,
+    });
+    closers.push(() => issuer.close());
+
+    step('gateway');
+    const config = demoConfig(state, ports.gateway, fhir.url, issuer, chain, deployment, audience);
+    const gateway = await startGateway({
+      config,
+      environment: { DEMO_VAULT_KEY: keptKey(join(state, 'vault.key')), DEMO_RELAYER_KEY: deployer.key },
+      log: options.log ?? 'warn',
+    });
+    closers.push(() => gateway.close());
+
+    step('consents');
+    await signDemoConsents(gateway, chain.chainId, deployment.consentRegistry, join(state, 'consents.signed'));
+
+    const tokens = await Promise.all(
+      personas.map(async (persona) => ({ persona, token: await issuer.mint(persona, 8 * 3600) })),
+    );
+    return { gateway, fhir, issuer, chain, deployment, tokens, config, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function deployed(
+  state: string,
+  chain: Anvil,
+  deployer: { readonly address: string; readonly key: string },
+): Promise<Deployment> {
+  const file = join(state, 'deployment.json');
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Deployment;
+  const deployment = await deployContracts(chain.rpcUrl, deployer.key, {
+    logs: [{ origin: ORIGIN, writer: deployer.address }],
+  });
+  writeFileSync(file, `${JSON.stringify(deployment, null, 2)}\n`);
+  return deployment;
+}
+
+function demoConfig(
+  state: string,
+  port: number,
+  upstream: string,
+  issuer: SandboxIssuer,
+  chain: Anvil,
+  deployment: Deployment,
+  audience: string,
+): Config {
+  const result = loadConfig({
+    environment: {},
+    flags: [],
+    file: {
+      name: 'demo',
+      text: JSON.stringify({
+        profile: 'sandbox',
+        listen: { host: '127.0.0.1', port },
+        organisation: 'Organization/organization-riverside',
+        upstream: { url: upstream },
+        issuers: [{ issuer: issuer.issuer, audience, algorithms: ['ES256', 'RS256'], jwksUri: issuer.jwksUri }],
+        chain: {
+          rpcUrls: [chain.rpcUrl],
+          chainId: chain.chainId,
+          consentRegistry: deployment.consentRegistry,
+          attestations: deployment.attestations,
+          ledgerAnchor: deployment.ledgerAnchor,
+          relayerKey: 'env:DEMO_RELAYER_KEY',
+          finality: 'latest',
+          maxHeadAgeSeconds: 15,
+          pollMs: 250,
+        },
+        data: state,
+        vaultKey: 'env:DEMO_VAULT_KEY',
+        ledger: { origin: ORIGIN, anchorSeconds: 10 },
+        corsOrigins: ['http://localhost:3000', 'http://127.0.0.1:3000'],
+      }),
+    },
+  });
+  if (!result.ok) throw new Error(result.faults.join('\n'));
+  return result.loaded.config;
+}
+
+function keptKey(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+  return readFileSync(file, 'utf8').trim();
+}
+
+/** Says which port is taken before anything starts: a half-started demo helps nobody. */
+function free(name: string, port: number): Promise<void> {
+  if (port === 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', () =>
+      reject(
+        new Error(
+          `Port ${port} (${name}) is in use. End what uses it, or choose another with --${name === 'gateway' ? 'port' : `${name}-port`}.`,
+        ),
+      ),
+    );
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+  });
+}
