@@ -1,5 +1,5 @@
-import type { Tape } from '../json/tape.ts';
 import type { ResourceType } from '../fhir/interaction.ts';
+import type { Tape } from '../json/tape.ts';
 
 /** What one call may see, compiled for role x purpose (x client x organisation). Immutable; part of a policy snapshot. */
 export interface MaskingPlan {
@@ -11,6 +11,10 @@ export interface MaskingPlan {
   masksParameter(type: ResourceType, code: string): string | undefined;
   /** True when every element of the type passes unmasked. */
   readonly transparent: boolean;
+  /** Pseudonyms, shifts and hashes of one project tell nothing about those of another. */
+  readonly project: string;
+  /** True when ids leave as pseudonyms: a caller's ids are theirs, see `realId`. */
+  readonly pseudonymous: boolean;
 }
 
 /** What the masking needs beside the plan; two runs with the same give the same bytes. */
@@ -19,8 +23,10 @@ export interface MaskingContext {
   readonly asOf: string;
   /** Key bytes by name: `pseudonym`, `date-shift`, `encrypt`. */
   key(name: string): Uint8Array;
-  /** Per patient: date-shift and pseudonyms hang on it. */
+  /** Per patient: date-shift and pseudonyms hang on it. Absent: the patient whom the resource itself names. */
   readonly patient?: string;
+  /** Names and identifiers that the caller knows of the patient and that free text must not hold. */
+  readonly known?: readonly string[];
 }
 
 /** An edit of the original bytes: [start, end) becomes `text`. */

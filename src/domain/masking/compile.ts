@@ -1,0 +1,53 @@
+import type { ResourceType } from '../fhir/interaction.ts';
+import { Automaton } from './automaton.ts';
+import { maskedParameter } from './parameters.ts';
+import type { MaskingPlan } from './plan.ts';
+import type { Layer } from './rule.ts';
+
+/** A plan with what it was compiled to. Made only here, so that a plan from elsewhere cannot mask nothing. */
+export class CompiledPlan implements MaskingPlan {
+  readonly id: string;
+  readonly project: string;
+  readonly transparent: boolean;
+  readonly automaton: Automaton;
+  readonly #parameters = new Map<string, string | undefined>();
+
+  constructor(id: string, project: string, layers: readonly Layer[]) {
+    this.id = id;
+    this.project = project;
+    this.automaton = new Automaton(layers);
+    this.transparent = layers.every(
+      ({ defaults, rules }) =>
+        defaults.unnamed === 'keep' &&
+        defaults.extensions === 'keep' &&
+        defaults.unknown === 'keep' &&
+        rules.every((rule) => rule.method === 'keep'),
+    );
+  }
+
+  get pseudonymous(): boolean {
+    const patient = this.automaton.resource('Patient') ?? this.automaton.resource('Observation');
+    return patient?.under(0).edges.named('id')?.action?.method === 'pseudonymise';
+  }
+
+  covers(type: ResourceType): boolean {
+    return this.automaton.covers(type);
+  }
+
+  masksParameter(type: ResourceType, code: string, criterion: Criterion = {}): string | undefined {
+    if (this.transparent) return undefined;
+    const name = `${type} ${code} ${criterion.modifier ?? ''} ${(criterion.systems ?? []).join(' ')}`;
+    if (!this.#parameters.has(name)) {
+      if (this.#parameters.size > 10_000) this.#parameters.clear();
+      this.#parameters.set(name, maskedParameter(this.automaton, type, code, criterion));
+    }
+    return this.#parameters.get(name);
+  }
+}
+
+/** What is known of a criterion beside its parameter. */
+export interface Criterion {
+  readonly modifier?: string;
+  /** Of a token criterion: the system of each of its values; a value without one leaves the list empty. */
+  readonly systems?: readonly string[];
+}

@@ -1,0 +1,409 @@
+import { codeSet, lineage } from '../fhir/schema.ts';
+import { vocabulary } from '../fhir/vocabulary.ts';
+import { member, raw, stringOf, text } from '../json/cursor.ts';
+import { KIND, type Tape } from '../json/tape.ts';
+import { type FhirDate, parseDate, shiftDate, yearsBefore } from './calendar.ts';
+import { encrypt } from './cipher.ts';
+import { scrubText } from './free-text.ts';
+import { zip3 } from './geography.ts';
+import { hex, keyedHash } from './keyed.ts';
+import { applies, type MethodName, type MethodOptions } from './method.ts';
+import { pseudonymOfId, pseudonymOfReference, pseudonymOfValue } from './pseudonym.ts';
+import type { Transform, WalkState } from './walk-state.ts';
+
+/** Where a leaf stands: methods treat an id, a reference and an identifier's value each in its own way. */
+export interface LeafPlace {
+  /** Datatype of the leaf. */
+  readonly type: string;
+  /** Type of the object that holds it, and the member's name. */
+  readonly parent: string;
+  readonly name: string;
+  /** List of codes that the element is bound to. */
+  readonly codes?: string;
+}
+
+const gone: Transform = () => null;
+
+const dates = new Map<string, FhirDate>();
+const parsedAsOf = (asOf: string): FhirDate => {
+  const known = dates.get(asOf);
+  if (known !== undefined) return known;
+  const parsed = parseDate(asOf);
+  if (parsed === undefined) throw new RangeError('asOf must be a FHIR date');
+  if (dates.size > 1000) dates.clear();
+  dates.set(asOf, parsed);
+  return parsed;
+};
+
+const tooOld = (walk: WalkState, date: FhirDate, over: number): boolean =>
+  yearsBefore(date, parsedAsOf(walk.context.asOf)) > over;
+
+/** 45 CFR 164.514(b)(2)(i)(C): ages over 89, and dates that tell them, go. */
+const OLDEST = 89;
+
+const generaliseDate = (type: string, to: 'year' | 'month' | 'decade', over: number): Transform => {
+  const keep = to === 'month' ? 7 : 4;
+  return (walk, node) => {
+    const written = stringOf(walk.tape, node);
+    const date = written === undefined ? undefined : parseDate(written);
+    // An instant has no form that leaves only the year.
+    if (written === undefined || date === undefined || type === 'instant' || tooOld(walk, date, over)) return null;
+    if (to === 'decade') return type === 'date' || type === 'dateTime' ? `"${Math.floor(date.year / 10)}0"` : null;
+    return written.length <= keep ? undefined : `"${written.slice(0, keep)}"`;
+  };
+};
+
+/** Days of shift of a patient: uniform over the range without zero. */
+export const shiftOf = (key: Uint8Array, patient: string, days: number, direction: 'any' | 'past'): number => {
+  const bytes = keyedHash(key, `shift|${patient}`);
+  // 48 bits over at most a few thousand days: the bias is below 1e-10.
+  const draw = bytes.subarray(0, 6).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (direction === 'past') return -1 - (draw % days);
+  const offset = draw % (2 * days);
+  return offset < days ? offset - days : offset - days + 1;
+};
+
+const shifts = new WeakMap<Uint8Array, Map<string, number>>();
+const shiftFor = (key: Uint8Array, patient: string, days: number, direction: 'any' | 'past'): number => {
+  let known = shifts.get(key);
+  if (known === undefined || known.size > 100_000) {
+    known = new Map();
+    shifts.set(key, known);
+  }
+  const name = `${days}${direction}${patient}`;
+  let shift = known.get(name);
+  if (shift === undefined) {
+    shift = shiftOf(key, patient, days, direction);
+    known.set(name, shift);
+  }
+  return shift;
+};
+
+const shifted = (type: string, options: MethodOptions): Transform => {
+  const { days = 365, direction = 'any', time = 'keep', over = OLDEST } = options;
+  const fallback = generaliseDate(type, 'year', over);
+  return (walk, node) => {
+    const written = stringOf(walk.tape, node);
+    const date = written === undefined ? undefined : parseDate(written);
+    if (date === undefined || tooOld(walk, date, over)) return null;
+    const patient = walk.patient();
+    // Without a patient there is nothing that intervals could be kept to.
+    if (patient === undefined) return fallback(walk, node);
+    const shift = shiftFor(walk.key('date-shift'), patient, days, direction);
+    if (type === 'instant' && date.rest === '') return null;
+    return `"${shiftDate(date, shift, type === 'instant' ? 'keep' : time)}"`;
+  };
+};
+
+const perYear: Readonly<Record<string, number>> = {
+  a: 1,
+  y: 1,
+  yr: 1,
+  yrs: 1,
+  year: 1,
+  years: 1,
+  mo: 12,
+  month: 12,
+  months: 12,
+  wk: 52.1775,
+  week: 52.1775,
+  weeks: 52.1775,
+  d: 365.2425,
+  day: 365.2425,
+  days: 365.2425,
+  h: 8765.82,
+  min: 525949.2,
+};
+
+const ninety = '{"value":90,"comparator":">=","unit":"years","system":"http://unitsofmeasure.org","code":"a"}';
+/** A bound of a Range must not have a comparator (sqty-1). */
+const ninetyBound = '{"value":90,"unit":"years","system":"http://unitsofmeasure.org","code":"a"}';
+
+/** A Quantity that tells an age: 90 and over becomes one category. */
+export const ageTransform = (bound: boolean): Transform => {
+  const category = bound ? ninetyBound : ninety;
+  return (walk, node) => {
+    const { tape } = walk;
+    const value = member(tape, node, 'value');
+    if (value < 0) return undefined;
+    const years = Number(raw(tape, value)) / unitsPerYear(tape, node);
+    if (!(years >= 0)) return null;
+    if (years < 90 && years <= OLDEST) return undefined;
+    // 89 and a half is still 89; the category begins at the ninetieth birthday.
+    if (years < 90) return undefined;
+    return years === 90 && text(tape, node) === category ? undefined : category;
+  };
+};
+
+const unitsPerYear = (tape: Tape, node: number): number => {
+  const code = stringOf(tape, member(tape, node, 'code')) ?? stringOf(tape, member(tape, node, 'unit')) ?? 'a';
+  return perYear[code.toLowerCase()] ?? 1;
+};
+
+const partial = (options: MethodOptions): ((value: string) => string) => {
+  const { last = 4, first = 0 } = options;
+  return (value) => {
+    const characters = [...value];
+    // What is shown must never be most of the value.
+    const shown = Math.floor(characters.length / 2);
+    const head = Math.min(first, shown);
+    const tail = Math.min(last, shown - head);
+    return characters
+      .map((character, i) => {
+        if (i < head || i >= characters.length - tail) return character;
+        return /[\p{L}\p{N}]/u.test(character) ? '*' : character;
+      })
+      .join('');
+  };
+};
+
+const RENDERED = 'http://hl7.org/fhir/StructureDefinition/rendered-value';
+
+/** The `_name` sibling that shows part of a value. */
+export const partialSibling = (options: MethodOptions): Transform => {
+  const hide = partial(options);
+  return (walk, node) => {
+    const value = stringOf(walk.tape, node);
+    return value === undefined
+      ? null
+      : `{"extension":[{"url":"${RENDERED}","valueString":${JSON.stringify(hide(value))}}]}`;
+  };
+};
+
+/** True when the sibling alone is there and shows no more than `partial` would: masking twice is masking once. */
+export const isPartialSibling = (tape: Tape, node: number, options: MethodOptions): boolean => {
+  const list = member(tape, node, 'extension');
+  if (list < 0 || tape.kind[list] !== KIND.array || tape.next[list + 1] !== tape.next[list]) return false;
+  const shown = stringOf(tape, member(tape, list + 1, 'valueString'));
+  return (
+    shown !== undefined &&
+    shown === partial(options)(shown) &&
+    stringOf(tape, member(tape, list + 1, 'url')) === RENDERED
+  );
+};
+
+/** The value of a sibling member, for values that mean something only within their system. */
+const siblingText = (walk: WalkState, name: string): string =>
+  stringOf(walk.tape, member(walk.tape, walk.holder, name)) ?? '';
+
+const pseudonymised = (place: LeafPlace): Transform => {
+  const quoted = (value: string | undefined, old: string): string | undefined | null =>
+    value === undefined ? null : value === old ? undefined : JSON.stringify(value);
+  if (place.parent === 'Reference' || place.type === 'uri' || place.type === 'canonical' || place.type === 'url') {
+    return (walk, node) => {
+      const value = stringOf(walk.tape, node);
+      return value === undefined ? null : quoted(pseudonymOfReference(walk.key('pseudonym'), value), value);
+    };
+  }
+  if (place.type === 'id') {
+    return (walk, node) => {
+      const value = stringOf(walk.tape, node);
+      return value === undefined || value === '' ? null : quoted(pseudonymOfId(walk.key('pseudonym'), value), value);
+    };
+  }
+  return (walk, node) => {
+    const value = stringOf(walk.tape, node);
+    if (value === undefined) return null;
+    const system = place.parent === 'Identifier' || place.parent === 'ContactPoint' ? siblingText(walk, 'system') : '';
+    return quoted(pseudonymOfValue(walk.key('pseudonym'), system, value), value);
+  };
+};
+
+const HASHED = /^hmac-[0-9a-f]{56}$/;
+
+const hashed: Transform = (walk, node) => {
+  const value = stringOf(walk.tape, node);
+  if (value === undefined) return null;
+  const key = walk.key('hash');
+  // The last eight digits check the others, so that a hash of this key is known again.
+  if (HASHED.test(value) && hex(keyedHash(key, value.slice(0, 53))).slice(0, 8) === value.slice(53)) return undefined;
+  const body = `hmac-${hex(keyedHash(key, `hash|${value}`)).slice(0, 48)}`;
+  return `"${body}${hex(keyedHash(key, body)).slice(0, 8)}"`;
+};
+
+const encrypted: Transform = (walk, node) => {
+  const value = stringOf(walk.tape, node);
+  return value === undefined ? null : JSON.stringify(encrypt(walk.key('encrypt'), value));
+};
+
+const decimals = (literal: string): number => (literal.split(/[eE]/)[0] ?? '').split('.')[1]?.length ?? 0;
+
+const steps =
+  (size: number): Transform =>
+  (walk, node) => {
+    if (walk.tape.kind[node] !== KIND.number) return null;
+    const literal = raw(walk.tape, node);
+    const floor = Math.floor(Number(literal) / size) * size;
+    return Number(literal) === floor ? undefined : floor.toFixed(Math.min(decimals(String(size)), 12));
+  };
+
+const perturbed =
+  (percent: number): Transform =>
+  (walk, node) => {
+    if (walk.tape.kind[node] !== KIND.number) return null;
+    const literal = raw(walk.tape, node);
+    const bytes = keyedHash(walk.key('perturb'), `${walk.patient() ?? ''}|${literal}`);
+    const share = ((((bytes[0] as number) << 8) | (bytes[1] as number)) / 65535) * 2 - 1;
+    const digits = decimals(literal);
+    const moved = (Number(literal) * (1 + (share * percent) / 100)).toFixed(Math.min(digits, 15));
+    return moved === literal ? undefined : moved;
+  };
+
+const prefix =
+  (size: number): Transform =>
+  (walk, node) => {
+    const value = stringOf(walk.tape, node);
+    if (value === undefined) return null;
+    return value.length <= size ? undefined : JSON.stringify(value.slice(0, size).replace(/[.\-\s]+$/, ''));
+  };
+
+const mapped = (map: Readonly<Record<string, string>>): Transform => {
+  const ancestors = new Map(Object.entries(map));
+  const known = new Set(ancestors.values());
+  return (walk, node) => {
+    const value = stringOf(walk.tape, node) ?? '';
+    const ancestor = ancestors.get(value);
+    return ancestor === undefined ? (known.has(value) ? undefined : null) : JSON.stringify(ancestor);
+  };
+};
+
+const postal: Transform = (walk, node) => {
+  const value = stringOf(walk.tape, node);
+  const digits = value === undefined ? undefined : zip3(value);
+  if (digits === undefined) return null;
+  return digits === value ? undefined : `"${digits}"`;
+};
+
+const scrubbed =
+  (type: string): Transform =>
+  (walk, node) => {
+    const value = stringOf(walk.tape, node);
+    if (value === undefined) return null;
+    const clean = scrubText(value, walk, type === 'xhtml');
+    return clean === value ? undefined : JSON.stringify(clean);
+  };
+
+const substituted = (value: unknown): Transform => {
+  const json = JSON.stringify(value ?? '');
+  return (walk, node) => (raw(walk.tape, node) === json ? undefined : json);
+};
+
+/** The transform of a method at a leaf; undefined when the method has nothing to do there. */
+export const methodTransform = (
+  method: MethodName,
+  options: MethodOptions,
+  place: LeafPlace,
+): Transform | undefined => {
+  if (!applies(method, options, place.type)) return undefined;
+  switch (method) {
+    case 'date-shift':
+      return shifted(place.type, options);
+    case 'generalise':
+      switch (options.to) {
+        case 'zip3':
+          return postal;
+        case 'steps':
+          return steps(options.size ?? 10);
+        case 'prefix':
+          return prefix(options.size ?? 3);
+        case 'map':
+          return mapped(options.map ?? {});
+        case 'ages':
+          return undefined;
+        default:
+          return generaliseDate(place.type, options.to ?? 'year', options.over ?? OLDEST);
+      }
+    case 'perturb':
+      return perturbed(options.percent ?? 5);
+    case 'scrub':
+      return scrubbed(place.type);
+    case 'partial':
+      return partialSibling(options);
+    case 'encrypt':
+      return encrypted;
+    case 'pseudonymise':
+      return pseudonymised(place);
+    case 'hash':
+      return hashed;
+    case 'substitute':
+      return substituted(options.value);
+    case 'redact':
+    case 'remove':
+    case 'hide':
+      return gone;
+    default:
+      return undefined;
+  }
+};
+
+const onlyNumber: Transform = (walk, node) => (walk.tape.kind[node] === KIND.number ? undefined : null);
+const onlyBoolean: Transform = (walk, node) => {
+  const kind = walk.tape.kind[node];
+  return kind === KIND.true || kind === KIND.false ? undefined : null;
+};
+const onlyVocabulary: Transform = (walk, node) => {
+  const value = stringOf(walk.tape, node);
+  return value !== undefined && vocabulary.has(value) ? undefined : null;
+};
+const onlyNumbersInText: Transform = (walk, node) => {
+  const value = stringOf(walk.tape, node);
+  return value !== undefined && /^[-+\d.eEUL\s]*$/.test(value) ? undefined : null;
+};
+/** A code without a list it must come from: of a published system (its Coding was judged), a language, a unit. */
+const onlyWord: Transform = (walk, node) => {
+  const value = stringOf(walk.tape, node);
+  return value !== undefined && /^[^\s"<>\\@]{1,64}$/.test(value) ? undefined : null;
+};
+const onlyBound = (list: string): Transform => {
+  const codes = codeSet(list);
+  return (walk, node) => (codes.has(stringOf(walk.tape, node) ?? '') ? undefined : null);
+};
+/** Codes without a list in the definitions, by the form their standards give them (BCP 47, BCP 13, ISO 4217, UCUM). */
+const openCodes: readonly (readonly [RegExp, RegExp])[] = [
+  [/\.language$|^Expression\.language$/, /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}$/],
+  [/contentType$|[Ff]ormat$|\.payloadMimeType$|\.payload$/, /^[a-z]+\/[\w.+-]{1,60}(?:; ?charset=[\w-]{1,12})?$/],
+  [/^Money\.currency$/, /^[A-Z]{3}$/],
+  [/\.(?:fhirVersion)$/, /^\d(?:\.\d){1,2}$/],
+];
+const onlyCode = (place: LeafPlace): Transform => {
+  if (place.codes !== undefined) return onlyBound(place.codes);
+  if (place.parent === 'Coding' || lineage(place.parent).includes('Quantity')) return onlyWord;
+  const form = openCodes.find(([where]) => where.test(`${place.parent}.${place.name}`))?.[1];
+  if (form === undefined) return gone;
+  return (walk, node) => (form.test(stringOf(walk.tape, node) ?? '') ? undefined : null);
+};
+
+/** What is done by datatype to a leaf that no rule names, where the policy says `safe`. */
+export const safeTransform = (place: LeafPlace): Transform => {
+  if (place.parent === 'Reference' && place.name === 'reference') return pseudonymised(place);
+  if (place.parent === 'SampledData' && place.name === 'data') return onlyNumbersInText;
+  if (place.parent === 'Bundle.entry' && place.name === 'fullUrl') return urnOnly(place);
+  switch (place.type) {
+    case 'boolean':
+      return onlyBoolean;
+    case 'decimal':
+    case 'integer':
+    case 'positiveInt':
+    case 'unsignedInt':
+      return onlyNumber;
+    case 'code':
+      return onlyCode(place);
+    case 'date':
+    case 'dateTime':
+    case 'instant':
+      return generaliseDate(place.type, 'year', OLDEST);
+    case 'uri':
+    case 'canonical':
+    case 'oid':
+      return onlyVocabulary;
+    case 'id':
+      return place.name === 'id' ? pseudonymised(place) : gone;
+    default:
+      return gone;
+  }
+};
+
+const urnOnly = (place: LeafPlace): Transform => {
+  const inner = pseudonymised(place);
+  return (walk, node) => (stringOf(walk.tape, node)?.startsWith('urn:uuid:') === true ? inner(walk, node) : null);
+};

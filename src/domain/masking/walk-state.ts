@@ -1,0 +1,28 @@
+import type { Tape } from '../json/tape.ts';
+import type { MaskingContext, Splice } from './plan.ts';
+
+/** A splice whose text may be settled later: the labels are known only when the resource has been walked. */
+export interface OpenSplice extends Splice {
+  text: string;
+}
+
+/** What one walk gathers, and what the transforms of its leaves may ask. */
+export interface WalkState {
+  readonly tape: Tape;
+  readonly context: MaskingContext;
+  /** Key bytes of a name, for the plan's project. */
+  key(name: string): Uint8Array;
+  /** The patient on whom shifts hang: of the context, or the one this resource names. */
+  patient(): string | undefined;
+  readonly splices: OpenSplice[];
+  /** The object whose member is being judged. */
+  holder: number;
+}
+
+/**
+ * What becomes of one value: its new JSON text, `undefined` to leave the bytes as they are, `null` to take it away.
+ */
+export type Transform = (walk: WalkState, node: number) => string | undefined | null;
+
+/** What is left where a value was taken away. */
+export type Absence = 'nothing' | 'masked';
