@@ -5,7 +5,7 @@ import type { Call, ClassifyOptions } from './call.ts';
 import { subTape } from './classify-body.ts';
 import type { RawHeaders } from './classify-headers.ts';
 import { readTarget } from './classify-target.ts';
-import type { BatchEntry, FhirHeaders, FhirInteraction } from './interaction.ts';
+import type { BatchEntry, FhirHeaders, FhirInteraction, RefusedEntry } from './interaction.ts';
 import { isInstant } from './search-value.ts';
 
 /** What FHIR lets an entry of a request hold. `response` belongs to answers: a request that has one is not understood. */
@@ -21,7 +21,7 @@ const requestKeys: ReadonlySet<string> = new Set([
 ]);
 
 /** A name or address under which the other entries can point to this one. */
-const fullUrlPattern = /^(?:urn:(?:uuid|oid):[0-9A-Za-z.-]{1,64}|https?:\/\/[!-;=?-Z_a-z~]{1,2000})$/;
+const fullUrlPattern = /^(?:urn:(?:uuid|oid):[0-9A-Za-z.-]{1,64}|https?:\/\/[!$-;=@-Z_a-z~]{1,2000})$/;
 
 interface Request {
   readonly method: string;
@@ -102,7 +102,18 @@ const readEntry = (
   if ('code' in interaction) return interaction;
   const guarded = request.modifiedSince === undefined ? interaction : since(interaction, request.modifiedSince);
   if (guarded === undefined) return invalid;
-  return fullUrl === undefined ? { interaction: guarded } : { fullUrl, interaction: guarded };
+  if (fullUrl === undefined) return { interaction: guarded };
+  return namesIt(fullUrl, guarded) ? { fullUrl, interaction: guarded } : problem('query-ambiguous');
+};
+
+/**
+ * An address as fullUrl MUST be that of the resource itself. Otherwise a reference to `…/Patient/2` is the new resource
+ * of this entry to one reader and the record of someone else to another; what has no address yet has a `urn:`.
+ */
+const namesIt = (fullUrl: string, interaction: FhirInteraction): boolean => {
+  if (fullUrl.startsWith('urn:')) return true;
+  if (!('type' in interaction && 'id' in interaction) || interaction.type === undefined) return false;
+  return interaction.id !== undefined && fullUrl.endsWith(`/${interaction.type}/${interaction.id}`);
 };
 
 /** In a Bundle If-Modified-Since is an instant, not the date of HTTP. */
@@ -116,8 +127,8 @@ const inEntry = (index: number, { code, expression = [] }: Problem): Problem =>
   problem(code, { expression: [`Bundle.entry[${index}]`, ...expression] });
 
 /**
- * Every entry of a batch or transaction as if it were sent alone. One entry that is not understood refuses the whole:
- * of a transaction because it is all or nothing, of a batch because nobody knows what the upstream would make of it.
+ * Every entry of a batch or transaction as if it were sent alone. One entry that is not understood refuses the whole of
+ * a transaction, and of a batch unless refused entries are answered in their place.
  */
 export const readBundle = (
   tape: Tape,
@@ -130,15 +141,20 @@ export const readBundle = (
     return kind === undefined ? problem('body-invalid') : problem('interaction-unsupported');
   const list = member(tape, 0, 'entry');
   const entries: BatchEntry[] = [];
+  const refused: RefusedEntry[] = [];
   if (list < 0) return { kind, body: tape, entries, headers };
   if (tape.kind[list] !== KIND.array) return problem('body-invalid');
   const fullUrls = new Set<string>();
   const past = tape.next[list] as number;
   for (let entry = list + 1; entry < past; entry = tape.next[entry] as number) {
-    const index = entries.length;
+    const index = entries.length + refused.length;
     if (index === options.entries) return problem('body-too-large');
     const read = readEntry(tape, entry, options, classifyCall);
-    if ('code' in read) return inEntry(index, read);
+    if ('code' in read) {
+      if (kind === 'transaction' || !options.partialBatch) return inEntry(index, read);
+      refused.push({ index, problem: read });
+      continue;
+    }
     if (read.fullUrl !== undefined) {
       // Two entries under one name: a reference to it could mean either.
       if (kind === 'transaction' && fullUrls.has(read.fullUrl)) return inEntry(index, problem('query-ambiguous'));
@@ -146,5 +162,5 @@ export const readBundle = (
     }
     entries.push({ index, ...read });
   }
-  return { kind, body: tape, entries, headers };
+  return { kind, body: tape, entries, headers, ...(refused.length > 0 && { refused }) };
 };

@@ -28,6 +28,11 @@ export interface ClassifyOptions {
   readonly operations: OperationTable;
   /** Absolute URLs, without the last slash, that an entry of a batch may put before its path. */
   readonly bases: readonly string[];
+  /**
+   * One entry of a batch that is not understood is refused alone, in `refused`; otherwise it refuses the batch. Set it
+   * only where `refused` is answered. A transaction is all or nothing in any case.
+   */
+  readonly partialBatch: boolean;
 }
 
 export const classifyDefaults: ClassifyOptions = {
@@ -37,6 +42,7 @@ export const classifyDefaults: ClassifyOptions = {
   entries: 1000,
   operations: defaultOperations,
   bases: [],
+  partialBatch: false,
 };
 
 export type Classified =

@@ -14,6 +14,7 @@ import { fitsUrl, typeOf } from './classify-body.ts';
 import { type HeaderUse, headerUse, readHeaders } from './classify-headers.ts';
 import { classifyOperation } from './classify-operation.ts';
 import { readTarget, withoutLooks } from './classify-target.ts';
+import { conditionalReferences } from './conditional-references.ts';
 import { resourceId, resourceType } from './ids.ts';
 import type { FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
 import { acceptsJson, bodyMedia } from './media.ts';
@@ -35,6 +36,12 @@ const resourceBody = (
 ): Tape | Problem => {
   const tape = jsonBody(call, options);
   return 'code' in tape || fitsUrl(tape, type, id) ? tape : problem('body-invalid');
+};
+
+const references = (body: Tape, options: ClassifyOptions) => {
+  const found = conditionalReferences(body, options.parameters);
+  if ('code' in found) return found;
+  return found.length === 0 ? {} : { references: found };
 };
 
 /** Criteria of a conditional write: at least one, and nothing that is not a criterion. */
@@ -103,7 +110,8 @@ const search = (call: Call, place: SearchPlace, form: boolean, options: Classify
   if (place.type === undefined && place.compartment === undefined && pairs.length === 0) return unsupported;
   const query = parseQuery(pairs, searchVocabulary(place.type, pairs));
   if ('code' in query) return query;
-  return { kind: 'search', ...place, query, headers, ...(form && { form }), ...(head && { head }) };
+  // Within a batch there is no form: the same search goes on as a GET.
+  return { kind: 'search', ...place, query, headers, ...(form && !call.nested && { form }), ...(head && { head }) };
 };
 
 const history = (call: Call, type?: ResourceType, id?: ResourceId): FhirInteraction | Problem => {
@@ -156,7 +164,9 @@ const create = (call: Call, type: ResourceType, options: ClassifyOptions): FhirI
   const headers = readHeaders(call.headers, use);
   if ('code' in headers) return headers;
   const body = resourceBody(call, options, type, undefined);
-  return 'code' in body ? body : { kind: 'create', type, body, headers };
+  if ('code' in body) return body;
+  const searched = references(body, options);
+  return 'code' in searched ? searched : { kind: 'create', type, body, ...searched, headers };
 };
 
 /** By id without a query, or by query without an id. */
@@ -186,11 +196,15 @@ const change = (
   switch (call.method) {
     case 'PUT': {
       const body = resourceBody(call, options, type, id);
-      return 'code' in body ? body : { kind: 'update', type, ...which, body, headers };
+      if ('code' in body) return body;
+      const searched = references(body, options);
+      return 'code' in searched ? searched : { kind: 'update', type, ...which, body, ...searched, headers };
     }
     case 'PATCH': {
       const patch = readPatch(call.body, options.json);
-      return 'code' in patch ? patch : { kind: 'patch', type, ...which, ...patch, headers };
+      if ('code' in patch) return patch;
+      const searched = references(patch.body, options);
+      return 'code' in searched ? searched : { kind: 'patch', type, ...which, ...patch, ...searched, headers };
     }
     default:
       return call.body === undefined ? { kind: 'delete', type, ...which, headers } : ambiguous;

@@ -1,5 +1,5 @@
 import { resourceType } from './ids.ts';
-import type { FhirInteraction, ResourceType } from './interaction.ts';
+import type { ConditionalReference, FhirInteraction, ResourceType } from './interaction.ts';
 import type { SearchInclude, SearchQuery } from './search.ts';
 import { type CriterionTarget, searchName } from './search-name.ts';
 import { searchParameter, searchParametersOf } from './search-parameters.ts';
@@ -59,6 +59,12 @@ export const queryTargets = (types: SearchedTypes, query: SearchQuery): readonly
 
 const none: readonly CriterionTarget[] = [];
 
+const conditionTargets = (type: ResourceType, query: SearchQuery | undefined): readonly CriterionTarget[] =>
+  query === undefined ? none : queryTargets([type], query);
+
+const referenceTargets = (references: readonly ConditionalReference[] = []): readonly CriterionTarget[] =>
+  references.flatMap(({ type, query }) => queryTargets([type], query));
+
 /**
  * Every search parameter of every type that a call reads, so that each can be judged by scope, role, consent and mask.
  * `_elements` is not among them: it picks from an answer that is masked in any case. A batch gives those of all its entries.
@@ -72,11 +78,12 @@ export const criteriaTargets = (i: FhirInteraction): readonly CriterionTarget[] 
     case 'operation':
       return queryTargets(i.type === undefined ? [] : [i.type], i.query);
     case 'create':
-      return i.headers.ifNoneExist === undefined ? none : queryTargets([i.type], i.headers.ifNoneExist);
+      return [...conditionTargets(i.type, i.headers.ifNoneExist), ...referenceTargets(i.references)];
     case 'update':
     case 'patch':
+      return [...conditionTargets(i.type, i.query), ...referenceTargets(i.references)];
     case 'delete':
-      return i.query === undefined ? none : queryTargets([i.type], i.query);
+      return conditionTargets(i.type, i.query);
     case 'batch':
     case 'transaction':
       return i.entries.flatMap((entry) => criteriaTargets(entry.interaction));

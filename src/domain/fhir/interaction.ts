@@ -1,5 +1,6 @@
 import type { Brand } from '../brand.ts';
 import type { Tape } from '../json/tape.ts';
+import type { Problem } from '../problem.ts';
 import type { SearchQuery } from './search.ts';
 
 export type ResourceType = Brand<string, 'ResourceType'>;
@@ -19,6 +20,12 @@ export interface FhirHeaders {
   /** Never set by `classify`: leniency relaxes nothing here, and the upstream is always asked to be strict. */
   readonly preferHandling?: 'strict' | 'lenient';
   readonly preferAsync?: true;
+}
+
+/** A reference in a body that is a search: `Patient?identifier=…`. The upstream runs it. */
+export interface ConditionalReference {
+  readonly type: ResourceType;
+  readonly query: SearchQuery;
 }
 
 interface Common {
@@ -59,7 +66,12 @@ export type FhirInteraction =
       readonly query: SearchQuery;
       readonly head?: true;
     })
-  | (Common & { readonly kind: 'create'; readonly type: ResourceType; readonly body: Tape })
+  | (Common & {
+      readonly kind: 'create';
+      readonly type: ResourceType;
+      readonly body: Tape;
+      readonly references?: readonly ConditionalReference[];
+    })
   | (Common & {
       readonly kind: 'update';
       readonly type: ResourceType;
@@ -67,6 +79,7 @@ export type FhirInteraction =
       readonly id?: ResourceId;
       readonly query?: SearchQuery;
       readonly body: Tape;
+      readonly references?: readonly ConditionalReference[];
     })
   | (Common & {
       readonly kind: 'patch';
@@ -75,6 +88,7 @@ export type FhirInteraction =
       readonly query?: SearchQuery;
       readonly format: 'json-patch' | 'fhirpath-patch';
       readonly body: Tape;
+      readonly references?: readonly ConditionalReference[];
     })
   | (Common & {
       readonly kind: 'delete';
@@ -82,7 +96,13 @@ export type FhirInteraction =
       readonly id?: ResourceId;
       readonly query?: SearchQuery;
     })
-  | (Common & { readonly kind: 'batch' | 'transaction'; readonly body: Tape; readonly entries: readonly BatchEntry[] })
+  | (Common & {
+      readonly kind: 'batch' | 'transaction';
+      readonly body: Tape;
+      readonly entries: readonly BatchEntry[];
+      /** Of a batch: the entries that are not understood. They are answered in their place and never forwarded. */
+      readonly refused?: readonly RefusedEntry[];
+    })
   | (Common & {
       readonly kind: 'operation';
       /** Without the dollar sign. */
@@ -102,6 +122,12 @@ export type FhirInteraction =
     });
 
 export type InteractionKind = FhirInteraction['kind'];
+
+export interface RefusedEntry {
+  /** Index into Bundle.entry. */
+  readonly index: number;
+  readonly problem: Problem;
+}
 
 /** One entry of a batch or transaction: judged as if sent alone. */
 export interface BatchEntry {

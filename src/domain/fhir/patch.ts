@@ -28,13 +28,35 @@ const isJsonPatch = (tape: Tape): boolean => {
   return past > 1;
 };
 
-/** A JSON Patch (RFC 6902) by its media type, or a FHIRPath Patch as a Parameters resource. */
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** In a Bundle a JSON Patch travels as a Binary (R4 http.html#patch). */
+const inBinary = (binary: Tape, limits: Limits): Tape | Problem => {
+  const data = stringOf(binary, member(binary, 0, 'data'));
+  if (stringOf(binary, member(binary, 0, 'contentType')) !== 'application/json-patch+json')
+    return problem('media-unsupported');
+  if (data === undefined || !base64.test(data)) return problem('body-invalid');
+  return readJson(
+    Uint8Array.from(atob(data), (unit) => unit.charCodeAt(0)),
+    limits,
+  );
+};
+
+const jsonPatch = (tape: Tape | Problem): Patch | Problem => {
+  if ('code' in tape) return tape;
+  return isJsonPatch(tape) ? { format: 'json-patch', body: tape } : problem('body-invalid');
+};
+
+/** A JSON Patch (RFC 6902) by its media type or within a Binary, or a FHIRPath Patch as a Parameters resource. */
 export const readPatch = (body: Body, limits: Limits): Patch | Problem => {
   if (body === undefined) return problem('body-invalid');
-  const media = 'tape' in body ? 'json' : body.media;
-  if (media !== 'json' && media !== 'json-patch') return problem('media-unsupported');
+  if (!('tape' in body)) {
+    if (body.media === 'json-patch') return jsonPatch(readJson(body.bytes, limits));
+    if (body.media !== 'json') return problem('media-unsupported');
+  }
   const tape = 'tape' in body ? body.tape : readJson(body.bytes, limits);
   if ('code' in tape) return tape;
-  if (media === 'json-patch') return isJsonPatch(tape) ? { format: 'json-patch', body: tape } : problem('body-invalid');
-  return typeOf(tape, 0) === 'Parameters' ? { format: 'fhirpath-patch', body: tape } : problem('body-invalid');
+  const type = typeOf(tape, 0);
+  if (type === 'Binary' && 'tape' in body) return jsonPatch(inBinary(tape, limits));
+  return type === 'Parameters' ? { format: 'fhirpath-patch', body: tape } : problem('body-invalid');
 };

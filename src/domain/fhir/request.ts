@@ -1,5 +1,5 @@
 import { member } from '../json/cursor.ts';
-import { applySplices, replaceNode } from '../json/splice.ts';
+import { applySplices, removeElements, replaceNode } from '../json/splice.ts';
 import type { Tape } from '../json/tape.ts';
 import type { Splice } from '../masking/plan.ts';
 import { tapeBytes } from './classify-body.ts';
@@ -98,14 +98,21 @@ const requestJson = (i: FhirInteraction): string => {
   });
 };
 
+/** Entries that were refused are left out; the rest keep their order and every byte but those of their request. */
 const bundleBytes = (i: Extract<FhirInteraction, { readonly kind: 'batch' | 'transaction' }>): Uint8Array => {
-  const { body, entries } = i;
+  const { body, entries, refused = [] } = i;
   const splices: Splice[] = [];
-  let node = member(body, 0, 'entry') + 1;
-  for (const { interaction } of entries) {
-    splices.push(replaceNode(body, member(body, node, 'request'), requestJson(interaction)));
+  const dropped: number[] = [];
+  const gone = new Set(refused.map(({ index }) => index));
+  const list = member(body, 0, 'entry');
+  const left = entries[Symbol.iterator]();
+  for (let node = list + 1, index = 0; list >= 0 && node < (body.next[list] as number); index += 1) {
+    const entry = gone.has(index) ? undefined : left.next().value;
+    if (entry === undefined) dropped.push(node);
+    else splices.push(replaceNode(body, member(body, node, 'request'), requestJson(entry.interaction)));
     node = body.next[node] as number;
   }
+  if (dropped.length > 0) splices.push(...removeElements(body, list, dropped));
   return applySplices(body.bytes, splices, { start: body.start[0] as number, end: body.end[0] as number });
 };
 

@@ -1,5 +1,5 @@
 import { type CriterionTarget, includedTypes, queryTargets, searchedTypes } from '../fhir/criteria.ts';
-import type { FhirInteraction, ResourceType } from '../fhir/interaction.ts';
+import type { ConditionalReference, FhirInteraction, ResourceType } from '../fhir/interaction.ts';
 import { defaultOperations, findOperation, type OperationTable } from '../fhir/operations.ts';
 import type { SearchQuery } from '../fhir/search.ts';
 import type { ScopeLetter } from './scope.ts';
@@ -52,6 +52,9 @@ const queryNeeds = (type: ResourceType | undefined, query: SearchQuery): readonl
 const conditionNeeds = (type: ResourceType, query: SearchQuery | undefined): readonly Need[] =>
   query === undefined ? [] : [need(type, ['s'], 'inferred'), ...queryNeeds(type, query)];
 
+const referenceNeeds = (references: readonly ConditionalReference[] = []): readonly Need[] =>
+  references.flatMap(({ type, query }) => conditionNeeds(type, query));
+
 const searchNeeds = (type: ResourceType | undefined, query: SearchQuery): readonly Need[] => [
   ...searchedTypes(type, query).map((each) => need(each, ['s'], 'returned')),
   ...queryNeeds(type, query),
@@ -92,11 +95,20 @@ export const needsOf = (
     case 'search':
       return searchNeeds(i.type, i.query);
     case 'create':
-      return [need(i.type, ['c'], 'sent'), ...conditionNeeds(i.type, i.headers.ifNoneExist)];
+      return [
+        need(i.type, ['c'], 'sent'),
+        ...conditionNeeds(i.type, i.headers.ifNoneExist),
+        ...referenceNeeds(i.references),
+      ];
     case 'update':
-      return [need(i.type, ['u'], 'sent'), need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query)];
+      return [
+        need(i.type, ['u'], 'sent'),
+        need(i.type, ['u'], 'stored'),
+        ...conditionNeeds(i.type, i.query),
+        ...referenceNeeds(i.references),
+      ];
     case 'patch':
-      return [need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query)];
+      return [need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query), ...referenceNeeds(i.references)];
     case 'delete':
       return [need(i.type, ['d'], 'stored'), ...conditionNeeds(i.type, i.query)];
     case 'batch':
