@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { errors, type Interaction, type JWKS, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { isLoopback, memoryAdapter } from './sandbox-issuer-clients.ts';
 import { type LoginPersona, loginPage, type PickablePatient, pagePolicy } from './sandbox-issuer-page.ts';
+import { withClientOfRefreshToken } from './sandbox-issuer-refresh.ts';
 import { accessTokenClaims, openSigningKeys, type SandboxClaims, type SigningKeys } from './signing-keys.ts';
 
 export interface SandboxIssuerOptions {
@@ -42,7 +43,9 @@ export const startSandboxIssuer = async (options: SandboxIssuerOptions): Promise
   });
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const keys = await openSigningKeys(options.keyFile, issuer, options.gatewayAudience);
-  handler = createProvider(options, keys).callback();
+  const provider = createProvider(options, keys);
+  const callback = provider.callback();
+  handler = async (request, response) => callback(await withClientOfRefreshToken(provider, request), response);
   return {
     issuer,
     jwksUri: `${issuer}/jwks`,
