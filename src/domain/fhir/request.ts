@@ -24,15 +24,6 @@ const queryText = (query: SearchQuery | undefined): string =>
 /** The query of a call in its normal form, without the question mark; empty when it has none. */
 export const normalQuery = (i: FhirInteraction): string => queryText(lineOf(i).query);
 
-/**
- * Path and query in normal form; that of a search sent as a form reads like the same search sent as a GET, so that a
- * paging link can carry it.
- */
-export const normalTarget = (i: FhirInteraction): string => {
-  const { path, query } = lineOf(i);
-  return withQuery(i.kind === 'search' && i.form === true ? path.slice(0, -'/_search'.length) : path, query);
-};
-
 const withQuery = (path: string, query: SearchQuery | undefined): string => {
   const text = queryText(query);
   return text === '' ? path : `${path}?${text}`;
@@ -41,7 +32,7 @@ const withQuery = (path: string, query: SearchQuery | undefined): string => {
 const join = (...segments: readonly (string | undefined)[]): string => {
   let path = '';
   for (const segment of segments) if (segment !== undefined) path += `/${segment}`;
-  return path;
+  return path === '' ? '/' : path;
 };
 
 interface Line {
@@ -76,7 +67,7 @@ const lineOf = (i: FhirInteraction): Line => {
       return { method: 'DELETE', path: join(i.type, i.id), query: i.query };
     case 'batch':
     case 'transaction':
-      return { method: 'POST', path: '' };
+      return { method: 'POST', path: '/' };
     case 'operation':
       return { method: i.method, path: join(i.type, i.id, `$${i.name}`), query: i.query };
     case 'graphql':
