@@ -22,6 +22,8 @@ export interface DemoOptions {
   /** Ports of gateway, FHIR server, issuer and chain; 0 takes any free one. */
   readonly ports: { readonly gateway: number; readonly fhir: number; readonly issuer: number; readonly chain: number };
   readonly log?: 'silent' | 'info' | 'warn';
+  /** Seconds between blocks. */
+  readonly blockTime?: number;
   readonly step: (step: DemoStep) => void;
   readonly progress: (progress: LoadProgress) => void;
 }
@@ -51,7 +53,11 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   };
   try {
     step('chain');
-    const chain = await startAnvil({ port: ports.chain, stateFile: join(state, 'chain.json') });
+    const chain = await startAnvil({
+      port: ports.chain,
+      stateFile: join(state, 'chain.json'),
+      ...(options.blockTime === undefined ? {} : { blockTime: options.blockTime }),
+    });
     closers.push(() => chain.stop());
     const [deployer] = chain.accounts;
     if (deployer === undefined) throw new Error('The development chain has no account.');

@@ -9,6 +9,7 @@ import { createRelayer, type Relayer } from '../adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/replica.ts';
 import { createSender } from '../adapters/chain/sender.ts';
 import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
+import type { FileSystem } from '../adapters/store/file-system.ts';
 import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
 import { openVault, type Vault } from '../adapters/store/vault.ts';
 import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
@@ -26,7 +27,7 @@ import { handleErrors } from '../http/errors.ts';
 import { explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
-import type { Clock, Policies, Random } from '../ports.ts';
+import type { Clock, Policies, Random, RiskEngine } from '../ports.ts';
 import { assess } from '../stages/assess.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { authorise } from '../stages/authorise.ts';
@@ -43,6 +44,7 @@ import { resourceRight } from '../stages/release/right.ts';
 import { release } from '../stages/release.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
+import { gatherFacts } from './facts.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { openPolicies } from './policies.ts';
 import { openRisk } from './risk.ts';
@@ -53,6 +55,9 @@ export interface GatewayOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
   readonly log?: 'silent' | 'info' | 'warn';
+  /** Where the ledger writes; a disk, unless a test wants one that fails. */
+  readonly ledgerFiles?: FileSystem;
+  readonly risk?: RiskEngine;
 }
 
 /** Everything that runs, for the commands that look into it. */
@@ -99,6 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     payloadKeys: vault,
     clock,
     random,
+    ...(options.ledgerFiles === undefined ? {} : { files: options.ledgerFiles }),
   });
   const replica = createRegistryReplica({
     rpcUrls: config.chain.rpcUrls,
@@ -167,6 +173,17 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       ? storedKey(join(data, 'masking.key'), random)
       : keyBytes(secret(config.maskingKey, environment), 'maskingKey');
 
+  const facts = gatherFacts({
+    reader,
+    upstreamBase: bases.upstreamBase,
+    clock,
+    telemetry: watch,
+    everySeconds: config.facts.everySeconds,
+    maxPages: config.facts.maxPages,
+    learn: risk.seen,
+  });
+  await facts.first;
+
   const gateway = createGateway(
     {
       classify: classify({ json: { ...defaultLimits, bytes: config.limits.bodyBytes }, operations }, pages),
@@ -178,10 +195,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
         keys: vault,
         policies,
         maxHeadAgeSeconds: config.chain.maxHeadAgeSeconds,
-        careTeamsOf: () => [],
+        careTeamsOf: (fhirUser) => facts.careTeamsOf(fhirUser),
         openedAt: (_principal, now) => now as EpochSeconds,
       }),
-      assess: assess(risk),
+      assess: assess(options.risk ?? risk),
       plan: plan(policies),
       release: release({
         bundle: {
@@ -199,7 +216,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
           links: bundleLinks(bases, pages, () => clock.now()),
           project,
         },
-        gatewayBase: '',
         limits,
         seen: risk.seen,
       }),
@@ -208,7 +224,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       pageSize: config.limits.pageSize,
       bases,
     },
-    { clock, random, telemetry: watch, risk },
+    { clock, random, telemetry: watch, risk: options.risk ?? risk },
   );
 
   await mountProxy(app, { gateway, prefix, ...upstream, maxBodyBytes: config.limits.bodyBytes });
@@ -251,6 +267,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     random,
     async close() {
       await app.close();
+      await facts.stop();
       await anchoring?.stop();
       await carrier?.stop();
       await ledger.close();

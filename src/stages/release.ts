@@ -33,7 +33,6 @@ export interface Release {
 
 export interface ReleaseParts {
   readonly bundle: BundleRelease;
-  readonly gatewayBase: string;
   readonly limits: Limits;
   /** Called with every resource that is released, for the facts that explain later accesses. */
   readonly seen: (tape: Tape, node: number) => void;
@@ -244,7 +243,7 @@ export function release(parts: ReleaseParts): Release {
 
   function written(part: Planned, reply: Reply, tally: Tally): Share | Problem {
     const { interaction } = part;
-    const location = anchored(reply.location, parts.gatewayBase);
+    const location = anchored(reply.location, parts.bundle.bases.gatewayBase);
     const share: Share = { status: reply.status, ...(location === undefined ? {} : { location }) };
     const version = /^(?:W\/)?"([A-Za-z0-9.-]{1,64})"$/.exec(reply.etag ?? '')?.[1];
     const tag = etagOf(version, part.plan);
@@ -253,7 +252,7 @@ export function release(parts: ReleaseParts): Release {
       reply.tape === undefined ||
       is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'OperationOutcome')
     ) {
-      if (location !== undefined) tally.resources.push(location.slice(parts.gatewayBase.length + 1));
+      if (location !== undefined) tally.resources.push(location.slice(parts.bundle.bases.gatewayBase.length + 1));
       return tagged;
     }
     const released = parts.bundle.release(reply.tape, reply.node, part);

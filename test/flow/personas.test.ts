@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { codeOf, type Rig, startRig } from './rig.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+}, 60_000);
+afterAll(() => rig.close());
+
+const receipt = /^\d+;leaf="[\w-]{43}";log="consentry\.local\/sandbox"$/;
+
+describe('the clinician', () => {
+  it('reads a patient who consented, with the SSN masked and labelled, and gets a receipt', async () => {
+    const response = await rig.get('/Patient/patient-ada', 'clinician').expect(200);
+    expect(response.headers['x-ledger-receipt']).toMatch(receipt);
+    expect(response.headers['etag']).toMatch(/^W\/"1\.clinician@/);
+    expect(response.text).toContain('"family":"Byrne"');
+    expect(response.text).not.toMatch(/\d{3}-\d{2}-(?!\d{3})\d{4}/);
+    expect(response.text).toContain('REDACTED');
+  });
+
+  it('gets the same refusal, byte for byte, for a patient who granted nothing and one who does not exist', async () => {
+    const denied = await rig.get('/Patient/patient-noor', 'clinician').expect(403);
+    const missing = await rig.get('/Patient/nobody', 'clinician').expect(403);
+    expect(denied.text).toBe(missing.text);
+    expect(codeOf(denied)).toBe('consent-not-granted');
+    const observation = await rig.get('/Observation/observation-noor-1-bp', 'clinician').expect(403);
+    const none = await rig.get('/Observation/none', 'clinician').expect(403);
+    expect(observation.text).toBe(none.text);
+  });
+
+  it('is refused by a patient who revoked', async () => {
+    await rig.get('/Patient/patient-ben', 'clinician').expect(403);
+  });
+
+  it('finds in a search over everybody only those who consented', async () => {
+    const response = await rig.get('/Patient?_count=100', 'clinician').expect(200);
+    const ids = (response.body.entry as { resource: { id: string } }[]).map((entry) => entry.resource.id);
+    expect(ids).toContain('patient-ada');
+    expect(ids).not.toContain('patient-noor');
+    expect(ids).not.toContain('patient-ben');
+    expect(response.body.total).toBe(ids.length);
+    expect(response.text).not.toContain('patient-noor');
+  });
+
+  it('pages through a search with links that are the gateway own and sealed', async () => {
+    let url: string | undefined = '/Observation?patient=patient-ada&_count=3';
+    let seen = 0;
+    while (url !== undefined) {
+      const page: { body: { entry?: unknown[]; link: { relation: string; url: string }[] } } = await rig
+        .get(url, 'clinician')
+        .expect(200);
+      seen += page.body.entry?.length ?? 0;
+      for (const link of page.body.link) expect(link.url.startsWith(rig.demo.gateway.fhirBase)).toBe(true);
+      url = page.body.link.find((link) => link.relation === 'next')?.url.slice(rig.demo.gateway.fhirBase.length);
+    }
+    const whole = await rig.get('/Observation?patient=patient-ada&_count=200', 'clinician').expect(200);
+    expect(seen).toBe(whole.body.total);
+  });
+
+  it('cannot follow the paging link of another caller', async () => {
+    const page = await rig.get('/Observation?patient=patient-ada&_count=3', 'clinician').expect(200);
+    const next =
+      (page.body.link as { relation: string; url: string }[])
+        .find((link) => link.relation === 'next')
+        ?.url.slice(rig.demo.gateway.fhirBase.length) ?? '';
+    const response = await rig.get(next, 'patient').expect(403);
+    expect(codeOf(response)).toBe('page-foreign');
+  });
+
+  it('writes an observation and reads it back; what was sent is stored as it was', async () => {
+    const created = await rig
+      .send(
+        'post',
+        '/Observation',
+        'clinician',
+        '{"resourceType":"Observation","status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/patient-ada"},"valueQuantity":{"value":70.50,"unit":"kg"}}',
+      )
+      .expect(201);
+    expect(created.headers['location']).toMatch(new RegExp(`^${rig.demo.gateway.fhirBase}/Observation/`));
+    const path = created.headers['location']?.slice(rig.demo.gateway.fhirBase.length).replace(/\/_history.*/, '') ?? '';
+    const read = await rig.get(path, 'clinician').expect(200);
+    expect(read.body.valueQuantity.value).toBe(70.5);
+  });
+
+  it('cannot write into the record of a patient who granted nothing', async () => {
+    const response = await rig
+      .send('post', '/Observation', 'clinician', {
+        resourceType: 'Observation',
+        status: 'final',
+        code: { text: 'weight' },
+        subject: { reference: 'Patient/patient-noor' },
+      })
+      .expect(403);
+    expect(codeOf(response)).toBe('consent-not-granted');
+  });
+
+  it('cannot move a record from one patient to another', async () => {
+    const response = await rig.send('put', '/Observation/observation-noor-1-bp', 'clinician', {
+      resourceType: 'Observation',
+      id: 'observation-noor-1-bp',
+      status: 'final',
+      code: { text: 'weight' },
+      subject: { reference: 'Patient/patient-ada' },
+    });
+    expect(response.status).toBe(403);
+  });
+});
+
+describe('the front desk', () => {
+  it('sees whom to greet but neither SSN nor clinical types', async () => {
+    const response = await rig.get('/Patient/patient-ada', 'front-desk').expect(200);
+    expect(response.text).toContain('Byrne');
+    expect(response.body.text).toBeUndefined();
+    const clinical = await rig.get('/Observation?patient=patient-ada', 'front-desk').expect(403);
+    expect(codeOf(clinical)).toBe('scope-insufficient');
+  });
+});
+
+describe('the researcher', () => {
+  it('sees codes and values but no name, identifier or address of those who joined the study', async () => {
+    const patient = await rig.get('/Patient/patient-ada', 'researcher').expect(200);
+    for (const secret of [
+      'Byrne',
+      'Ada',
+      'patient-ada',
+      '555-0167',
+      'Chapel Hill',
+      '01799',
+      'MRN-392819',
+      '1958-03-14',
+    ])
+      expect(patient.text).not.toContain(secret);
+    const observations = await rig.get('/Observation?patient=patient-ada&_count=50', 'researcher').expect(200);
+    // The self link repeats what the caller asked; the entries must not.
+    const entries = JSON.stringify(observations.body.entry);
+    expect(entries.includes('patient-ada')).toBe(false);
+    expect(entries.includes('loinc.org')).toBe(true);
+  });
+
+  it('cannot ask about what is masked', async () => {
+    const response = await rig.get('/Patient?family=Byrne', 'researcher').expect(403);
+    expect(codeOf(response)).toBe('masked-parameter');
+    const none = await rig.get('/Patient?family=Nobody', 'researcher').expect(403);
+    expect(none.text).toBe(response.text);
+  });
+});
+
+describe('the patient', () => {
+  it('reads the own record and nobody else', async () => {
+    await rig.get('/Patient/patient-ada', 'patient').expect(200);
+    await rig.get('/Patient/patient-ben', 'patient').expect(403);
+    const own = await rig.get('/Observation?_count=200', 'patient').expect(200);
+    for (const entry of own.body.entry as { resource: { subject: { reference: string } } }[])
+      expect(entry.resource.subject.reference).toBe('Patient/patient-ada');
+  });
+});
+
+describe('the specialist', () => {
+  it('sees imaging while the referral is attested, and nothing else', async () => {
+    const imaging = await rig.get('/ImagingStudy?patient=patient-ada', 'specialist').expect(200);
+    expect(imaging.body.total).toBeGreaterThan(0);
+    const notes = await rig.get('/DocumentReference?patient=patient-ada', 'specialist');
+    expect(notes.status === 403 || notes.body.total === 0).toBe(true);
+  });
+});
+
+describe('nobody', () => {
+  it('is told to bring a token, and that is recorded', async () => {
+    const before = rig.demo.gateway.ledger.size();
+    const response = await rig.get('/Patient/patient-ada').expect(401);
+    expect(response.headers['www-authenticate']).toBe('Bearer');
+    expect(rig.demo.gateway.ledger.size()).toBe(before + 1);
+  });
+
+  it('reads the statement and the SMART configuration without a token', async () => {
+    const statement = await rig.get('/metadata').expect(200);
+    expect(statement.body.resourceType).toBe('CapabilityStatement');
+    expect(statement.text).not.toContain(rig.demo.fhir.url);
+    const smart = await rig.get('/.well-known/smart-configuration').expect(200);
+    expect(smart.body.issuer).toBe(rig.demo.issuer.issuer);
+  });
+});
+
+describe('a transaction', () => {
+  it('makes a new patient with a record; the refused entry of one refuses all', async () => {
+    const patient = 'urn:uuid:0b8d0a3e-9a55-4f1a-9d53-3a2d7fd8d0a1';
+    const bundle = (subject: string) => ({
+      resourceType: 'Bundle',
+      type: 'transaction',
+      entry: [
+        {
+          fullUrl: patient,
+          resource: { resourceType: 'Patient', name: [{ family: 'New' }] },
+          request: { method: 'POST', url: 'Patient' },
+        },
+        {
+          resource: {
+            resourceType: 'Observation',
+            status: 'final',
+            code: { text: 'weight' },
+            subject: { reference: subject },
+          },
+          request: { method: 'POST', url: 'Observation' },
+        },
+      ],
+    });
+    const good = await rig.send('post', '', 'clinician', bundle(patient)).expect(200);
+    expect(good.body.type).toBe('transaction-response');
+    expect(good.body.entry).toHaveLength(2);
+    const count = rig.demo.fhir.count();
+    await rig.send('post', '', 'clinician', bundle('Patient/patient-noor')).expect(403);
+    expect(rig.demo.fhir.count()).toBe(count);
+  });
+});
+
+describe('a batch', () => {
+  it('answers each entry as if it were sent alone', async () => {
+    const response = await rig
+      .send('post', '', 'clinician', {
+        resourceType: 'Bundle',
+        type: 'batch',
+        entry: [
+          { request: { method: 'GET', url: 'Patient/patient-ada' } },
+          { request: { method: 'GET', url: 'Patient/patient-noor' } },
+          { request: { method: 'GET', url: 'Observation?patient=patient-ada&_count=2' } },
+        ],
+      })
+      .expect(200);
+    const statuses = (response.body.entry as { response: { status: string } }[]).map((entry) => entry.response.status);
+    expect(statuses).toEqual(['200', '403', '200']);
+    expect(response.text).not.toContain('Noor');
+  });
+});
