@@ -39,6 +39,8 @@ export interface TestResult {
   readonly file: string;
   readonly line: number;
   readonly failures: readonly string[];
+  /** Rules that fired. */
+  readonly rules: readonly string[];
 }
 
 export const readTests = (source: PolicySource): PolicyTests | undefined => {
@@ -111,14 +113,13 @@ const sorted = (value: unknown): unknown => {
 const same = (left: unknown, right: unknown): boolean => JSON.stringify(sorted(left)) === JSON.stringify(sorted(right));
 
 export const runTests = (set: PolicySet, tests: PolicyTests): readonly TestResult[] =>
-  tests.cases.map((each) => ({
-    name: each.name,
-    file: tests.file,
-    line: each.line,
-    failures: failuresOf(set, tests, each),
-  }));
+  tests.cases.map((each) => {
+    const rules = new Set<string>();
+    const failures = failuresOf(set, tests, each, rules);
+    return { name: each.name, file: tests.file, line: each.line, failures, rules: [...rules] };
+  });
 
-const failuresOf = (set: PolicySet, tests: PolicyTests, each: PolicyCase): readonly string[] => {
+const failuresOf = (set: PolicySet, tests: PolicyTests, each: PolicyCase, rules: Set<string>): readonly string[] => {
   const chosen = set.planFor(tests.who);
   const plan =
     chosen === undefined || tests.overlays.length === 0 ? chosen : set.narrowed(chosen, tests.overlays, tests.who);
@@ -144,6 +145,7 @@ const failuresOf = (set: PolicySet, tests: PolicyTests, each: PolicyCase): reado
   if (masked.kind === 'unmaskable') {
     return each.withheld ? failures : [...failures, `The resource is withheld: ${masked.reason}.`];
   }
+  for (const rule of masked.rules) rules.add(rule);
   if (each.withheld) return [...failures, 'The resource is not withheld.'];
   const text = new TextDecoder().decode(applySplices(bytes, masked.splices));
   const result = JSON.parse(text) as { meta?: { security?: readonly { code?: string }[] } };

@@ -1,0 +1,199 @@
+import type { CompiledPlan } from '../masking/compile.ts';
+import { coveredTypes, type Effect, effectsOf } from '../masking/effects.ts';
+import { strictness } from '../masking/method.ts';
+import type { PolicySet } from './policy-set.ts';
+
+/** One change in what somebody sees, as a sentence. */
+export interface PolicyChange {
+  /** `widens`: somebody sees more than before. What cannot be told to be narrower counts as wider. */
+  readonly kind: 'widens' | 'narrows';
+  readonly role: string;
+  readonly purpose: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+interface View {
+  readonly role: string;
+  readonly purpose: string;
+  readonly client?: string;
+  readonly organisation?: string;
+}
+
+const viewsOf = (set: PolicySet): readonly View[] =>
+  set.documents
+    .filter((document) => !document.overlay)
+    .flatMap((document) =>
+      document.roles.flatMap((role) =>
+        document.purposes.flatMap((purpose) =>
+          (document.clients ?? [undefined]).flatMap((client) =>
+            (document.organisations ?? [undefined]).map((organisation) => ({
+              role,
+              purpose,
+              ...(client === undefined ? {} : { client }),
+              ...(organisation === undefined ? {} : { organisation }),
+            })),
+          ),
+        ),
+      ),
+    );
+
+const planOf = (set: PolicySet, view: View): CompiledPlan | undefined => set.planFor({ ...view, roles: [view.role] });
+
+const fingerprint = (plan: CompiledPlan | undefined): string =>
+  JSON.stringify(plan?.automaton.layers, (_, value) => (value instanceof Set ? [...value] : value)) ?? '';
+
+const spoken = (effect: Effect): string =>
+  effect.mildest === effect.strictest ? effect.strictest : `${effect.mildest} or ${effect.strictest}`;
+
+const isNarrower = (before: Effect, after: Effect): boolean =>
+  strictness(after.mildest) >= strictness(before.mildest) &&
+  strictness(after.strictest) >= strictness(before.strictest) &&
+  (after.mildest !== before.mildest || after.strictest !== before.strictest);
+
+/** What a role sees more or less of with the new set than with the old, in sentences an officer can approve. */
+export const diffPolicies = (before: PolicySet, after: PolicySet): readonly PolicyChange[] => {
+  const views = new Map<string, View>();
+  for (const view of [...viewsOf(before), ...viewsOf(after)]) views.set(JSON.stringify(view), view);
+  const changes: PolicyChange[] = [];
+  for (const view of views.values()) {
+    const [old, fresh] = [planOf(before, view), planOf(after, view)];
+    // Line numbers are part of no promise.
+    if (fingerprint(old).replace(/"line":\d+/g, '') === fingerprint(fresh).replace(/"line":\d+/g, '')) continue;
+    changes.push(...planChanges(view, old, fresh));
+  }
+  return joined([...changes, ...overlayChanges(before, after)]);
+};
+
+const name = (view: View): string =>
+  `${view.role.charAt(0).toUpperCase()}${view.role.slice(1)} (${view.purpose}${
+    view.client === undefined ? '' : `, client ${view.client}`
+  }${view.organisation === undefined ? '' : `, ${view.organisation}`})`;
+
+const planChanges = (
+  view: View,
+  old: CompiledPlan | undefined,
+  fresh: CompiledPlan | undefined,
+): readonly PolicyChange[] => {
+  const change = (kind: PolicyChange['kind'], path: string, text: string): PolicyChange => ({
+    kind,
+    role: view.role,
+    purpose: view.purpose,
+    path,
+    text,
+  });
+  if (old === undefined && fresh === undefined) return [];
+  if (old === undefined) return [change('widens', '*', `${name(view)} gains access.`)];
+  if (fresh === undefined) return [change('narrows', '*', `${name(view)} loses all access.`)];
+  const changes: PolicyChange[] = [];
+  const [oldTypes, newTypes] = [new Set(coveredTypes(old)), new Set(coveredTypes(fresh))];
+  for (const type of newTypes) {
+    if (!oldTypes.has(type)) changes.push(change('widens', type, `${name(view)} gains ${type}.`));
+  }
+  for (const type of oldTypes) {
+    if (!newTypes.has(type)) {
+      changes.push(change('narrows', type, `${name(view)} loses ${type}.`));
+      continue;
+    }
+    const was = new Map(effectsOf(old, type).map((effect) => [effect.path, effect]));
+    const is = new Map(effectsOf(fresh, type).map((effect) => [effect.path, effect]));
+    for (const path of new Set([...was.keys(), ...is.keys()])) {
+      const [a, b] = [was.get(path), is.get(path)];
+      if (a?.detail === b?.detail) continue;
+      // An element without an entry of its own goes with the one above it, which is told of already.
+      if (a === undefined || b === undefined) {
+        if (a === undefined && b !== undefined && above(was, path) !== undefined) {
+          const outer = above(was, path) as Effect;
+          if (strictness(b.mildest) < strictness(outer.strictest)) changes.push(gain(change, view, path, outer, b));
+        } else if (b === undefined && a !== undefined && above(is, path) !== undefined) {
+          const outer = above(is, path) as Effect;
+          if (strictness(a.mildest) < strictness(outer.strictest)) {
+            changes.push(
+              change('narrows', path, `${name(view)} loses ${path}: ${spoken(a)} becomes ${spoken(outer)}.`),
+            );
+          }
+        }
+        continue;
+      }
+      if (isNarrower(a, b)) {
+        const verb =
+          b.mildest === 'remove' || b.mildest === 'redact' || b.mildest === 'hide' ? 'loses' : 'sees less of';
+        changes.push(change('narrows', path, `${name(view)} ${verb} ${path}: ${spoken(a)} becomes ${spoken(b)}.`));
+      } else changes.push(gain(change, view, path, a, b));
+    }
+  }
+  const projects = old.project !== fresh.project;
+  if (projects) changes.push(change('widens', '*', `${name(view)} gets the pseudonyms of another project.`));
+  return changes;
+};
+
+const gain = (
+  change: (kind: PolicyChange['kind'], path: string, text: string) => PolicyChange,
+  view: View,
+  path: string,
+  a: Effect,
+  b: Effect,
+): PolicyChange => {
+  const verb = b.mildest === 'keep' ? 'gains' : 'sees more of';
+  const how = spoken(a) === spoken(b) ? `${spoken(b)} with other options` : `${spoken(a)} becomes ${spoken(b)}`;
+  return change('widens', path, `${name(view)} ${verb} ${path}: ${how}.`);
+};
+
+const above = (effects: ReadonlyMap<string, Effect>, path: string): Effect | undefined => {
+  for (let cut = path.lastIndexOf('.'); cut > 0; cut = path.lastIndexOf('.', cut - 1)) {
+    const effect = effects.get(path.slice(0, cut));
+    if (effect !== undefined) return effect;
+  }
+  return undefined;
+};
+
+const overlayChanges = (before: PolicySet, after: PolicySet): readonly PolicyChange[] => {
+  const layers = (set: PolicySet): Map<string, string> =>
+    new Map(
+      set.documents
+        .filter((document) => document.overlay)
+        .map((document) => {
+          const layer = set.layerOf(document.policy, { roles: [], purpose: '' });
+          const json = JSON.stringify(layer, (_, value) => (value instanceof Set ? [...value] : value)) ?? '';
+          return [document.policy, json.replace(/"line":\d+,?/g, '')];
+        }),
+    );
+  const [old, fresh] = [layers(before), layers(after)];
+  const change = (kind: PolicyChange['kind'], policy: string, text: string): PolicyChange => ({
+    kind,
+    role: '*',
+    purpose: '*',
+    path: policy,
+    text,
+  });
+  return [
+    ...[...old.keys()]
+      .filter((policy) => !fresh.has(policy))
+      .map((policy) => change('widens', policy, `The overlay ${policy} is gone.`)),
+    ...[...fresh].flatMap(([policy, layer]) => {
+      if (!old.has(policy)) return [change('narrows', policy, `The overlay ${policy} is new.`)];
+      return old.get(policy) === layer ? [] : [change('widens', policy, `The overlay ${policy} has changed.`)];
+    }),
+  ];
+};
+
+/** The same change for many types is one sentence: `... of *.meta.source (148 types)`. */
+const joined = (changes: readonly PolicyChange[]): readonly PolicyChange[] => {
+  const groups = new Map<string, PolicyChange[]>();
+  for (const change of changes) {
+    const type = change.path.split('.')[0] ?? '';
+    const key = JSON.stringify([change.kind, change.role, change.purpose, change.text.replaceAll(`${type}.`, '*.')]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [change]);
+    else group.push(change);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined || group.length < 4 || !first.path.includes('.')) return group;
+    const type = first.path.split('.')[0] ?? '';
+    const path = first.path.replace(type, '*');
+    return [
+      { ...first, path, text: `${first.text.replaceAll(`${type}.`, '*.').slice(0, -1)} (${group.length} types).` },
+    ];
+  });
+};
