@@ -22,6 +22,8 @@ export interface DemoOptions {
   /** Ports of gateway, FHIR server, issuer and chain; 0 takes any free one. */
   readonly ports: { readonly gateway: number; readonly fhir: number; readonly issuer: number; readonly chain: number };
   readonly log?: 'silent' | 'info' | 'warn';
+  /** Another FHIR server behind the gateway than the demo's own. */
+  readonly upstream?: string;
   /** Seconds between blocks. */
   readonly blockTime?: number;
   readonly step: (step: DemoStep) => void;
@@ -81,7 +83,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     closers.push(() => issuer.close());
 
     step('gateway');
-    const config = demoConfig(state, ports.gateway, fhir.url, issuer, chain, deployment, audience);
+    const config = demoConfig(state, ports.gateway, options.upstream ?? fhir.url, issuer, chain, deployment, audience);
     const gateway = await startGateway({
       config,
       environment: { DEMO_VAULT_KEY: keptKey(join(state, 'vault.key')), DEMO_RELAYER_KEY: deployer.key },
