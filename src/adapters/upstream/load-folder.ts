@@ -2,9 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Bundle, Resource } from '@medplum/fhirtypes';
 import { type FileContent, filesToLoad, readFhirFile } from './load-files.ts';
-import { conditionalReferences, identifierOf, makeLogical, resolveBundle } from './load-references.ts';
+import {
+  conditionalReferences,
+  identifierOf,
+  makeLogical,
+  renameReferences,
+  resolveBundle,
+} from './load-references.ts';
 import type { SandboxFhir } from './sandbox-fhir.ts';
-import type { ResourceStore } from './sandbox-fhir-store.ts';
+import { type ResourceStore, referencesIn } from './sandbox-fhir-store.ts';
 
 export interface LoadProgress {
   readonly files: number;
@@ -63,6 +69,7 @@ class SandboxSink implements Sink {
   unchanged = 0;
   unresolved = 0;
   #waiting: (Resource & { id: string })[] = [];
+  readonly #names = new Map<string, string>();
   readonly #target: Pick<SandboxFhir, 'commit' | 'repository'>;
 
   constructor(target: Pick<SandboxFhir, 'commit' | 'repository'>) {
@@ -70,7 +77,7 @@ class SandboxSink implements Sink {
   }
 
   async take({ entries }: FileContent): Promise<void> {
-    const resources = resolveBundle(entries, randomUUID);
+    const resources = resolveBundle(entries, this.#names, randomUUID);
     this.resources += resources.length;
     await this.#put(resources.filter((resource) => this.#isComplete(resource)));
   }
@@ -78,13 +85,14 @@ class SandboxSink implements Sink {
   async finish(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
+    for (const resource of waiting) renameReferences(resource, (text) => this.#names.get(text));
     const still = waiting.filter((resource) => !this.#isComplete(resource));
     this.unresolved += makeLogical(still);
     await this.#put(waiting);
   }
 
   #isComplete(resource: Resource & { id: string }): boolean {
-    let complete = true;
+    let complete = ![...referencesIn(resource)].some((reference) => reference.startsWith('urn:uuid:'));
     for (const { holder, type, query } of conditionalReferences(resource)) {
       const id = findByIdentifier(this.#target.repository.store, type, query);
       if (id === undefined) complete = false;

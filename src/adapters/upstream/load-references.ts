@@ -14,12 +14,15 @@ export const renameReferences = (node: unknown, rename: (text: string) => string
   }
 };
 
-/** Gives each entry's resource its id and its siblings' literal references: `urn:uuid:` full URLs become `Type/id`. */
+/**
+ * Gives each entry's resource its id and its siblings' literal references: `urn:uuid:` full URLs become `Type/id`. Older Synthea
+ * refers across files so; `names` remembers every full URL that was seen.
+ */
 export const resolveBundle = (
   entries: readonly BundleEntry[],
+  names: Map<string, string>,
   newId: () => string,
 ): readonly (Resource & { id: string })[] => {
-  const names = new Map<string, string>();
   const resources: (Resource & { id: string })[] = [];
   for (const { resource, fullUrl } of entries) {
     if (!resource) continue;
@@ -27,7 +30,7 @@ export const resolveBundle = (
     resources.push({ ...resource, id });
     if (fullUrl?.startsWith('urn:')) names.set(fullUrl, `${resource.resourceType}/${id}`);
   }
-  if (names.size > 0) for (const resource of resources) renameReferences(resource, (text) => names.get(text));
+  for (const resource of resources) renameReferences(resource, (text) => names.get(text));
   return resources;
 };
 
