@@ -1,7 +1,8 @@
-import { type CriterionTarget, includedTypes, queryTargets, searchedTypes } from '../fhir/criteria.ts';
+import { includedTypes, searchedTypes } from '../fhir/criteria.ts';
 import type { ConditionalReference, FhirInteraction, ResourceType } from '../fhir/interaction.ts';
 import { defaultOperations, findOperation, type OperationTable } from '../fhir/operations.ts';
 import type { SearchQuery } from '../fhir/search.ts';
+import { searchName } from '../fhir/search-name.ts';
 import type { ScopeLetter } from './scope.ts';
 
 /** One right that a call needs. */
@@ -18,28 +19,33 @@ export interface Need {
   readonly effect: 'returned' | 'sent' | 'stored' | 'inferred';
 }
 
+const none: readonly Need[] = [];
+
 const need = (type: ResourceType | '*' | undefined, letters: readonly ScopeLetter[], effect: Need['effect']): Need => ({
   types: [type ?? '*'],
   letters,
   effect,
 });
 
-/** Types other than the searched ones, on which a chain or `_has` asks. */
-const reachedNeeds = (
-  targets: readonly CriterionTarget[],
-  searched: readonly (ResourceType | undefined)[],
-): readonly Need[] => {
+/**
+ * Types on which a chain or `_has` asks; of a chain the first step stands on the searched types themselves. A later step
+ * may come back to a searched type, and then asks about resources that the search does not return.
+ */
+const reachedNeeds = (query: SearchQuery, searched: readonly (ResourceType | undefined)[]): readonly Need[] => {
   const reached = new Set<ResourceType>();
-  for (const { type, kind } of targets)
-    if ((kind === 'chain' || kind === 'has') && !searched.includes(type)) reached.add(type);
-  return [...reached].map((type) => need(type, ['s'], 'inferred'));
+  for (const { name, chain, has } of query.criteria) {
+    if (chain.length === 0 && has.length === 0) continue;
+    const targets = searchName(searched, name)?.targets ?? [];
+    for (const { type } of has.length === 0 ? targets.slice(searched.length) : targets) reached.add(type);
+  }
+  return reached.size === 0 ? none : [...reached].map((type) => need(type, ['s'], 'inferred'));
 };
 
 /** Every type that a query asks about beside the ones it searches. */
 const queryNeeds = (type: ResourceType | undefined, query: SearchQuery): readonly Need[] => {
-  if (query.criteria.length === 0 && query.includes.length === 0) return [];
+  if (query.criteria.length === 0 && query.includes.length === 0) return none;
   const searched = searchedTypes(type, query);
-  const needs = [...reachedNeeds(queryTargets(searched, query), searched)];
+  const needs = [...reachedNeeds(query, searched)];
   if (query.criteria.some(({ code }) => code === '_list'))
     needs.push(need('List' as ResourceType, ['r', 's'], 'inferred'));
   for (const include of query.includes) {
