@@ -18,19 +18,25 @@ struct GrantName {
     uint64 nonce;
 }
 
+struct Grantee {
+    uint8 kind;
+    bytes32 key;
+}
+
 /// @notice Whether somebody may do something, asked with every grant that could matter.
 struct Question {
     bytes32 subject;
-    /// The keyed names of the one who asks: the person, its organisations, roles, care teams, studies, app.
-    bytes32[] actor;
+    /// Who asks: the person, its organisations, roles, care teams, studies, app.
+    Grantee[] actor;
     /// Bit numbers.
     uint8 action;
     uint8 purpose;
-    uint8 class;
-    /// Bitmap of the data's security labels.
+    /// Bitmaps of what the data is.
+    uint32 classes;
     uint16 labels;
-    /// The data's own date; 0 when it has none.
-    uint40 dataTime;
+    /// The data's own dates, both inclusive; 0 and 0 when it has none.
+    uint40 dataFrom;
+    uint40 dataTo;
 }
 
 enum Answer {
@@ -59,6 +65,9 @@ contract ConsentRegistry is EventAccumulator, Attestations, Pausable {
         "Narrow(bytes32 subject,bytes32 grant,Scope scope)Scope(uint8 actions,uint16 purposes,uint32 classes,uint16 labels,uint8 conditions,uint40 from,uint40 until,uint40 dataFrom,uint40 dataUntil)"
     );
     bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(bytes32 subject,bytes32 grant)");
+
+    /// The label that forbids emergency access says nothing about consent.
+    uint16 private constant NO_OVERRIDE = 1 << 12;
 
     /// @param word The grant as GrantWord lays it out.
     event Granted(
@@ -175,7 +184,7 @@ contract ConsentRegistry is EventAccumulator, Attestations, Pausable {
             uint256 word = _grants[q.subject][id];
             if (word.status() != GrantWord.ACTIVE) continue;
             if (word.isDeny()) ++denies;
-            if (answer == Answer.Deny || !_isOneOf(names[i].grantee, q.actor) || !_covers(word, id, q)) continue;
+            if (answer == Answer.Deny || !_isOneOf(names[i], q.actor) || !_covers(word, id, q)) continue;
             answer = word.isDeny() ? Answer.Deny : Answer.Permit;
         }
         if (denies != _subjects[q.subject].standingDenies) revert DeniesMissing();
@@ -211,35 +220,36 @@ contract ConsentRegistry is EventAccumulator, Attestations, Pausable {
         _fold(abi.encode(Revoked.selector, id, subject));
     }
 
+    /// @dev A permit must cover all that the data is; a deny needs to touch any of it.
     function _covers(uint256 word, bytes32 id, Question calldata q) private view returns (bool) {
         Scope memory s = word.scope();
         if (block.timestamp < s.from || (s.until != 0 && block.timestamp >= s.until)) return false;
-        if (!_has(s.actions, q.action) || !_has(s.purposes, q.purpose) || !_has(s.classes, q.class)) return false;
-        if (word.isDeny()) {
-            if (s.labels != 0 && s.labels & q.labels == 0) return false;
-            // Data without a date may lie in the window, so the prohibition holds.
-            return q.dataTime == 0 || _inWindow(s, q.dataTime);
-        }
-        if (q.labels & ~s.labels != 0) return false;
+        if (!_has(s.actions, q.action) || !_has(s.purposes, q.purpose)) return false;
+        bool undated = q.dataFrom == 0 && q.dataTo == 0;
         bool windowed = s.dataFrom != 0 || s.dataUntil != 0;
-        if (windowed && (q.dataTime == 0 || !_inWindow(s, q.dataTime))) return false;
+        if (word.isDeny()) {
+            if (s.classes != 0 && s.classes & q.classes == 0) return false;
+            if (s.labels != 0 && s.labels & q.labels == 0) return false;
+            return !windowed || undated || (q.dataTo >= s.dataFrom && (s.dataUntil == 0 || q.dataFrom < s.dataUntil));
+        }
+        if (s.classes != 0 && q.classes & ~s.classes != 0) return false;
+        if (q.labels & ~s.labels & ~NO_OVERRIDE != 0) return false;
+        if (windowed && (undated || q.dataFrom < s.dataFrom || (s.dataUntil != 0 && q.dataTo >= s.dataUntil))) {
+            return false;
+        }
         for (uint8 c = 0; s.conditions >> c != 0; ++c) {
             if ((s.conditions >> c) & 1 == 1 && attestedUntil(id, c) <= block.timestamp) return false;
         }
         return true;
     }
 
-    function _inWindow(Scope memory s, uint40 time) private pure returns (bool) {
-        return time >= s.dataFrom && (s.dataUntil == 0 || time < s.dataUntil);
-    }
-
     function _has(uint256 bitmap, uint8 bit) private pure returns (bool) {
         return bitmap == 0 || (bitmap >> bit) & 1 == 1;
     }
 
-    function _isOneOf(bytes32 name, bytes32[] calldata names) private pure returns (bool) {
-        for (uint256 i = 0; i < names.length; ++i) {
-            if (names[i] == name) return true;
+    function _isOneOf(GrantName calldata name, Grantee[] calldata actor) private pure returns (bool) {
+        for (uint256 i = 0; i < actor.length; ++i) {
+            if (actor[i].key == name.grantee && actor[i].kind == name.granteeKind) return true;
         }
         return false;
     }

@@ -65,7 +65,7 @@ contract LedgerAnchor is AccessManaged {
             if (c.root != log.root || size == 0) revert Fork();
             return;
         }
-        if (size != 0) _requireConsistent(size, log.root, c);
+        if (size != 0) _requireConsistent(size, log.root, c.size, c.root, c.proof);
         else if (c.proof.length != 0) revert BadProof();
         log.root = c.root;
         log.size = c.size;
@@ -73,42 +73,60 @@ contract LedgerAnchor is AccessManaged {
         emit Anchored(c.origin, c.size, c.root);
     }
 
-    /// @dev RFC 9162 section 2.1.4.2, for 0 < oldSize < c.size.
-    function _requireConsistent(uint256 oldSize, bytes32 oldRoot, Checkpoint calldata c) private view {
-        uint256 next = 0;
-        uint256 fn = oldSize - 1;
-        uint256 sn = uint256(c.size) - 1;
-        while (fn & 1 == 1) (fn, sn) = (fn >> 1, sn >> 1);
-        bytes32 oldHash = oldRoot;
-        // The first hash is left out of the proof when the old tree is a whole subtree of the new one.
-        if (oldSize & (oldSize - 1) != 0) {
-            if (c.proof.length == 0) revert BadProof();
-            oldHash = c.proof[next++];
-        }
-        bytes32 newHash = oldHash;
-        for (; next < c.proof.length; ++next) {
-            if (sn == 0) revert BadProof();
-            bytes32 sibling = c.proof[next];
-            if (fn & 1 == 1 || fn == sn) {
-                oldHash = _node(sibling, oldHash);
-                newHash = _node(sibling, newHash);
-                while (fn & 1 == 0 && fn != 0) (fn, sn) = (fn >> 1, sn >> 1);
-            } else {
-                newHash = _node(newHash, sibling);
+    /// @dev RFC 9162 section 2.1.4.2, for 0 < oldSize < size.
+    function _requireConsistent(
+        uint256 oldSize,
+        bytes32 oldRoot,
+        uint256 size,
+        bytes32 root,
+        bytes32[] calldata proof
+    ) private view {
+        unchecked {
+            uint256 next = 0;
+            uint256 fn = oldSize - 1;
+            uint256 sn = size - 1;
+            while (fn & 1 == 1) (fn, sn) = (fn >> 1, sn >> 1);
+            bytes32 oldHash = oldRoot;
+            // The first hash is left out of the proof when the old tree is a whole subtree of the new one.
+            if (oldSize & (oldSize - 1) != 0) {
+                if (proof.length == 0) revert BadProof();
+                oldHash = proof[next++];
             }
-            (fn, sn) = (fn >> 1, sn >> 1);
+            bytes32 newHash = oldHash;
+            uint256 buffer = _nodeBuffer();
+            for (; next < proof.length; ++next) {
+                if (sn == 0) revert BadProof();
+                bytes32 sibling = proof[next];
+                if (fn & 1 == 1 || fn == sn) {
+                    // Both trees have this node as long as they are alike.
+                    bytes32 grown = _node(buffer, sibling, newHash);
+                    oldHash = oldHash == newHash ? grown : _node(buffer, sibling, oldHash);
+                    newHash = grown;
+                    while (fn & 1 == 0 && fn != 0) (fn, sn) = (fn >> 1, sn >> 1);
+                } else {
+                    newHash = _node(buffer, newHash, sibling);
+                }
+                (fn, sn) = (fn >> 1, sn >> 1);
+            }
+            if (sn != 0 || oldHash != oldRoot || newHash != root) revert BadProof();
         }
-        if (sn != 0 || oldHash != oldRoot || newHash != c.root) revert BadProof();
     }
 
-    /// @dev SHA-256(0x01 || left || right) by the precompile, in the scratch space.
-    function _node(bytes32 left, bytes32 right) private view returns (bytes32 hash) {
+    /// @dev 65 bytes that begin with 0x01, the prefix of an inner node.
+    function _nodeBuffer() private pure returns (uint256 buffer) {
         assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore8(free, 1)
-            mstore(add(free, 1), left)
-            mstore(add(free, 33), right)
-            if iszero(staticcall(gas(), 2, free, 65, 0, 32)) { revert(0, 0) }
+            buffer := mload(0x40)
+            mstore(0x40, add(buffer, 96))
+            mstore8(buffer, 1)
+        }
+    }
+
+    /// @dev SHA-256(0x01 || left || right) by the precompile.
+    function _node(uint256 buffer, bytes32 left, bytes32 right) private view returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(add(buffer, 1), left)
+            mstore(add(buffer, 33), right)
+            if iszero(staticcall(gas(), 2, buffer, 65, 0, 32)) { revert(0, 0) }
             hash := mload(0)
         }
     }

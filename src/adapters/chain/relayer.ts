@@ -303,20 +303,20 @@ class ChainRelayer implements Relayer {
 
   async #settle(items: readonly RelayItem[], receipt: Receipt): Promise<void> {
     const effects = await this.#effects(items);
-    for (const [index, item] of items.entries()) {
-      if (effects[index]) {
-        this.#counts.mined++;
-        await this.#end(item, { ok: true, tx: receipt.tx, block: receipt.block });
-        continue;
-      }
-      const tries = (this.#tries.get(item.id) ?? 0) + 1;
-      this.#tries.set(item.id, tries);
-      const reason = await this.#refusal(item.data);
-      if (reason !== undefined || tries >= 3) {
+    await Promise.all(
+      items.map(async (item, index) => {
+        if (effects[index]) {
+          this.#counts.mined++;
+          return this.#end(item, { ok: true, tx: receipt.tx, block: receipt.block });
+        }
+        const tries = (this.#tries.get(item.id) ?? 0) + 1;
+        this.#tries.set(item.id, tries);
+        const reason = await this.#refusal(item.data);
+        if (reason === undefined && tries < 3) return;
         this.#counts.failed++;
-        await this.#end(item, { ok: false, reason: reason ?? 'OutOfGas' });
-      }
-    }
+        return this.#end(item, { ok: false, reason: reason ?? 'OutOfGas' });
+      }),
+    );
   }
 
   async #effects(items: readonly RelayItem[]): Promise<readonly boolean[]> {
