@@ -1,6 +1,6 @@
 import { member, stringOf } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
-import { timeSpan } from './fhir-time.ts';
+import { type TimeSpan, timeSpan } from './fhir-time.ts';
 import type { EpochSeconds } from './grant.ts';
 
 /** When the care happened comes before when it was written down. Names are those of top-level elements. */
@@ -42,29 +42,25 @@ const ends: ReadonlyMap<string, string> = new Map([
   ['start', 'end'],
 ]);
 
-/** Last second of the year 9999: an encounter without an end goes on. */
-const openEnd = 253_402_300_799;
-
 export interface DateSpan {
   readonly from: EpochSeconds;
   /** Inclusive. */
   readonly to: EpochSeconds;
 }
 
-const spanOf = (start: string | undefined, end: string | undefined, open: boolean): DateSpan | undefined => {
+/** Past the year 9999: an encounter without an end goes on. */
+const openEnd = 253_402_300_800_000;
+
+const spanOf = (start: string | undefined, end: string | undefined, open: boolean): TimeSpan | undefined => {
   const first = start === undefined ? undefined : timeSpan(start);
   const last = end === undefined ? undefined : timeSpan(end);
   if ((start !== undefined && first === undefined) || (end !== undefined && last === undefined)) return undefined;
   if (first === undefined && last === undefined) return undefined;
-  const to = last?.until ?? (open ? undefined : first?.until);
-  return {
-    from: Math.floor((first?.from ?? 0) / 1000) as EpochSeconds,
-    to: (to === undefined ? openEnd : Math.ceil(to / 1000) - 1) as EpochSeconds,
-  };
+  return { from: first?.from ?? 0, until: last?.until ?? (open ? openEnd : (first?.until ?? openEnd)) };
 };
 
-/** The dates of a resource by its most telling element, or undefined when it has none that can be read. */
-export const resourceDates = (tape: Tape, resource: number): DateSpan | undefined => {
+/** The time of a resource by its most telling element, or undefined when it has none that can be read. */
+export const resourceSpan = (tape: Tape, resource: number): TimeSpan | undefined => {
   const { next } = tape;
   const past = next[resource] as number;
   let best: number = order.length;
@@ -87,6 +83,16 @@ export const resourceDates = (tape: Tape, resource: number): DateSpan | undefine
     end === undefined ? undefined : stringOf(tape, member(tape, resource, end)),
     false,
   );
+};
+
+/** The same in the seconds of the contract, widened to whole ones. */
+export const resourceDates = (tape: Tape, resource: number): DateSpan | undefined => {
+  const span = resourceSpan(tape, resource);
+  if (span === undefined) return undefined;
+  return {
+    from: Math.floor(span.from / 1000) as EpochSeconds,
+    to: (Math.ceil(span.until / 1000) - 1) as EpochSeconds,
+  };
 };
 
 const quote = 0x22;
