@@ -13,6 +13,8 @@ import type { Row } from './main.ts';
  * change to the value, and JSON.stringify. Both start from bytes and end in bytes; both results are compared first.
  */
 const hidden: ReadonlySet<string> = new Set(['display', 'family', 'birthDate', 'line', 'postalCode', 'div', 'value']);
+const KEY = KIND.key;
+const STRING = KIND.string;
 const MASK = '"***"';
 
 /** The hidden names by length, as a compiled mask would have them: most keys are told apart by their length alone. */
@@ -31,10 +33,11 @@ const bySplices = (bytes: Uint8Array): Uint8Array => {
   const outcome = scan(bytes);
   if (!outcome.ok) throw new Error(outcome.fault.code);
   const { tape } = outcome;
+  const { kind, start, end } = tape;
   const splices: Splice[] = [];
   for (let node = 0; node < tape.length; node += 1) {
-    if (tape.kind[node] !== KIND.key || tape.kind[node + 1] !== KIND.string || !isHidden(tape, node)) continue;
-    splices.push({ start: tape.start[node + 1] as number, end: tape.end[node + 1] as number, text: MASK });
+    if (kind[node] !== KEY || kind[node + 1] !== STRING || !isHidden(tape, node)) continue;
+    splices.push({ start: start[node + 1] as number, end: end[node + 1] as number, text: MASK });
   }
   return applySplices(bytes, splices);
 };

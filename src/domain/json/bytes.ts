@@ -21,11 +21,6 @@ export const BYTE = {
   closeBrace: 0x7d,
 } as const;
 
-/** Per byte: 0 where a string goes on plainly, 1 where it must be looked at (quote, backslash, control, not ASCII). */
-export const stringStop: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte < 0x20 || byte === BYTE.quote || byte === BYTE.backslash || byte >= 0x80 ? 1 : 0,
-);
-
 /** Per byte: the value of a hexadecimal digit, or 255. */
 const hexValue: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   const digit = '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase());

@@ -1,4 +1,3 @@
-import { BYTE } from './bytes.ts';
 import { KIND, type Tape } from './tape.ts';
 import { decodeString } from './text.ts';
 
@@ -8,6 +7,11 @@ import { decodeString } from './text.ts';
  *   elements of the array a:  for (let v = a + 1; v < tape.next[a]; v = tape.next[v]) { element v }
  * An empty container has next[o] === o + 1.
  */
+
+// Constants of this module are folded into the code; imported ones are looked up at every use.
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OBJECT = KIND.object;
 
 /** The text of a string or key, unescaped; of any other node its bytes as they stand. */
 export const text = (tape: Tape, node: number): string => {
@@ -40,11 +44,11 @@ export const is = (tape: Tape, node: number, ascii: string): boolean => {
   const { bytes } = tape;
   const from = (tape.start[node] as number) + 1;
   const length = (tape.end[node] as number) - 1 - from;
-  if (bytes[from - 1] !== BYTE.quote || length < ascii.length) return false;
+  if (bytes[from - 1] !== QUOTE || length < ascii.length) return false;
   for (let i = 0; i < ascii.length; i += 1) {
     const byte = bytes[from + i] as number;
     // Without an escape so far the first difference settles it.
-    if (byte === BYTE.backslash) return text(tape, node) === ascii;
+    if (byte === BACKSLASH) return text(tape, node) === ascii;
     if (byte !== ascii.charCodeAt(i)) return false;
   }
   return length === ascii.length;
@@ -52,7 +56,7 @@ export const is = (tape: Tape, node: number, ascii: string): boolean => {
 
 /** The value of a member, or -1 when the node is no object or has no such member. The name MUST be ASCII. */
 export const member = (tape: Tape, object: number, name: string): number => {
-  if (object < 0 || tape.kind[object] !== KIND.object) return -1;
+  if (object < 0 || tape.kind[object] !== OBJECT) return -1;
   const { next } = tape;
   const past = next[object] as number;
   for (let key = object + 1; key < past; key = next[key] as number) {

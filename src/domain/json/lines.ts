@@ -30,8 +30,8 @@ export async function* splitLines(
       }
       const piece = chunk.subarray(from, to);
       if (lineBreak < 0) {
-        // Kept beyond the life of its chunk, so it is copied.
-        parts.push(piece.slice());
+        // Kept beyond the life of its chunk, so it is copied; Buffer.slice would not.
+        parts.push(new Uint8Array(piece));
         held += piece.length;
         break;
       }

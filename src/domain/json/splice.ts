@@ -4,7 +4,7 @@ import { KIND, type Tape } from './tape.ts';
 const encoder = new TextEncoder();
 
 /** Below this length a loop beats making a view for `set`. */
-const SHORT_RUN = 48;
+const SHORT_RUN = 64;
 
 const byteLength = (text: string): number => {
   let length = text.length;
@@ -51,26 +51,20 @@ export const applySplices = (
   const out = new Uint8Array(length);
   let to = 0;
   let from = range.start;
-  const copy = (end: number): void => {
-    if (end - from > SHORT_RUN) {
-      out.set(bytes.subarray(from, end), to);
-      to += end - from;
-      from = end;
-    } else {
-      while (from < end) {
-        out[to] = bytes[from] as number;
-        to += 1;
-        from += 1;
-      }
-    }
-  };
   for (const splice of ordered) {
-    copy(splice.start);
+    to = copy(bytes, from, splice.start, out, to);
     to = write(splice.text, out, to);
     from = splice.end;
   }
-  copy(range.end);
+  copy(bytes, from, range.end, out, to);
   return out;
+};
+
+const copy = (bytes: Uint8Array, from: number, end: number, out: Uint8Array, to: number): number => {
+  const past = to + end - from;
+  if (end - from > SHORT_RUN) out.set(bytes.subarray(from, end), to);
+  else for (let at = from, into = to; at < end; at += 1, into += 1) out[into] = bytes[at] as number;
+  return past;
 };
 
 const write = (text: string, out: Uint8Array, from: number): number => {

@@ -60,7 +60,7 @@ describe('NDJSON', () => {
   });
 
   it('keeps an unfinished line although the memory of its chunk is used again', async () => {
-    const shared = bytesOf('{"a"');
+    const shared = Buffer.from('{"a"');
     const chunks = function* () {
       yield shared;
       shared.set(bytesOf(':1} '));
