@@ -32,7 +32,8 @@ export function anchorLedger(
         telemetry.gauge('ledger_anchored_size', checkpoint.size);
       }
     } catch (error) {
-      if (error instanceof AnchorRefusedError) refused = true;
+      // `Stale`: another anchor came in between; the next round starts from what the chain holds now.
+      if (error instanceof AnchorRefusedError && error.reason !== 'Stale') refused = true;
       telemetry.failed('anchor', error instanceof Error ? error.name : typeof error);
     }
   };

@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync, watch } from 'node:fs';
-import { join, relative } from 'node:path';
+import { watch } from 'node:fs';
+import { readPolicyFolder } from '../adapters/policies/folder.ts';
 import { faultLine } from '../domain/policy/fault.ts';
 import { compileSnapshot, type PolicySnapshot } from '../domain/policy/snapshot.ts';
-import type { PolicyFile } from '../domain/policy/source.ts';
 import type { Policies, Telemetry } from '../ports.ts';
 
 export interface OpenPolicies extends Policies {
@@ -12,15 +11,6 @@ export interface OpenPolicies extends Policies {
   close(): void;
 }
 
-/** Every YAML file below the folder, by its path in it. */
-export function policyFiles(folder: string): PolicyFile[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.yaml'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ name: relative(folder, path).replaceAll('\\', '/'), text: readFileSync(path, 'utf8') }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
 /** Throws with every fault in a line when the first set does not load: a gateway without policy does not start. */
 export function openPolicies(folder: string, upstream: string, telemetry: Telemetry): OpenPolicies {
   let current: PolicySnapshot | undefined;
@@ -28,7 +18,7 @@ export function openPolicies(folder: string, upstream: string, telemetry: Teleme
 
   const reload = (): readonly string[] => {
     try {
-      const load = compileSnapshot(policyFiles(folder), upstream);
+      const load = compileSnapshot(readPolicyFolder(folder), upstream);
       faults = load.ok ? [] : load.faults.map(faultLine);
       if (load.ok) current = load.snapshot;
       else telemetry.failed('policy-reload', 'PolicyFault');

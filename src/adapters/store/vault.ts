@@ -338,3 +338,23 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
     },
   };
 };
+
+/** The payload keys of a vault that another process may hold; nothing is written, and erased keys stay erased. */
+export const readVaultKeys = async (folder: string, masterKey: Uint8Array): Promise<PayloadKeys> => {
+  const printing = derive(masterKey, 'fingerprints');
+  const erased = await readErased(nodeFileSystem, under(folder, 'erased.list'));
+  const read = readVault(
+    Buffer.from(await nodeFileSystem.read(under(folder, 'patients.vault'))),
+    derive(masterKey, 'sealing'),
+  );
+  const keys = new Map<PatientId, Uint8Array>();
+  for (const { patient, key } of read.records) {
+    if (erased.has(createHmac('sha256', printing).update(key).digest('hex'))) continue;
+    keys.set(patient as PatientId, new Uint8Array(mac(key, 'payload')));
+  }
+  return {
+    keyOf: (patient) => keys.get(patient),
+    makeKey: () => Promise.reject(new VaultUnreadable('The vault is open for reading only.')),
+    all: () => keys,
+  };
+};

@@ -1,0 +1,77 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { decideCommand } from '../cli/decide.ts';
+import { ledgerCommand } from '../cli/ledger.ts';
+import { policyCommand } from '../cli/policy.ts';
+import { keyBytes } from './secrets.ts';
+
+/** The policies that come with the product. */
+export const shippedPolicies = new URL('../../policies/', import.meta.url).pathname;
+
+export async function decide(): Promise<Command> {
+  const [{ compileSnapshot }, { readPolicyFolder }] = await Promise.all([
+    import('../domain/policy/snapshot.ts'),
+    import('../adapters/policies/folder.ts'),
+  ]);
+  return decideCommand({
+    classifier: async () => {
+      const load = compileSnapshot(readPolicyFolder(shippedPolicies), '');
+      if (!load.ok) throw new Error('The shipped policies do not load.');
+      return load.snapshot.classifier;
+    },
+    now: () => Date.now(),
+  });
+}
+
+export async function policy(): Promise<Command> {
+  const [folder, history, signatures] = await Promise.all([
+    import('../adapters/policies/folder.ts'),
+    import('../adapters/policies/history.ts'),
+    import('../adapters/policies/signatures.ts'),
+  ]);
+  return policyCommand({
+    readFolder: folder.readPolicyFolder,
+    writeFolder: folder.writePolicyFolder,
+    readFile: (path) => readFileSync(path),
+    history: history.readHistory,
+    addVersion: history.addVersion,
+    sign: signatures.signText,
+    verify: signatures.verifySignature,
+    now: () => new Date(),
+    write: (bytes) => {
+      process.stdout.write(bytes);
+    },
+    complain: (text) => console.error(text),
+    exit: (code) => {
+      process.exitCode = code;
+    },
+  });
+}
+
+export async function ledger(): Promise<Command> {
+  const [{ createLedgerTools }, { anchoredRoots }] = await Promise.all([
+    import('../adapters/store/ledger-tools.ts'),
+    import('../adapters/chain/anchor-history.ts'),
+  ]);
+  return ledgerCommand(
+    createLedgerTools({
+      anchors: async (rpc, contract, origin) =>
+        (await anchoredRoots(rpc, contract, origin)).map(({ size, root, block }) => ({
+          size,
+          root,
+          by: `the chain at block ${block}`,
+        })),
+      payloadKeys: localKeys,
+    }),
+  );
+}
+
+/** The patients' keys when the vault and its master key lie beside the ledger, as in the demo. */
+async function localKeys(folder: string) {
+  const data = existsSync(join(folder, 'vault')) ? folder : dirname(folder);
+  const keyFile = join(data, 'vault.key');
+  if (!existsSync(keyFile) || !existsSync(join(data, 'vault'))) return undefined;
+  const { readVaultKeys } = await import('../adapters/store/vault.ts');
+  return readVaultKeys(join(data, 'vault'), keyBytes(readFileSync(keyFile, 'utf8').trim(), keyFile));
+}
