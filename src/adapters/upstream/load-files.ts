@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Bundle, BundleEntry, Resource } from '@medplum/fhirtypes';
+import { parseExact } from './sandbox-fhir-decimals.ts';
 
 const unzip = promisify(gunzip);
 
@@ -55,7 +56,7 @@ function* linesOf(file: string, bytes: Buffer): Generator<BundleEntry> {
 
 const parse = (text: string, where: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     throw new Error(`${where} is not JSON. Remove it from the folder or mend it.`);
   }

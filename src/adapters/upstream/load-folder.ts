@@ -10,6 +10,7 @@ import {
   resolveBundle,
 } from './load-references.ts';
 import type { SandboxFhir } from './sandbox-fhir.ts';
+import { stringifyExact } from './sandbox-fhir-decimals.ts';
 import { type ResourceStore, referencesIn } from './sandbox-fhir-store.ts';
 
 export interface LoadProgress {
@@ -113,7 +114,7 @@ class SandboxSink implements Sink {
   }
 }
 
-const withoutMeta = ({ meta: _meta, ...rest }: Resource): string => JSON.stringify(rest);
+const withoutMeta = ({ meta: _meta, ...rest }: Resource): string => stringifyExact(rest);
 
 const findByIdentifier = (store: ResourceStore, type: string, query: string): string | undefined => {
   const wanted = identifierOf(query);
@@ -169,7 +170,7 @@ class HttpSink implements Sink {
     const response = await fetch(this.#url, {
       method: 'POST',
       headers: { ...this.#headers, 'content-type': 'application/fhir+json' },
-      body: JSON.stringify(bundle),
+      body: stringifyExact(bundle),
     });
     await response.arrayBuffer();
     return response.status;

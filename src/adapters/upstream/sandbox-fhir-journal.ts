@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { parseExact, stringifyExact } from './sandbox-fhir-decimals.ts';
 import type { Version } from './sandbox-fhir-store.ts';
 
 /**
@@ -44,7 +45,7 @@ const replay = async (file: string, restore: (version: Version) => void): Promis
 
 const parseCommit = (line: string): readonly Version[] | undefined => {
   try {
-    const commit: unknown = JSON.parse(line);
+    const commit = parseExact(line);
     return Array.isArray(commit) && commit.every(isVersion) ? commit : undefined;
   } catch {
     return undefined;
@@ -65,7 +66,7 @@ class FileJournal implements Journal {
 
   append(versions: readonly Version[]): Promise<void> {
     if (versions.length > 0) {
-      this.#queued.push(`${JSON.stringify(versions)}\n`);
+      this.#queued.push(`${stringifyExact(versions)}\n`);
       this.#writing = this.#writing.then(() => this.#write());
     }
     return this.#writing;

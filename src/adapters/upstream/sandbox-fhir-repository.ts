@@ -23,6 +23,7 @@ import {
 } from '@medplum/fhir-router';
 import type { Bundle, BundleEntry, OperationOutcome, Reference, Resource } from '@medplum/fhirtypes';
 import { conditionalReferences } from './load-references.ts';
+import { cloneExact } from './sandbox-fhir-decimals.ts';
 import { isResourceType, searchParameterOf } from './sandbox-fhir-definitions.ts';
 import { matches, referenceForms } from './sandbox-fhir-match.ts';
 import { bySortRules } from './sandbox-fhir-sort.ts';
@@ -70,7 +71,7 @@ export class SandboxRepository extends MemoryRepository {
   /** R4 http.html#trules: a reference that is a search must find exactly one. */
   #withResolvedReferences(resource: Resource & { id: string }): Resource & { id: string } {
     if ([...conditionalReferences(resource)].length === 0) return resource;
-    const copy = structuredClone(resource);
+    const copy = cloneExact(resource);
     for (const { holder, type, query } of conditionalReferences(copy)) {
       const found = this.#find(parseSearchRequest(`${type}?${query}`));
       if (found.length !== 1) throw new OperationOutcomeError(multipleMatches);
@@ -112,7 +113,7 @@ export class SandboxRepository extends MemoryRepository {
 
   /** A copy: Medplum's patch works in place on what it reads. */
   override async readResource<T extends Resource>(resourceType: string, id: string): Promise<T> {
-    return structuredClone(this.#current(resourceType, id)) as unknown as T;
+    return cloneExact(this.#current(resourceType, id)) as unknown as T;
   }
 
   override async readReference<T extends Resource>(reference: Reference<T>): Promise<WithId<T>> {

@@ -10,6 +10,7 @@ import {
 import type { FhirResponse, FhirRouter, HttpMethod } from '@medplum/fhir-router';
 import type { Bundle, CapabilityStatement, OperationOutcome, Resource } from '@medplum/fhirtypes';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { parseExact, stringifyExact } from './sandbox-fhir-decimals.ts';
 import { isResourceType } from './sandbox-fhir-definitions.ts';
 import { readQuery, withReferenceTypes } from './sandbox-fhir-query.ts';
 import type { SandboxRepository } from './sandbox-fhir-repository.ts';
@@ -160,7 +161,7 @@ const pathOf = (url: string): string => {
 const parseBody = (body: unknown): unknown => {
   if (typeof body !== 'string' || body === '') return undefined;
   try {
-    return JSON.parse(body);
+    return parseExact(body);
   } catch {
     throw new OperationOutcomeError(badRequest('The body is not JSON.'));
   }
@@ -187,7 +188,7 @@ const sendResource = (
     else reply.header('content-location', location);
   }
   if (/return=minimal/.test(String(request.headers.prefer ?? ''))) return reply.send();
-  return reply.send(JSON.stringify(withFullUrls(body, baseOf(request))));
+  return reply.send(stringifyExact(withFullUrls(body, baseOf(request))));
 };
 
 const withFullUrls = (body: Resource, base: string): Resource => {

@@ -1,4 +1,5 @@
 import type { Bundle, BundleEntry, BundleLink, Resource } from '@medplum/fhirtypes';
+import { stringifyExact } from './sandbox-fhir-decimals.ts';
 import { defaultCount } from './sandbox-fhir-repository.ts';
 import type { ResourceStore, StoredResource } from './sandbox-fhir-store.ts';
 
@@ -43,7 +44,7 @@ export const searchsetText = (bundle: Bundle, page: Page, store: ResourceStore):
 const entryText = ({ resource, search }: BundleEntry, { base, shape }: Page, store: ResourceStore): string => {
   const stored = resource as StoredResource;
   const fullUrl = JSON.stringify(`${base}/${stored.resourceType}/${stored.id}`);
-  const text = shape && search?.mode === 'match' ? JSON.stringify(shape(stored)) : store.textOf(stored);
+  const text = shape && search?.mode === 'match' ? stringifyExact(shape(stored)) : store.textOf(stored);
   return `{"fullUrl":${fullUrl},"resource":${text},"search":${JSON.stringify(search ?? { mode: 'include' })}}`;
 };
 

@@ -1,4 +1,5 @@
 import type { Resource } from '@medplum/fhirtypes';
+import { stringifyExact } from './sandbox-fhir-decimals.ts';
 
 export type StoredResource = Resource & {
   readonly id: string;
@@ -61,7 +62,7 @@ export class ResourceStore {
   textOf(resource: StoredResource): string {
     let text = this.#texts.get(resource);
     if (text === undefined) {
-      text = JSON.stringify(resource);
+      text = stringifyExact(resource);
       this.#texts.set(resource, text);
     }
     return text;

@@ -154,6 +154,26 @@ describe('writes', () => {
     expect((await call('GET', `/Patient/${first.body.id}`)).status).toBe(410);
   });
 
+  it('keep the precision of decimals, through searches, patches and a restart', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'decimals-'));
+    const body = `{"resourceType":"Observation","status":"final","code":{"text":"x"},"id":"d","valueQuantity":{"value":1.00},"component":[{"code":{"text":"y"},"valueQuantity":{"value":0.10}}]}`;
+    const whole = async (url: string) => {
+      expect((await call('GET', `${url}/Observation/d`)).text).toMatch(/1\.00.*0\.10/);
+      expect((await call('GET', `${url}/Observation?_id=d`)).text).toMatch(/1\.00.*0\.10/);
+    };
+    const first = await startSandboxFhir({ port: 0, dir });
+    expect((await call('PUT', `${first.url}/Observation/d`, body)).text).toContain('1.00');
+    await whole(first.url);
+    const patch = [{ op: 'replace', path: '/status', value: 'amended' }];
+    await call('PATCH', `${first.url}/Observation/d`, patch, { 'content-type': 'application/json-patch+json' });
+    await whole(first.url);
+    await first.close();
+    const second = await startSandboxFhir({ port: 0, dir });
+    await whole(second.url);
+    await second.close();
+    await rm(dir, { recursive: true });
+  });
+
   it('answer with as little as the client prefers', async () => {
     const { status, text } = await call('POST', '/Patient', person('Quiet'), { prefer: 'return=minimal' });
     expect({ status, text }).toEqual({ status: 201, text: '' });
