@@ -100,12 +100,12 @@ export interface FilesLedger extends LedgerStore {
   /** `undefined`: no such entry, or its keys were destroyed. */
   open(index: number): Promise<OpenedEntry | undefined>;
   leaf(index: number): Promise<Uint8Array | undefined>;
-  /** Newest first. */
-  query(query: EntryQuery): readonly number[];
+  /** Everything durable when it is asked, newest first. */
+  query(query: EntryQuery): Promise<readonly number[]>;
   /** `checkpoint` or a path under `tile/`, as the C2SP interface serves it. */
   resource(path: string): Promise<Uint8Array | undefined>;
   /** Drops what the index knows of a patient whose key was destroyed. */
-  forget(patient: PatientId): void;
+  forget(patient: PatientId): Promise<void>;
   /** After each publication. Returns how to stop. */
   onPublish(listener: (checkpoint: Checkpoint, note: string) => void): () => void;
   onTrouble(listener: LedgerTrouble): () => void;
@@ -273,35 +273,46 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
     };
     await rebuildIndex();
 
+    /** In slices, so that requests run between them. */
     const indexPending = async (): Promise<void> => {
-      while (unindexed.length > 0) {
-        const slice = unindexed.slice(0, INDEX_SLICE);
-        try {
-          index.add(slice.map(({ index: at, note: { entry }, at: location }) => ({ index: at, entry, at: location })));
-        } catch (error) {
-          trouble('index-failed', error);
-          // What is dropped here is indexed again from the segments at the next start.
-          if (unindexed.length > MOST_UNINDEXED) unindexed = [];
-          return;
+      const batch = unindexed.slice();
+      if (batch.length === 0) return;
+      try {
+        index.begin();
+        for (let at = 0; at < batch.length; at += INDEX_SLICE) {
+          const slice = batch.slice(at, at + INDEX_SLICE);
+          index.add(
+            slice.map(({ index: number, note: { entry }, at: location }) => ({ index: number, entry, at: location })),
+          );
+          await turn();
         }
-        unindexed.splice(0, slice.length);
-        for (const {
-          note: { entry },
-          index: at,
-        } of slice)
-          if (recent.get(entry.requestId)?.index === at) recent.delete(entry.requestId);
-        await turn();
+        index.commit();
+      } catch (error) {
+        index.rollback();
+        trouble('index-failed', error);
+        // What is dropped here is indexed again from the segments at the next start.
+        if (unindexed.length > MOST_UNINDEXED) unindexed = [];
+        return;
+      }
+      unindexed = unindexed.slice(batch.length);
+      for (const {
+        index: at,
+        note: { entry },
+      } of batch) {
+        if (recent.get(entry.requestId)?.index === at) recent.delete(entry.requestId);
       }
     };
 
+    let historyEnd = Buffer.byteLength((await readText(files, historyPath)) ?? '');
     const appendHistory = async (): Promise<void> => {
       if (clock.now() - historyAt < HISTORY_MS) return;
-      historyAt = clock.now();
-      const before = (await readText(files, historyPath)) ?? '';
+      const bytes = Buffer.from(`${note}\n`);
       const file = await files.openFile(historyPath);
       try {
-        await file.write(Buffer.from(`${note}\n`), Buffer.byteLength(before));
+        await file.write(bytes, historyEnd);
         await file.sync();
+        historyEnd += bytes.length;
+        historyAt = clock.now();
       } finally {
         await file.close();
       }
@@ -316,8 +327,8 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
       await files.syncFolder(tilesFolder);
       note = signed;
       current = to;
-      await appendHistory();
       for (const listener of listeners) listener(to, signed);
+      await appendHistory();
       await integrator.tidy();
     };
 
@@ -331,7 +342,14 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
         queue = queue.slice(batch.length);
       }
       await publish();
-      await indexPending();
+    };
+    let indexing: Promise<void> | undefined;
+    /** Beside the integration: a checkpoint does not wait for the index. */
+    const indexSoon = (): Promise<void> => {
+      indexing ??= indexPending().finally(() => {
+        indexing = undefined;
+      });
+      return indexing;
     };
     /** One at a time; a caller that comes while one runs waits for the next, which covers all it saw. */
     const integrate = async (): Promise<Checkpoint> => {
@@ -348,7 +366,8 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
         timer = undefined;
         integrate().then(
           () => {
-            if (queue.length > 0 || unindexed.length > 0) schedule();
+            void indexSoon();
+            if (queue.length > 0) schedule();
           },
           (error) => {
             trouble(error instanceof LedgerFenced ? 'fenced' : 'integrate-failed', error);
@@ -477,6 +496,11 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
             : new LedgerUnavailable('The entry cannot be sealed.', { cause: error });
         }
       },
+      query: async (query) => {
+        await indexing;
+        if (unindexed.length > 0) await indexSoon();
+        return index.find(query);
+      },
       find: async (requestId) => {
         const waiting = recent.get(requestId);
         if (waiting !== undefined)
@@ -497,13 +521,19 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
         );
         return { checkpoint, note: signed, path };
       },
-      query: (query) => index.find(query),
       resource: async (path) => {
         if (path === 'checkpoint') return Buffer.from(note);
         const name = parseTilePath(path);
         return name && tiles.read(name);
       },
-      forget: (patient) => index.forget(patient),
+      forget: async (patient) => {
+        await indexing;
+        if (unindexed.length > 0) await indexSoon();
+        for (const [requestId, { note: waiting }] of recent) {
+          if (waiting.entry.patients.includes(patient)) recent.delete(requestId);
+        }
+        index.forget(patient);
+      },
       onPublish: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -518,6 +548,8 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
         clearInterval(heartbeat);
         await appender.close();
         await integrate().catch((error) => trouble('integrate-failed', error));
+        await indexing;
+        await indexPending();
         index.close();
         control.release();
       },

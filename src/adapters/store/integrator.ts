@@ -4,9 +4,6 @@ import { nodeHashing } from './node-hash.ts';
 import { TileEdge } from './tile-edge.ts';
 import { joinHashes, type TileStore } from './tile-store.ts';
 
-/** Tiles written at once: each is a write, a sync and a rename, and they do not depend on one another. */
-const AT_ONCE = 8;
-
 export interface Integrator {
   size(): number;
   root(): Hash;
@@ -20,12 +17,6 @@ export const createIntegrator = (tiles: TileStore, edge: TileEdge, bundle: reado
   let current = edge;
   let open = [...bundle];
   let stale: TileName[] = [];
-
-  const writeAll = async (writes: readonly (readonly [TileName, Uint8Array])[]): Promise<void> => {
-    for (let i = 0; i < writes.length; i += AT_ONCE) {
-      await Promise.all(writes.slice(i, i + AT_ONCE).map(([name, bytes]) => tiles.write(name, bytes)));
-    }
-  };
 
   return {
     size: () => current.size,
@@ -52,7 +43,7 @@ export const createIntegrator = (tiles: TileStore, edge: TileEdge, bundle: reado
         writes.push([name, encodeBundle(entries)]);
       }
       for (const { name, hashes } of grown.partials()) writes.push([name, joinHashes(hashes)]);
-      await writeAll(writes);
+      await tiles.write(writes);
       current = grown;
       open = entries;
       stale.push(...whole);

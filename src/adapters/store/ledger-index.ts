@@ -35,6 +35,13 @@ export interface LedgerIndex {
   add(
     entries: readonly { readonly index: number; readonly entry: LedgerEntry | undefined; readonly at: Location }[],
   ): void;
+  /**
+   * Between the two, additions share one transaction, so that a page which many of them touch is written once. Queries
+   * see them at once; `rollback` forgets them all.
+   */
+  begin(): void;
+  commit(): void;
+  rollback(): void;
   locate(index: number): Location | undefined;
   ofRequest(requestId: string): number | undefined;
   patientsOf(index: number): readonly PatientId[];
@@ -63,7 +70,9 @@ const unversioned = (reference: string): string => reference.split('/_history/')
 export const openLedgerIndex = (path: string): LedgerIndex => {
   const database = new DatabaseSync(path, { timeout: 5000 });
   // Losing the index costs a rebuild, never an entry: no sync is worth its time here. Deleted rows are overwritten.
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON;');
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096;',
+  );
   database.exec(SCHEMA);
   const prepare = (sql: string) => database.prepare(sql);
   const addEntry = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
@@ -81,6 +90,10 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
     return id;
   };
   const transaction = (work: () => void): void => {
+    if (database.isTransaction) {
+      work();
+      return;
+    }
     database.exec('BEGIN');
     try {
       work();
@@ -118,6 +131,11 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
         const last = entries.at(-1);
         if (last !== undefined) setSize.run(last.index + 1);
       }),
+    begin: () => database.exec('BEGIN'),
+    commit: () => database.exec('COMMIT'),
+    rollback: () => {
+      if (database.isTransaction) database.exec('ROLLBACK');
+    },
     locate: (index) => {
       const row = prepare(
         'SELECT s.name, e.offset, e.length FROM entries e JOIN segments s ON s.id = e.segment WHERE e.idx = ?',

@@ -1,6 +1,12 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import { commitmentOf, type FieldGroup, groupHash, groupNames } from '../../domain/ledger/commitment.ts';
+import {
+  commitmentOf,
+  type FieldGroup,
+  type GroupName,
+  groupHash,
+  groupNames,
+} from '../../domain/ledger/commitment.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import { entryOf, groupTexts, hidePatients, showPatients } from '../../domain/ledger/field-groups.ts';
 import { concat, equalBytes, hmac } from '../../domain/ledger/hash.ts';
@@ -28,6 +34,7 @@ export interface Recipient {
 const utf8 = new TextEncoder();
 const NAME_LABEL = utf8.encode('consentry ledger recipient v1');
 const KEY_LABEL = utf8.encode('consentry ledger payload v1');
+const NOTHING = new Uint8Array(0);
 const derived = new WeakMap<Uint8Array, Recipient>();
 
 /** Derived once per living key object; when the vault drops the key this goes with it. */
@@ -35,18 +42,24 @@ export const recipientOf = (key: Uint8Array): Recipient => {
   const known = derived.get(key);
   if (known !== undefined) return known;
   const made: Recipient = {
-    name: Buffer.from(hmac(nodeHashing, key, NAME_LABEL).subarray(0, NAME)),
-    key: createSecretKey(hmac(nodeHashing, key, KEY_LABEL)),
+    name: Buffer.from(hmac(nodeHashing, key, NAME_LABEL, NOTHING).subarray(0, NAME)),
+    key: createSecretKey(hmac(nodeHashing, key, KEY_LABEL, NOTHING)),
   };
   derived.set(key, made);
   return made;
 };
 
-const seal = (key: KeyObject | Uint8Array, nonce: Uint8Array, plain: Uint8Array): Uint8Array[] => {
+const sealInto = (
+  into: Uint8Array,
+  at: number,
+  key: KeyObject | Uint8Array,
+  nonce: Uint8Array,
+  plain: Uint8Array,
+): void => {
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  const sealed = cipher.update(plain);
+  into.set(cipher.update(plain), at);
   cipher.final();
-  return [sealed, cipher.getAuthTag()];
+  into.set(cipher.getAuthTag(), at + plain.length);
 };
 
 /** `undefined`: another key, or altered. */
@@ -63,12 +76,6 @@ const unseal = (key: KeyObject | Uint8Array, nonce: Uint8Array, box: Uint8Array)
   }
 };
 
-const u32 = (value: number): Uint8Array => {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  return bytes;
-};
-
 export interface Sealed {
   readonly commitment: Hash;
   readonly payload: Uint8Array;
@@ -76,52 +83,90 @@ export interface Sealed {
 
 const subjectText = (patient: PatientId): string => JSON.stringify({ patient });
 
+/** Groups as they lie in a box: salt (16), length (4), text. Returns where the next one starts, and pushes the hash. */
+const writeGroup = (
+  into: Buffer,
+  at: number,
+  name: GroupName,
+  salt: Uint8Array,
+  text: string,
+  hashes: Hash[],
+): number => {
+  into.set(salt, at);
+  const start = at + SALT + 4;
+  const end = start + into.write(text, start);
+  into.writeUInt32BE(end - start, at + SALT);
+  hashes.push(groupHash(nodeHashing, name, salt, into.subarray(start, end)));
+  return end;
+};
+
+/** UTF-16 units become at most three bytes each. */
+const roomFor = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + SALT + 4 + text.length * 3, 0);
+
 /** `recipients` are those of the entry's patients, in order; `own` opens what belongs to no patient. */
 export const sealEntry = (
   entry: LedgerEntry,
   recipients: readonly Recipient[],
   own: Recipient,
   random: Random,
-): Sealed => {
-  const shared = entry.patients.length > 1;
-  const plainTexts = groupTexts(entry);
-  const texts = shared ? plainTexts.map((text) => hidePatients(text, entry.patients)) : plainTexts;
-  const subjects = entry.patients.map(subjectText);
-  const salts = random.bytes(SALT * (texts.length + subjects.length) + NONCE + (shared ? KEY : 0));
-  const salt = (i: number): Uint8Array => salts.subarray(i * SALT, (i + 1) * SALT);
-  const nonce = salts.subarray(SALT * (texts.length + subjects.length)).subarray(0, NONCE);
+): Sealed =>
+  entry.patients.length > 1 ? sealShared(entry, recipients, own, random) : sealAlone(entry, recipients, own, random);
 
+const sealAlone = (entry: LedgerEntry, recipients: readonly Recipient[], own: Recipient, random: Random): Sealed => {
+  const [patient] = entry.patients;
+  const texts = groupTexts(entry);
+  if (patient !== undefined) texts.push(subjectText(patient));
+  const secrets = random.bytes(SALT * texts.length + NONCE);
+  const plain = Buffer.allocUnsafe(roomFor(texts));
   const hashes: Hash[] = [];
-  const common: Uint8Array[] = [];
-  texts.forEach((text, i) => {
-    const bytes = Buffer.from(text);
-    hashes.push(groupHash(nodeHashing, groupNames[i] ?? 'subject', salt(i), bytes));
-    common.push(salt(i), u32(bytes.length), bytes);
-  });
-  const boxes: Uint8Array[] = [];
-  subjects.forEach((text, i) => {
-    const bytes = Buffer.from(text);
-    const ownSalt = salt(texts.length + i);
-    const hash = groupHash(nodeHashing, 'subject', ownSalt, bytes);
-    hashes.push(hash);
-    if (!shared) {
-      common.push(ownSalt, u32(bytes.length), bytes);
-      return;
-    }
-    const recipient = recipients[i] ?? own;
-    const box = seal(recipient.key, nonce, concat(salts.subarray(-KEY), ownSalt, bytes));
-    boxes.push(recipient.name, hash, u32((box[0]?.length ?? 0) + TAG), ...box);
-  });
-
-  const commitment = commitmentOf(nodeHashing, hashes);
-  if (!shared) {
-    const recipient = recipients[0] ?? own;
-    const sealed = seal(recipient.key, nonce, Buffer.concat(common));
-    return { commitment, payload: Buffer.concat([Uint8Array.of(ALONE), recipient.name, nonce, ...sealed]) };
+  let end = 0;
+  for (let i = 0; i < texts.length; i++) {
+    const salt = secrets.subarray(i * SALT, (i + 1) * SALT);
+    end = writeGroup(plain, end, groupNames[i] ?? 'subject', salt, texts[i] ?? '', hashes);
   }
-  const sealed = seal(salts.subarray(-KEY), nonce, Buffer.concat(common));
-  const head = [Uint8Array.of(SHARED), nonce, u32(subjects.length)];
-  return { commitment, payload: Buffer.concat([...head, ...boxes, ...sealed]) };
+  const recipient = recipients[0] ?? own;
+  const nonce = secrets.subarray(SALT * texts.length);
+  const payload = Buffer.allocUnsafe(1 + NAME + NONCE + end + TAG);
+  payload[0] = ALONE;
+  payload.set(recipient.name, 1);
+  payload.set(nonce, 1 + NAME);
+  sealInto(payload, 1 + NAME + NONCE, recipient.key, nonce, plain.subarray(0, end));
+  return { commitment: commitmentOf(nodeHashing, hashes), payload };
+};
+
+const sealShared = (entry: LedgerEntry, recipients: readonly Recipient[], own: Recipient, random: Random): Sealed => {
+  const { patients } = entry;
+  const texts = groupTexts(entry).map((text) => hidePatients(text, patients));
+  const secrets = random.bytes(SALT * (texts.length + patients.length) + NONCE + KEY);
+  const salt = (i: number): Uint8Array => secrets.subarray(i * SALT, (i + 1) * SALT);
+  const nonce = secrets.subarray(-KEY - NONCE, -KEY);
+  const key = secrets.subarray(-KEY);
+  const plain = Buffer.allocUnsafe(roomFor(texts));
+  const hashes: Hash[] = [];
+  let end = 0;
+  texts.forEach((text, i) => {
+    end = writeGroup(plain, end, groupNames[i] ?? 'subject', salt(i), text, hashes);
+  });
+  const boxes = patients.map((patient, i) => {
+    const text = Buffer.from(subjectText(patient));
+    const ownSalt = salt(texts.length + i);
+    const hash = groupHash(nodeHashing, 'subject', ownSalt, text);
+    hashes.push(hash);
+    const recipient = recipients[i] ?? own;
+    const box = Buffer.allocUnsafe(NAME + HASH + 4 + KEY + SALT + text.length + TAG);
+    box.set(recipient.name);
+    box.set(hash, NAME);
+    box.writeUInt32BE(KEY + SALT + text.length + TAG, NAME + HASH);
+    sealInto(box, NAME + HASH + 4, recipient.key, nonce, concat(key, ownSalt, text));
+    return box;
+  });
+  const head = Buffer.allocUnsafe(1 + NONCE + 4);
+  head[0] = SHARED;
+  head.set(nonce, 1);
+  head.writeUInt32BE(patients.length, 1 + NONCE);
+  const common = Buffer.allocUnsafe(end + TAG);
+  sealInto(common, 0, key, nonce, plain.subarray(0, end));
+  return { commitment: commitmentOf(nodeHashing, hashes), payload: Buffer.concat([head, ...boxes, common]) };
 };
 
 /** What a key opened of one entry. A subject that is `undefined` was erased, or is another's. */

@@ -3,11 +3,13 @@ import { LRUCache } from 'lru-cache';
 import { concat } from '../../domain/ledger/hash.ts';
 import { type Hash, type NodeAt, nodeHash } from '../../domain/ledger/merkle.ts';
 import { HASH_BYTES, hashesAtLevel, TILE_WIDTH, type TileName, tilePath } from '../../domain/ledger/tiles.ts';
-import { type FileSystem, isMissing, makeFolderDurably, replaceFile, under } from './file-system.ts';
+import { type FileSystem, isMissing, makeFolderDurably, under, writeBeside } from './file-system.ts';
 import { nodeHashing } from './node-hash.ts';
 
 /** 256 full tiles with their inner nodes are 4 MiB. */
 const CACHED_TILES = 256;
+/** Tiles on their way at once: under load each step waits for a turn of the event loop, not for the disk. */
+const AT_ONCE = 32;
 
 /** Damage found while reading: which file, and what is wrong with it. */
 export class LedgerDamaged extends Error {
@@ -20,7 +22,8 @@ export class LedgerDamaged extends Error {
 }
 
 export interface TileStore {
-  write(name: TileName, bytes: Uint8Array): Promise<void>;
+  /** All of them, each whole or not there, and durable when this resolves. */
+  write(tiles: readonly (readonly [TileName, Uint8Array])[]): Promise<void>;
   /** The file's bytes; a partial tile is also served from the full one that took its place. */
   read(name: TileName): Promise<Uint8Array | undefined>;
   /** The hashes of one tile of a log of `size`, checked for length. */
@@ -104,14 +107,23 @@ export const createTileStore = (folder: string, files: FileSystem): TileStore =>
   return {
     read,
     hashes,
-    write: async (name, bytes) => {
-      const path = under(folder, tilePath(name));
-      const parent = dirname(path);
-      if (!known.has(parent)) {
+    write: async (tiles) => {
+      const parents = new Set<string>();
+      for (const [name] of tiles) parents.add(dirname(under(folder, tilePath(name))));
+      for (const parent of parents) {
+        if (known.has(parent)) continue;
         await makeFolderDurably(files, folder, parent);
         known.add(parent);
       }
-      await replaceFile(files, path, bytes);
+      for (let i = 0; i < tiles.length; i += AT_ONCE) {
+        await Promise.all(
+          tiles.slice(i, i + AT_ONCE).map(async ([name, bytes]) => {
+            const path = under(folder, tilePath(name));
+            await files.rename(await writeBeside(files, path, bytes), path);
+          }),
+        );
+      }
+      await Promise.all([...parents].map((parent) => files.syncFolder(parent)));
     },
     withNodes: async (size, work) => {
       const here = new Map<string, readonly (readonly Hash[])[]>();

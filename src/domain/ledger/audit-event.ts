@@ -277,7 +277,6 @@ const decisionEvent = (entry: LedgerEntry, source: AuditSource): AuditEvent | un
         },
         who: observerOf(source),
         requestor: false,
-        network: { address: source.address },
       },
     ],
     source: { site: source.name, observer: observerOf(source) },

@@ -16,9 +16,14 @@ type Grouped = readonly [
 
 /** The text of each group, in the order of `groupNames`. Patients are groups of their own. */
 export const groupTexts = (entry: LedgerEntry): string[] => {
-  const { actor, interaction, resources, purpose, reason, consent, risk, patients, ...outcome } = entry;
-  const grouped = [{ actor }, { interaction, resources }, { purpose, reason, consent }, outcome, { risk }];
-  return grouped.map((group) => JSON.stringify(group));
+  const { kind, at, requestId, decision, code, stage, policy, outcome, story, height } = entry;
+  return [
+    JSON.stringify({ actor: entry.actor }),
+    JSON.stringify({ interaction: entry.interaction, resources: entry.resources }),
+    JSON.stringify({ purpose: entry.purpose, reason: entry.reason, consent: entry.consent }),
+    JSON.stringify({ kind, at, requestId, decision, code, stage, policy, outcome, story, height }),
+    JSON.stringify({ risk: entry.risk }),
+  ];
 };
 
 /** The reverse of `groupTexts`; the texts come from a payload that was authenticated. */

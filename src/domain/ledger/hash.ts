@@ -22,24 +22,33 @@ export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => {
 };
 
 /**
- * RFC 2104 over the given SHA-256. Two calls of a one-shot hash cost two thirds of a native HMAC object per call
+ * Input of one hash at a time: the hash is synchronous and keeps nothing, and a fresh array of more than 64 bytes costs
+ * as much as the hash itself.
+ */
+let scratch = new Uint8Array(8192);
+export const scratchOf = (length: number): Uint8Array => {
+  if (length > scratch.length) scratch = new Uint8Array(length * 2);
+  return scratch.subarray(0, length);
+};
+
+const INNER = new Uint8Array(BLOCK).fill(0x36);
+const OUTER = new Uint8Array(BLOCK).fill(0x5c);
+
+/**
+ * RFC 2104 over the given SHA-256, of `label` and then `data`. Two calls of a one-shot hash cost two thirds of a native HMAC object per call
  * (3.4 against 5.5 microseconds for 120 bytes), and an entry needs six.
  */
-export const hmac = ({ sha256 }: Hashing, key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array => {
+export const hmac = ({ sha256 }: Hashing, key: Uint8Array, label: Uint8Array, data: Uint8Array): Uint8Array => {
   const short = key.length > BLOCK ? sha256(key) : key;
-  const length = data.reduce((sum, part) => sum + part.length, 0);
-  const inner = new Uint8Array(BLOCK + length).fill(0x36, 0, BLOCK);
-  const outer = new Uint8Array(BLOCK + 32).fill(0x5c, 0, BLOCK);
-  for (let i = 0; i < short.length; i++) {
-    const byte = short[i] ?? 0;
-    inner[i] = 0x36 ^ byte;
-    outer[i] = 0x5c ^ byte;
-  }
-  let at = BLOCK;
-  for (const part of data) {
-    inner.set(part, at);
-    at += part.length;
-  }
-  outer.set(sha256(inner), BLOCK);
+  const inner = scratchOf(BLOCK + label.length + data.length);
+  inner.set(INNER);
+  for (let i = 0; i < short.length; i++) inner[i] = 0x36 ^ (short[i] ?? 0);
+  inner.set(label, BLOCK);
+  inner.set(data, BLOCK + label.length);
+  const digest = sha256(inner);
+  const outer = scratchOf(BLOCK + digest.length);
+  outer.set(OUTER);
+  for (let i = 0; i < short.length; i++) outer[i] = 0x5c ^ (short[i] ?? 0);
+  outer.set(digest, BLOCK);
   return sha256(outer);
 };

@@ -1,19 +1,20 @@
-import { equalBytes, type Hashing } from './hash.ts';
+import { equalBytes, type Hashing, scratchOf } from './hash.ts';
 
 /** The tree of RFC 6962 section 2.1: leaves are hashed with a 0 byte before them, nodes with a 1. */
 export type Hash = Uint8Array;
 
 export const leafHash = ({ sha256 }: Hashing, leaf: Uint8Array): Hash => {
-  const data = new Uint8Array(leaf.length + 1);
+  const data = scratchOf(leaf.length + 1);
+  data[0] = 0;
   data.set(leaf, 1);
   return sha256(data);
 };
 
 export const nodeHash = ({ sha256 }: Hashing, left: Hash, right: Hash): Hash => {
-  const data = new Uint8Array(65);
+  const data = scratchOf(1 + left.length + right.length);
   data[0] = 1;
   data.set(left, 1);
-  data.set(right, 33);
+  data.set(right, 1 + left.length);
   return sha256(data);
 };
 

@@ -104,12 +104,12 @@ describe('the file ledger', () => {
     await ledger.append(entryOf('together', { patients: [p('p1'), p('p2')], resources: ['Patient/p1', 'Patient/p2'] }));
     await ledger.integrate();
     payloadKeys.destroy('p1');
-    ledger.forget(p('p1'));
+    await ledger.forget(p('p1'));
     expect(await ledger.find('alone')).toBeUndefined();
     const together = await ledger.find('together');
     expect(together?.entry.patients).toEqual(['p2']);
     expect(together?.entry.resources).toEqual(['Patient/erased', 'Patient/p2']);
-    expect(ledger.query({ patient: p('p1'), limit: 10 })).toEqual([]);
+    expect(await ledger.query({ patient: p('p1'), limit: 10 })).toEqual([]);
     expect(parseProof(await ledger.receiptProof(0))).toBeDefined();
     await ledger.close();
     expect(await auditFolder({ folder })).toMatchObject({ ok: true, checkpoint: { size: 2 } });
@@ -123,20 +123,21 @@ describe('the file ledger', () => {
     await fill(ledger, 50);
     await ledger.append(entryOf('no', { kind: 'denied', decision: 'deny', patients: [p('stranger')] }));
     await ledger.integrate();
-    const ask = () => [
-      ledger.query({ patient: p('p3'), limit: 3 }),
-      ledger.query({ decision: 'deny', limit: 3 }),
-      ledger.query({ kinds: ['denied'], user: 'dr-lee', limit: 3 }),
-      ledger.query({ resource: 'Observation/o1', before: 10, limit: 2 }),
-      ledger.query({ from: Date.parse('2026-11-22T10:00:01Z'), limit: 3 }),
-    ];
-    const before = ask();
+    const ask = () =>
+      Promise.all([
+        ledger.query({ patient: p('p3'), limit: 3 }),
+        ledger.query({ decision: 'deny', limit: 3 }),
+        ledger.query({ kinds: ['denied'], user: 'dr-lee', limit: 3 }),
+        ledger.query({ resource: 'Observation/o1', before: 10, limit: 2 }),
+        ledger.query({ from: Date.parse('2026-11-22T10:00:01Z'), limit: 3 }),
+      ]);
+    const before = await ask();
     expect(before).toEqual([[45, 38, 31], [50], [50], [9, 8], []]);
     expect((await ledger.find('no'))?.entry.patients).toEqual(['stranger']);
     await ledger.close();
     for (const name of ['index.db', 'index.db-wal', 'index.db-shm']) rmSync(join(folder, name), { force: true });
     ledger = await open(folder, { payloadKeys });
-    expect(ask()).toEqual(before);
+    expect(await ask()).toEqual(before);
     await ledger.close();
   });
 

@@ -1,0 +1,162 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { createLedgerTools } from '../../src/adapters/store/ledger-tools.ts';
+import { ledgerCommand } from '../../src/cli/ledger.ts';
+import type { PatientId } from '../../src/domain/fhir/interaction.ts';
+import type { Remembered } from '../../src/domain/ledger/verify.ts';
+import { entryOf, fill, memoryKeys, open, temporaryFolder } from '../adapters/store/ledger-fixture.ts';
+
+const folder = temporaryFolder();
+const payloadKeys = memoryKeys();
+let verifierKey = '';
+let anchored: readonly Remembered[] = [];
+
+beforeAll(async () => {
+  mkdirSync(join(folder, 'ledger'));
+  const ledger = await open(join(folder, 'ledger'), { payloadKeys });
+  await fill(ledger, 600);
+  await ledger.append(entryOf('last', { patients: ['pa', 'pb'] as unknown as PatientId[], reason: '=SUM(A1)' }));
+  verifierKey = ledger.verifierKey;
+  await ledger.close();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const run = async (...words: readonly string[]): Promise<{ code: number; out: string; err: string }> => {
+  let out = '';
+  let err = '';
+  const log = jest.spyOn(console, 'log').mockImplementation((line) => {
+    out += `${line}\n`;
+  });
+  const error = jest.spyOn(console, 'error').mockImplementation((line) => {
+    err += `${line}\n`;
+  });
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  const tools = createLedgerTools({ anchors: async () => anchored, payloadKeys: async () => payloadKeys });
+  try {
+    process.exitCode = 0;
+    await ledgerCommand(tools).parseAsync([...words], { from: 'user' });
+    return { code: Number(process.exitCode), out, err };
+  } finally {
+    process.exitCode = 0;
+    for (const spy of [log, error, write]) spy.mockRestore();
+  }
+};
+
+const filesUnder = (path: string): string[] =>
+  readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(path, name))
+    .filter((name) => statSync(name).isFile());
+
+describe('consentry ledger', () => {
+  it('verifies a whole folder against a trusted key', async () => {
+    const { code, out } = await run('verify', '--data', folder, '--key', verifierKey, '--json');
+    expect([code, JSON.parse(out)]).toMatchObject([0, { ok: true, entries: 601, signedBy: ['ledger.example/test'] }]);
+  });
+
+  it('does not take the log for its own when another key is trusted', async () => {
+    const other = await open(temporaryFolder());
+    await other.close();
+    const { code, err } = await run('verify', '--data', folder, '--key', other.verifierKey);
+    expect([code, err]).toEqual([1, expect.stringContaining('not signed by a key that is trusted here')]);
+  });
+
+  it('holds the log against the anchors on the chain', async () => {
+    const { root } = JSON.parse((await run('verify', '--data', folder, '--json')).out) as { root: string };
+    const words = ['verify', '--data', folder, '--rpc', 'http://127.0.0.1:1', '--contract', '0x1'];
+    anchored = [{ size: 601, root: Buffer.from(root, 'base64'), by: 'the chain' }];
+    expect((await run(...words)).code).toBe(0);
+    anchored = [{ size: 601, root: new Uint8Array(32), by: 'the chain' }];
+    expect(await run(...words)).toMatchObject({ code: 1, err: expect.stringContaining('the chain remembers') });
+    anchored = [{ size: 700, root: new Uint8Array(32), by: 'the chain' }];
+    expect(await run(...words)).toMatchObject({ code: 1, err: expect.stringContaining('it was cut') });
+    anchored = [];
+  });
+
+  it('refuses a flipped bit in every file that verification reads, and names file and entry', async () => {
+    const checked = [...filesUnder(join(folder, 'ledger', 'log')), ...filesUnder(join(folder, 'ledger', 'segments'))];
+    expect(checked.length).toBeGreaterThan(6);
+    for (const file of checked) {
+      const before = readFileSync(file);
+      if (before.length <= 16) continue;
+      for (const at of [20, Math.floor(before.length / 2), before.length - 2]) {
+        const changed = Buffer.from(before);
+        changed[at] = (changed[at] ?? 0) ^ 4;
+        writeFileSync(file, changed);
+        const { code, out } = await run('verify', '--data', folder, '--json');
+        expect([file, at, code]).toEqual([file, at, 1]);
+        expect(JSON.parse(out)).toMatchObject({
+          ok: false,
+          finding: { file: expect.any(String), text: expect.any(String) },
+        });
+      }
+      writeFileSync(file, before);
+    }
+    expect((await run('verify', '--data', folder)).code).toBe(0);
+  });
+
+  it('hands out a proof that shows one patient and holds without the folder', async () => {
+    const file = join(folder, 'one.tlog-proof');
+    const words = ['prove', '600', '--data', folder, '--show', 'actor,subject', '--patient', 'pb', '--out', file];
+    expect((await run(...words)).code).toBe(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const { code, out } = await run('verify', '--proof', file, '--key', verifierKey, '--json');
+    const shown = (JSON.parse(out) as { shown: { group: string; value: object }[] }).shown;
+    expect(code).toBe(0);
+    expect(shown.map(({ group }) => group)).toEqual(['actor', 'subject']);
+    expect(shown[1]?.value).toEqual({ patient: 'pb' });
+    const extra = /^extra (.*)$/m.exec(readFileSync(file, 'utf8'))?.[1] ?? '';
+    const forged = Buffer.from(extra, 'base64').toString('utf8').replace('dr-lee', 'dr-poe');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(extra, Buffer.from(forged).toString('base64')));
+    expect(await run('verify', '--proof', file, '--key', verifierKey)).toMatchObject({
+      code: 1,
+      err: 'What the proof shows as "actor" is not what the entry committed to.\n',
+    });
+  });
+
+  it('asks for witnesses when the trust file does', async () => {
+    const policy = join(folder, 'trust');
+    const file = join(folder, 'two.tlog-proof');
+    await run('prove', '3', '--data', folder, '--out', file);
+    writeFileSync(policy, `log ${verifierKey}\nquorum none\n`);
+    expect((await run('verify', '--proof', file, '--policy', policy)).code).toBe(0);
+    writeFileSync(policy, `log ${verifierKey}\nquorum w\n`);
+    expect(await run('verify', '--proof', file, '--policy', policy)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('line 2'),
+    });
+  });
+
+  it('exports cells that no spreadsheet runs', async () => {
+    const { code, out } = await run('export', '--data', folder, '--format', 'csv', '--from', '600');
+    expect(code).toBe(0);
+    expect(out.split('\n')[1]).toContain(",'=SUM(A1),");
+  });
+
+  it('opens an entry, and says when it cannot', async () => {
+    const { code, out } = await run('open', '600', '--data', folder, '--json');
+    expect([code, JSON.parse(out)]).toMatchObject([
+      0,
+      { entry: { requestId: 'last' }, auditEvent: { resourceType: 'AuditEvent' } },
+    ]);
+    expect((await run('open', '601', '--data', folder)).code).toBe(1);
+    expect((await run('open', '0', '--data', join(folder, 'nowhere'))).code).toBe(2);
+  });
+
+  it('mends tiles from the segments, and only then', async () => {
+    const tile = join(folder, 'ledger', 'log', 'tile', '0', '000');
+    writeFileSync(tile, readFileSync(tile).fill(7, 64, 96));
+    const looked = await run('fsck', '--data', folder, '--json');
+    expect([looked.code, JSON.parse(looked.out)]).toMatchObject([1, { ok: false, published: 601 }]);
+    expect((await run('fsck', '--data', folder, '--repair')).code).toBe(0);
+    expect((await run('verify', '--data', folder)).code).toBe(0);
+  });
+
+  it('tells size, root and writer', async () => {
+    const { out } = await run('status', '--data', folder, '--json');
+    expect(JSON.parse(out)).toMatchObject({ published: 601, durable: 601, writer: 'stopped', verifierKey });
+  });
+});
