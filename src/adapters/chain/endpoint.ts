@@ -23,7 +23,7 @@ export class Endpoint {
   #failures = 0;
   #lies = 0;
   #consecutive = 0;
-  /** Not asked for logs and proofs before this time: it sent some that were untrue. */
+  /** Asked last for logs and proofs before this time. */
   #shunnedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -73,6 +73,11 @@ export class Endpoint {
   accuse(): void {
     this.#lies++;
     this.#shunnedUntil = performance.now() + 30_000;
+  }
+
+  /** It did not answer: others are asked first for a while. */
+  stumble(): void {
+    this.#shunnedUntil = Math.max(this.#shunnedUntil, performance.now() + 5_000);
   }
 
   async stop(): Promise<void> {

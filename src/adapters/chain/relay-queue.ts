@@ -26,8 +26,9 @@ export interface RelayItem {
   readonly kind: RelayKind;
   /** Two items with the same key ask for the same thing. */
   readonly key: string;
-  /** The grant it is about, if any. */
-  readonly grant: string | undefined;
+  /** The subject and the grant it is about, where the call names them. */
+  readonly subject?: string;
+  readonly grant?: string;
   readonly data: string;
   readonly gas: number;
   readonly effect: Effect;

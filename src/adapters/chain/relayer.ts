@@ -1,19 +1,21 @@
-import { Interface, keccak256, zeroPadValue } from 'ethers';
-import type { EpochSeconds, GrantCondition, GrantId, SubjectKey } from '../../domain/consent/grant.ts';
-import { grantConditions } from '../../domain/consent/grant.ts';
-import { type GrantScope, grantArguments, scopeOf } from '../../domain/consent/typed-data.ts';
-import { consentRegistryAbi } from './generated/consent-registry.ts';
-import { type Effect, type RelayItem, type RelayKind, RelayQueue } from './relay-queue.ts';
+import type { GrantCondition, GrantId, SubjectKey } from '../../domain/consent/grant.ts';
+import {
+  type AttestRequest,
+  attestCall,
+  delegateCall,
+  grantCall,
+  narrowCall,
+  type RelayCall,
+  rebindCall,
+  registerCall,
+  registry,
+  revokeCall,
+  withdrawCall,
+} from './relay-calls.ts';
+import { type RelayItem, type RelayKind, RelayQueue } from './relay-queue.ts';
 import { RpcError } from './rpc.ts';
 import { createSender, errorName, NonceTakenError, type Receipt, type Sender, type SenderOptions } from './sender.ts';
-import type {
-  Signature,
-  SignedDelegation,
-  SignedGrant,
-  SignedNarrowing,
-  SignedRebinding,
-  SignedRevocation,
-} from './sign.ts';
+import type { SignedDelegation, SignedGrant, SignedNarrowing, SignedRebinding, SignedRevocation } from './sign.ts';
 
 export interface RelayerOptions extends SenderOptions {
   readonly contract: string;
@@ -30,7 +32,7 @@ export type RelayOutcome =
   | { readonly ok: false; readonly reason: string };
 
 export interface Ticket {
-  readonly id: number;
+  readonly key: string;
   readonly settled: Promise<RelayOutcome>;
 }
 
@@ -62,16 +64,11 @@ export interface Relayer {
   stop(): Promise<void>;
 }
 
-export interface AttestRequest {
-  readonly grant: GrantId;
-  readonly condition: GrantCondition;
-  readonly until: EpochSeconds;
-  readonly commitment: string;
+interface Tracked {
+  readonly ticket: Ticket;
+  readonly queued: Promise<unknown>;
+  resolve(outcome: RelayOutcome): void;
 }
-
-const registry = new Interface(consentRegistryAbi);
-const allBits = `0x${'f'.repeat(64)}`;
-const addressBits = `0x${'f'.repeat(40)}`;
 
 /** What closes goes before what opens. */
 const order: Readonly<Record<RelayKind, number>> = {
@@ -93,7 +90,7 @@ class ChainRelayer implements Relayer {
   readonly #options: RelayerOptions;
   readonly #sender: Sender;
   readonly #queue: RelayQueue;
-  readonly #tickets = new Map<string, { ticket: Ticket; resolve(outcome: RelayOutcome): void }>();
+  readonly #tickets = new Map<string, Tracked>();
   readonly #tries = new Map<number, number>();
   readonly #counts = { mined: 0, failed: 0, retries: 0 };
   #wake = Promise.withResolvers<void>();
@@ -112,93 +109,44 @@ class ChainRelayer implements Relayer {
 
   async start(): Promise<void> {
     const open = await this.#queue.open();
-    for (const item of this.#queue.items.values()) this.#track(item.key, item.id);
+    for (const item of this.#queue.items.values()) this.#track(item.key, Promise.resolve());
     this.#loop = this.#run(open);
   }
 
   register(subject: SubjectKey, controller: string): Promise<Ticket> {
-    return this.#add('register', `register:${subject}`, 'registerSubject', [subject, controller], {
-      gas: 120_000,
-      effect: boundTo(subject, controller),
-    });
+    return this.#add(registerCall(subject, controller));
   }
 
   grant(signed: SignedGrant): Promise<Ticket> {
-    return this.#add('grant', `grant:${signed.id}`, 'grantBySig', grantCall(signed), {
-      grant: signed.id,
-      gas: 160_000 + signatureGas(signed),
-      // Granted, or granted and revoked since: either way the signature is spent.
-      effect: { ...wordOf(signed.terms.subject, signed.id), mask: '0x3', value: 'any' },
-    });
+    return this.#add(grantCall(signed));
   }
 
   narrow(signed: SignedNarrowing): Promise<Ticket> {
-    const { subject, id, scope, signer, signature } = signed;
-    const parameters = [subject, id, scopeOf(scope), signer, signature];
-    const data = registry.encodeFunctionData('narrowBySig', parameters);
-    return this.#add('narrow', `narrow:${id}:${keccak256(data)}`, 'narrowBySig', parameters, {
-      grant: id,
-      gas: 120_000 + signatureGas(signed),
-      effect: { ...wordOf(subject, id), mask: `0x${'f'.repeat(62)}00`, value: scopeWord(scope) },
-    });
+    return this.#add(narrowCall(signed));
   }
 
   revoke(signed: SignedRevocation): Promise<Ticket> {
-    return this.#add('revoke', `revoke:${signed.id}`, 'revokeBySig', revokeCall(signed), {
-      grant: signed.id,
-      gas: 120_000 + signatureGas(signed),
-      effect: { ...wordOf(signed.subject, signed.id), mask: '0x3', value: '0x2' },
-    });
+    return this.#add(revokeCall(signed));
   }
 
   attest(fact: AttestRequest): Promise<Ticket> {
-    const condition = grantConditions.indexOf(fact.condition);
-    const key = `attest:${fact.grant}:${condition}:${fact.until}`;
-    return this.#add('attest', key, 'attest', [fact.grant, condition, fact.until, fact.commitment], {
-      grant: fact.grant,
-      gas: 110_000,
-      effect: attested(fact.grant, condition, fact.until),
-    });
+    return this.#add(attestCall(fact));
   }
 
   withdraw(grant: GrantId, condition: GrantCondition): Promise<Ticket> {
-    const bit = grantConditions.indexOf(condition);
-    return this.#add('withdraw', `withdraw:${grant}:${bit}`, 'withdraw', [grant, bit], {
-      grant,
-      gas: 90_000,
-      effect: attested(grant, bit, 0),
-    });
+    return this.#add(withdrawCall(grant, condition));
   }
 
   delegate(signed: SignedDelegation): Promise<Ticket> {
-    const { subject, delegate, rights, until, nonce, deadline } = signed.terms;
-    const parameters = [subject, delegate, rights, until, nonce, deadline, signed.signer, signed.signature];
-    return this.#add('delegate', `delegate:${subject}:${nonce}`, 'setDelegateBySig', parameters, {
-      gas: 150_000 + signatureGas(signed),
-      // The first word of the answer is the rights.
-      effect: {
-        view: registry.encodeFunctionData('delegationOf', [subject, delegate]),
-        mask: allBits,
-        value: hex(BigInt(rights)),
-      },
-    });
+    return this.#add(delegateCall(signed));
   }
 
   rebind(signed: SignedRebinding): Promise<Ticket> {
-    const { subject, controller, nonce, deadline } = signed.terms;
-    const parameters = [subject, controller, nonce, deadline, signed.signer, signed.signature];
-    return this.#add('rebind', `rebind:${subject}:${nonce}`, 'rebindBySig', parameters, {
-      gas: 120_000 + signatureGas(signed),
-      effect: boundTo(subject, controller),
-    });
+    return this.#add(rebindCall(signed));
   }
 
   wouldRefuse(signed: SignedGrant | SignedRevocation): Promise<string | undefined> {
-    const data =
-      'terms' in signed
-        ? registry.encodeFunctionData('grantBySig', grantCall(signed))
-        : registry.encodeFunctionData('revokeBySig', revokeCall(signed));
-    return this.#refusal(data);
+    return this.#refusal(('terms' in signed ? grantCall(signed) : revokeCall(signed)).data);
   }
 
   pending(): readonly Pending[] {
@@ -217,28 +165,31 @@ class ChainRelayer implements Relayer {
     await this.#queue.close();
   }
 
-  async #add(
-    kind: RelayKind,
-    key: string,
-    name: string,
-    parameters: readonly unknown[],
-    rest: { readonly gas: number; readonly effect: Effect; readonly grant?: string },
-  ): Promise<Ticket> {
-    const known = this.#tickets.get(key);
-    if (known) return known.ticket;
-    const data = registry.encodeFunctionData(name, parameters);
-    const { gas, effect, grant } = rest;
-    const item = await this.#queue.add({ kind, key, grant, data, gas, effect });
-    const ticket = this.#track(key, item.id);
+  async #add(call: RelayCall): Promise<Ticket> {
+    const known = this.#tickets.get(call.key);
+    if (known) {
+      await known.queued;
+      return known.ticket;
+    }
+    // Noted before the wait for the disk, so that the same call made meanwhile finds it.
+    const queued = this.#queue.add(call);
+    const { ticket, resolve } = this.#track(call.key, queued);
+    try {
+      await queued;
+    } catch (error) {
+      this.#tickets.delete(call.key);
+      resolve({ ok: false, reason: 'QueueUnwritable' });
+      throw error;
+    }
     this.#wake.resolve();
     return ticket;
   }
 
-  #track(key: string, id: number): Ticket {
+  #track(key: string, queued: Promise<unknown>): Tracked {
     const { promise, resolve } = Promise.withResolvers<RelayOutcome>();
-    const ticket = { id, settled: promise };
-    this.#tickets.set(key, { ticket, resolve });
-    return ticket;
+    const entry = { ticket: { key, settled: promise }, resolve, queued };
+    this.#tickets.set(key, entry);
+    return entry;
   }
 
   async #run(open: Awaited<ReturnType<RelayQueue['open']>>): Promise<void> {
@@ -273,7 +224,12 @@ class ChainRelayer implements Relayer {
   }
 
   #nextItems(): readonly RelayItem[] {
-    const items = [...this.#queue.items.values()].sort((a, b) => order[a.kind] - order[b.kind] || a.id - b.id);
+    const waiting = [...this.#queue.items.values()];
+    const unbound = new Set(waiting.flatMap(({ kind, subject }) => (kind === 'register' && subject ? subject : [])));
+    // Nobody speaks for a subject before it is registered, so its revocations have to wait for that too.
+    const rank = ({ kind, subject }: RelayItem) =>
+      subject !== undefined && unbound.has(subject) ? Math.max(order[kind], order.register) : order[kind];
+    const items = waiting.sort((a, b) => rank(a) - rank(b) || a.id - b.id);
     const [first] = items;
     // What failed inside a batch goes alone, so that it can neither hide its reason nor burn the gas of others.
     if (first && this.#tries.has(first.id)) return [first];
@@ -350,58 +306,4 @@ class ChainRelayer implements Relayer {
     this.#tickets.get(item.key)?.resolve(outcome);
     this.#tickets.delete(item.key);
   }
-}
-
-function grantCall(signed: SignedGrant): readonly unknown[] {
-  const { name, effect, scope } = grantArguments(signed.terms);
-  return [name, effect, scope, signed.deadline, signed.signer, signed.signature];
-}
-
-function revokeCall(signed: SignedRevocation): readonly unknown[] {
-  return [signed.subject, signed.id, signed.signer, signed.signature];
-}
-
-/** A passkey or a contract wallet is verified by code of unknown cost. */
-function signatureGas(signed: Signature): number {
-  return signed.signer.length === 42 ? 0 : 500_000;
-}
-
-function wordOf(subject: SubjectKey, id: string): { readonly view: string } {
-  return { view: registry.encodeFunctionData('wordOf', [subject, id]) };
-}
-
-function boundTo(subject: SubjectKey, controller: string): Effect {
-  return {
-    view: registry.encodeFunctionData('subjectOf', [subject]),
-    mask: addressBits,
-    value: zeroPadValue(controller, 32),
-  };
-}
-
-function attested(grant: string, condition: number, until: number): Effect {
-  return {
-    view: registry.encodeFunctionData('attestedUntil', [grant, condition]),
-    mask: allBits,
-    value: hex(BigInt(until)),
-  };
-}
-
-/** The scope as GrantWord.sol packs it. */
-function scopeWord(scope: GrantScope): string {
-  const at = (value: number, bit: number) => BigInt(value) << BigInt(bit);
-  return hex(
-    at(scope.actions, 8) |
-      at(scope.purposes, 16) |
-      at(scope.classes, 32) |
-      at(scope.labels, 64) |
-      at(scope.conditions, 80) |
-      at(scope.from, 96) |
-      at(scope.until, 136) |
-      at(scope.dataFrom, 176) |
-      at(scope.dataUntil, 216),
-  );
-}
-
-function hex(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }

@@ -2,87 +2,27 @@ import { keccak256 } from 'ethers';
 import type { BlockRef, ConsentView, EpochSeconds, Grant, GrantId, SubjectKey } from '../../domain/consent/grant.ts';
 import { ConsentFold, viewOf } from '../../domain/consent/replica.ts';
 import type { Instant } from '../../domain/instant.ts';
-import type { ConsentRegistry } from '../../ports.ts';
-import { Endpoint, type EndpointHealth, type Finality } from './endpoint.ts';
-import { decodeRecord, foldedTopics, foldRecord, initialAccumulator, type RawLog, recordOf } from './event-codec.ts';
+import { Endpoint } from './endpoint.ts';
+import { decodeRecord, foldRecord, initialAccumulator } from './event-codec.ts';
 import { EventLog, type PlacedMark } from './event-log.ts';
-import { bloomTest, type Header, hexQuantity, quantity } from './header.ts';
-import { provenWord, type StorageProof } from './proof.ts';
+import { bloomTest, type Header } from './header.ts';
+import { type FoldedRecord, History } from './history.ts';
 import { agreedHeader, quorumHead } from './quorum.ts';
+import type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics, ReplicaProblem } from './replica-contract.ts';
 import { RpcError } from './rpc.ts';
 
-export interface RegistryReplicaOptions {
-  readonly rpcUrls: readonly string[];
-  readonly chainId: number;
-  readonly contract: string;
-  /** The block the contract was made in: no event is older. */
-  readonly fromBlock?: number;
-  /** How many endpoints must agree on a header; more than half of them unless given. */
-  readonly quorum?: number;
-  /** From when a grant counts. Revocations count from `latest` in any case. A number is a count of blocks. */
-  readonly finality: Finality;
-  readonly pollMs: number;
-  readonly timeoutMs?: number;
-  /** An untouched view is proven again this often. */
-  readonly proofMs?: number;
-  readonly snapshotFile?: string;
-  /** Most blocks asked for at once; halved where an endpoint cannot answer so many. */
-  readonly maxRange?: number;
-}
-
-export interface ReplicaMetrics {
-  readonly head: number | undefined;
-  readonly headTime: number | undefined;
-  /** Blocks between the quorum's head and the newest view. */
-  readonly lag: number | undefined;
-  readonly final: number | undefined;
-  readonly grants: number;
-  readonly events: number;
-  readonly proofs: number;
-  readonly proofFailures: number;
-  readonly reorgs: number;
-  readonly resyncs: number;
-  readonly endpoints: readonly EndpointHealth[];
-  /** Why the newest head has not become a view; `undefined` when it has. */
-  readonly problem: ReplicaProblem | undefined;
-  /** Whether the snapshot on disk is kept up; `undefined` when there is none. */
-  readonly snapshot: 'kept' | 'broken' | undefined;
-}
-
-export type ReplicaProblem = 'no-quorum' | 'no-answer' | 'not-proven' | 'disproved';
-
-export interface RegistryReplica extends ConsentRegistry {
-  /** Resolves when the first view is there: caught up, and proven complete by the chain. Rejects only when stopped. */
-  start(): Promise<void>;
-  /** Shuts a grant before the chain does. The caller has verified that the subject's side wants it. */
-  revokeOnSight(id: GrantId): void;
-  /** Takes back `revokeOnSight`, when the chain refused the revocation for good. */
-  releaseOnSight(id: GrantId): void;
-  /** Called for each grant that is shut, on sight or by the chain. Returns how to end that. */
-  onRevoked(listener: (id: GrantId) => void): () => void;
-  /** Called with each new view. Returns how to end that. */
-  onView(listener: (view: ConsentView) => void): () => void;
-  /** An active grant of the newest state, final or not. */
-  grant(id: GrantId): Grant | undefined;
-  controllerOf(subject: SubjectKey): string | undefined;
-  mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean;
-  /** Looks for news now instead of at the next poll. */
-  nudge(): void;
-  metrics(): ReplicaMetrics;
-  stop(): Promise<void>;
-}
+export type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics } from './replica-contract.ts';
 
 type Failure = 'no-answer' | 'not-proven' | 'disproved';
 type Outcome = 'proven' | Failure;
 
 interface Batch {
-  readonly records: readonly { readonly record: Buffer; readonly block: number }[];
+  readonly records: readonly FoldedRecord[];
   readonly accumulator: Buffer;
 }
 
 /** Blocks for which a fork can be taken back step by step; a deeper one starts over from the file or the chain. */
 const journalBlocks = 64;
-const accumulatorSlot = `0x${'0'.repeat(64)}`;
 const markEvery = 256;
 
 export function createRegistryReplica(options: RegistryReplicaOptions): RegistryReplica {
@@ -95,6 +35,7 @@ class Replica implements RegistryReplica {
   readonly #quorum: number;
   readonly #endpoints: readonly Endpoint[];
   readonly #mayHoldLogs: (bloom: string) => boolean;
+  readonly #history: History;
   readonly #file: EventLog | undefined;
   readonly #revoked = new Set<(id: GrantId) => void>();
   readonly #viewed = new Set<(view: ConsentView) => void>();
@@ -109,7 +50,6 @@ class Replica implements RegistryReplica {
   #mismatches = 0;
   #problem: ReplicaProblem | undefined = 'no-quorum';
   #lastPlaced = 0;
-  #range: number;
   #lastProof = 0;
   #running = false;
   #again = false;
@@ -129,9 +69,9 @@ class Replica implements RegistryReplica {
     if (this.#quorum < 1 || this.#quorum > rpcUrls.length) {
       throw new RangeError(`A quorum of ${this.#quorum} cannot be had from ${rpcUrls.length} endpoints.`);
     }
-    this.#range = options.maxRange ?? 10_000;
     this.#mayHoldLogs = bloomTest(Buffer.from(keccak256(this.#contract).slice(2), 'hex'));
     const timeoutMs = options.timeoutMs ?? 2_000;
+    this.#history = new History({ contract: this.#contract, timeoutMs, maxRange: options.maxRange ?? 10_000 });
     const vouchMs = Math.max(5_000, pollMs * 3 + timeoutMs);
     const onTip = () => this.#wake();
     this.#endpoints = rpcUrls.map((url) => new Endpoint(url, { chainId, finality, pollMs, timeoutMs, vouchMs, onTip }));
@@ -324,8 +264,9 @@ class Replica implements RegistryReplica {
     const failures: Failure[] = [];
     for (const source of sources) {
       const outcome = await this.#extendFrom(source, sources, head).catch((error): Outcome => {
-        if (error instanceof RpcError) return 'no-answer';
-        throw error;
+        if (!(error instanceof RpcError)) throw error;
+        source.stumble();
+        return 'no-answer';
       });
       if (outcome === 'proven') {
         this.#mismatches = 0;
@@ -346,23 +287,18 @@ class Replica implements RegistryReplica {
     const cold = this.#view === undefined;
     let records: Batch['records'] = [];
     let { accumulator } = this.#at;
-    let from = this.#at.number + 1;
-    while (from <= head.number) {
-      const to = Math.min(head.number, from + this.#range - 1);
-      const logs = await this.#logs(source, from, to);
-      if (!logs) continue;
-      const found = this.#checkLogs(logs, from, to, head);
-      if (!found) {
+    for (let from = this.#at.number + 1; from <= head.number; ) {
+      const found = await this.#history.read(source, from, head);
+      if (found === 'untrue') {
         source.accuse();
         return 'disproved';
       }
-      for (const { record } of found) accumulator = foldRecord(accumulator, record);
-      records = records.concat(found);
+      for (const { record } of found.records) accumulator = foldRecord(accumulator, record);
+      records = records.concat(found.records);
       // Before the first view nobody can see the fold, so a long history need not be held twice.
-      if (cold && to < head.number && records.length > 0) {
-        const step = await agreedHeader(this.#vouchers, this.#quorum, to);
+      if (cold && found.to < head.number && records.length > 0) {
+        const step = await agreedHeader(this.#vouchers, this.#quorum, found.to);
         if (step) {
-          this.#tainted = true;
           if (!this.#takeIn(step, { records, accumulator })) {
             source.accuse();
             return 'disproved';
@@ -370,7 +306,7 @@ class Replica implements RegistryReplica {
           records = [];
         }
       }
-      from = to + 1;
+      from = found.to + 1;
     }
     const proven = await this.#prove(provers, head);
     if (!proven) return 'not-proven';
@@ -384,8 +320,27 @@ class Replica implements RegistryReplica {
     return 'proven';
   }
 
+  async #prove(provers: readonly Endpoint[], head: Header): Promise<Buffer | undefined> {
+    for (const prover of provers) {
+      try {
+        const word = await this.#history.prove(prover, head);
+        if (word !== undefined) {
+          this.#counts.proofs++;
+          this.#lastProof = performance.now();
+          return word;
+        }
+        this.#counts.proofFailures++;
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+        prover.stumble();
+      }
+    }
+    return undefined;
+  }
+
   /** For a history that is not proven yet: what cannot even be folded is not true. */
   #takeIn(head: Header, batch: Batch): boolean {
+    this.#tainted = true;
     try {
       this.#advance(head, batch);
       this.#settle(head.number - journalBlocks);
@@ -393,69 +348,6 @@ class Replica implements RegistryReplica {
     } catch {
       return false;
     }
-  }
-
-  async #logs(source: Endpoint, from: number, to: number): Promise<readonly RawLog[] | undefined> {
-    const filter = {
-      address: this.#contract,
-      fromBlock: hexQuantity(from),
-      toBlock: hexQuantity(to),
-      topics: [foldedTopics],
-    };
-    const usual = this.#options.timeoutMs ?? 2_000;
-    try {
-      const logs = await source.rpc.call<readonly RawLog[]>('eth_getLogs', [filter], {
-        timeoutMs: to - from < 100 ? usual : usual * 10,
-      });
-      this.#range = Math.min(this.#range * 2, this.#options.maxRange ?? 10_000);
-      return logs;
-    } catch (error) {
-      if (!(error instanceof RpcError) || error.code === undefined || to === from) throw error;
-      // The endpoint answered that this is too much at once.
-      this.#range = Math.max(1, Math.floor((to - from + 1) / 2));
-      return undefined;
-    }
-  }
-
-  /** `undefined` when the answer cannot be true. Whether it is complete only the accumulator tells. */
-  #checkLogs(logs: readonly RawLog[], from: number, to: number, head: Header): Batch['records'] | undefined {
-    if (!Array.isArray(logs)) return undefined;
-    const records: { record: Buffer; block: number }[] = [];
-    let last = 0;
-    try {
-      for (const log of logs) {
-        const block = quantity(log.blockNumber);
-        if (block < from || block > to || block < last || log.removed === true) return undefined;
-        if (log.address.toLowerCase() !== this.#contract) return undefined;
-        if (block === head.number && log.blockHash !== head.hash) return undefined;
-        const record = recordOf(log);
-        decodeRecord(record, block);
-        records.push({ record, block });
-        last = block;
-      }
-    } catch {
-      return undefined;
-    }
-    return records;
-  }
-
-  async #prove(provers: readonly Endpoint[], head: Header): Promise<Buffer | undefined> {
-    for (const prover of provers) {
-      try {
-        const parameters = [this.#contract, [accumulatorSlot], hexQuantity(head.number)];
-        const proof = await prover.rpc.call<StorageProof>('eth_getProof', parameters);
-        const word = provenWord(head.stateRoot, this.#contract, accumulatorSlot, proof);
-        if (word !== undefined) {
-          this.#counts.proofs++;
-          this.#lastProof = performance.now();
-          return Buffer.from(word.slice(2), 'hex');
-        }
-        this.#counts.proofFailures++;
-      } catch (error) {
-        if (!(error instanceof RpcError)) throw error;
-      }
-    }
-    return undefined;
   }
 
   #advance(head: Header, batch: Batch): void {
