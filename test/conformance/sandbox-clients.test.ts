@@ -8,6 +8,7 @@ import { type SandboxIssuer, startSandboxIssuer } from '../../src/adapters/ident
 import { hospitalFolder, readPersonas } from '../../src/adapters/upstream/demo-fixtures.ts';
 import { loadFolder } from '../../src/adapters/upstream/load-folder.ts';
 import { type SandboxFhir, startSandboxFhir } from '../../src/adapters/upstream/sandbox-fhir.ts';
+import { logInWithBrowser, openBrowser, startBrowserApp } from './browser-app.ts';
 import { type ClientStory, useFhirClient, useMedplumClient } from './clients.ts';
 import { startSmartApp, UserAgent } from './smart-app.ts';
 
@@ -27,6 +28,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clients-'));
   front = createServer(async (request, response) => {
     const path = String(request.url).replace(/^\/fhir/, '');
+    const { origin } = request.headers;
+    if (origin)
+      response
+        .setHeader('access-control-allow-origin', origin)
+        .setHeader('access-control-allow-headers', '*, authorization');
+    if (request.method === 'OPTIONS') {
+      response.end();
+      return;
+    }
     if (path === '/.well-known/smart-configuration') {
       const discovery = await fetch(`${issuer.issuer}/.well-known/openid-configuration`);
       response.setHeader('content-type', 'application/json').end(await discovery.text());
@@ -100,6 +110,22 @@ describe('unchanged client libraries', () => {
       expect(client.state.tokenResponse?.access_token).not.toBe(first);
       expect(client.patient.id).toBe('patient-ada');
     } finally {
+      await app.close();
+    }
+  });
+
+  it('a page on fhirclient logs in and reads in a real browser', async () => {
+    const app = await startBrowserApp({
+      iss: base,
+      clientId: 'browser-app',
+      scope: 'openid fhirUser launch/patient patient/*.rs',
+    });
+    const browser = await openBrowser();
+    try {
+      const shown = await logInWithBrowser(browser, app.origin, { persona: 'clinician', patient: 'patient-ada' });
+      expect(shown).toEqual({ id: 'patient-ada', family: 'Byrne', observations: 3, user: 'practitioner-okafor' });
+    } finally {
+      await browser.close();
       await app.close();
     }
   });
