@@ -9,6 +9,7 @@ import {
   type SecurityLabel,
   securityLabels,
 } from './grant.ts';
+import { nearestPurpose } from './purpose.ts';
 
 const bitsOf = <Name extends string>(names: readonly Name[]): ReadonlyMap<string, number> =>
   new Map(names.map((name, bit) => [name, 2 ** bit]));
@@ -21,7 +22,13 @@ const conditionBits = bitsOf(grantConditions);
 
 /** 0 for a name outside the list: a bit that no grant can hold. */
 export const actionBit = (action: string): number => actionBits.get(action) ?? 0;
-export const purposeBit = (purpose: string): number => purposeBits.get(purpose) ?? 0;
+/** A purpose without a bit counts as the nearest broader one that has: coordination of care is treatment. */
+export const purposeBit = (purpose: string): number => {
+  const bit = purposeBits.get(purpose);
+  if (bit !== undefined) return bit;
+  const broader = nearestPurpose(purpose, (code) => purposeBits.has(code));
+  return broader === undefined ? 0 : (purposeBits.get(broader) ?? 0);
+};
 export const classBit = (name: string): number => classBits.get(name) ?? 0;
 export const labelBit = (label: string): number => labelBits.get(label) ?? 0;
 export const conditionBit = (condition: string): number => conditionBits.get(condition) ?? 0;

@@ -61,3 +61,10 @@ export const coversPurpose = (stated: string, asked: string): boolean => {
   }
   return false;
 };
+
+/** The nearest of the listed codes that covers this one, itself included. */
+export const nearestPurpose = (purpose: string, listed: (code: string) => boolean): string | undefined => {
+  let code: string | undefined = purpose;
+  while (code !== undefined && !listed(code)) code = broader[code];
+  return code;
+};
