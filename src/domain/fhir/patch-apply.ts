@@ -5,6 +5,8 @@ import { applySplices, removeElement, removeMember, replaceNode } from '../json/
 import { KIND, type Tape } from '../json/tape.ts';
 import type { Splice } from '../masking/plan.ts';
 import { type Problem, problem } from '../problem.ts';
+import { type Edit, editOf } from './fhirpath-patch.ts';
+import type { Patch } from './patch.ts';
 
 /** Where a pointer leads: a container, and the place in it. `node` is -1 where there is nothing yet. */
 interface Place {
@@ -93,55 +95,76 @@ const add = (tape: Tape, place: Place | undefined, json: string, limits: Limits)
   return splice === undefined ? unfit : rescan(tape, [splice], limits);
 };
 
-const step = (tape: Tape, patch: Tape, operation: number, limits: Limits): Tape | Problem => {
-  const op = stringOf(patch, member(patch, operation, 'op'));
-  const path = stringOf(patch, member(patch, operation, 'path')) ?? '';
-  const value = member(patch, operation, 'value');
+const edit = (tape: Tape, { op, path, from = '', json }: Edit, limits: Limits): Tape | Problem => {
   const place = placeOf(tape, path);
   switch (op) {
     case 'add':
-      return add(tape, place, raw(patch, value), limits);
+      return json === undefined ? unfit : add(tape, place, json, limits);
     case 'remove':
       return remove(tape, place, limits);
     case 'replace':
-      return place === undefined || place.node < 0
+      return place === undefined || place.node < 0 || json === undefined
         ? unfit
-        : rescan(tape, [replaceNode(tape, place.node, raw(patch, value))], limits);
-    case 'test':
-      return place !== undefined && place.node >= 0 && sameValue(tape, place.node, patch, value) ? tape : unfit;
+        : rescan(tape, [replaceNode(tape, place.node, json)], limits);
     case 'copy':
     case 'move': {
-      const from = stringOf(patch, member(patch, operation, 'from')) ?? '';
       const source = placeOf(tape, from);
       if (source === undefined || source.node < 0 || path.startsWith(`${from}/`)) return unfit;
-      const json = raw(tape, source.node);
-      if (op === 'copy') return add(tape, place, json, limits);
+      const moved = raw(tape, source.node);
+      if (op === 'copy') return add(tape, place, moved, limits);
       const without = remove(tape, source, limits);
-      return 'code' in without ? without : add(without, placeOf(without, path), json, limits);
+      return 'code' in without ? without : add(without, placeOf(without, path), moved, limits);
     }
-    default:
-      return unfit;
   }
 };
 
+const ops: ReadonlySet<string> = new Set(['add', 'remove', 'replace', 'move', 'copy']);
+
+const isEditOp = (op: string | undefined): op is Edit['op'] => op !== undefined && ops.has(op);
+
+const jsonPatchStep = (tape: Tape, patch: Tape, operation: number, limits: Limits): Tape | Problem => {
+  const op = stringOf(patch, member(patch, operation, 'op'));
+  const path = stringOf(patch, member(patch, operation, 'path')) ?? '';
+  const from = stringOf(patch, member(patch, operation, 'from')) ?? '';
+  const value = member(patch, operation, 'value');
+  if (op === 'test') {
+    const place = placeOf(tape, path);
+    return place !== undefined && value >= 0 && place.node >= 0 && sameValue(tape, place.node, patch, value)
+      ? tape
+      : unfit;
+  }
+  if (!isEditOp(op)) return unfit;
+  return edit(tape, value < 0 ? { op, path, from } : { op, path, from, json: raw(patch, value) }, limits);
+};
+
+const fhirPathStep = (tape: Tape, patch: Tape, operation: number, limits: Limits): Tape | Problem => {
+  if (stringOf(patch, member(patch, operation, 'name')) !== 'operation') return unfit;
+  const found = editOf(tape, patch, operation);
+  if (found === undefined) return unfit;
+  return found === 'none' ? tape : edit(tape, found, limits);
+};
+
 /**
- * The resource after a JSON Patch (RFC 6902): what the caller would have sent with PUT, so that a patch is judged like
- * an update. Give it the caller's masked view: a `test` or `copy` then tells nothing that the mask hides. Numbers and
- * everything that the patch leaves alone keep their bytes. The type and the id of the resource cannot be patched.
+ * The resource after a patch: what the caller would have sent with PUT, so that a patch is judged like an update. Give
+ * it the caller's masked view: a `test` or `copy` then tells nothing that the mask hides. Numbers and everything that
+ * the patch leaves alone keep their bytes. The type and the id of the resource cannot be patched.
  */
-export const applyJsonPatch = (resource: Tape, patch: Tape, limits: Limits): Tape | Problem => {
-  if (patch.kind[0] !== KIND.array) return unfit;
+export const applyPatch = (resource: Tape, { format, body }: Patch, limits: Limits): Tape | Problem => {
+  const list = format === 'json-patch' ? 0 : member(body, 0, 'parameter');
+  if (list < 0 || body.kind[list] !== KIND.array) return unfit;
+  const step = format === 'json-patch' ? jsonPatchStep : fhirPathStep;
   let tape = resource;
-  const past = patch.next[0] as number;
-  for (let operation = 1; operation < past; operation = patch.next[operation] as number) {
-    const next = step(tape, patch, operation, limits);
+  const past = body.next[list] as number;
+  for (let operation = list + 1; operation < past; operation = body.next[operation] as number) {
+    const next = step(tape, body, operation, limits);
     if ('code' in next) return next;
     tape = next;
   }
-  const same = (name: string): boolean => {
-    const before = member(resource, 0, name);
-    const after = member(tape, 0, name);
-    return before >= 0 && after >= 0 && sameValue(resource, before, tape, after);
-  };
-  return same('resourceType') && same('id') ? tape : unfit;
+  return sameMember(resource, tape, 'resourceType') && sameMember(resource, tape, 'id') ? tape : unfit;
+};
+
+const sameMember = (before: Tape, after: Tape, name: string): boolean => {
+  const was = member(before, 0, name);
+  const is = member(after, 0, name);
+  return was >= 0 && is >= 0 && sameValue(before, was, after, is);
 };

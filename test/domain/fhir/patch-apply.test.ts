@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { applyJsonPatch } from '../../../src/domain/fhir/patch-apply.ts';
+import { applyPatch } from '../../../src/domain/fhir/patch-apply.ts';
 import { toValue } from '../../../src/domain/json/cursor.ts';
 import { defaultLimits } from '../../../src/domain/json/fault.ts';
 import { scan } from '../../../src/domain/json/scan.ts';
@@ -13,13 +13,14 @@ const tape = (json: string): Tape => {
 };
 
 const patched = (resource: string, patch: unknown): string => {
-  const after = applyJsonPatch(tape(resource), tape(JSON.stringify(patch)), defaultLimits);
+  const format = Array.isArray(patch) ? 'json-patch' : 'fhirpath-patch';
+  const after = applyPatch(tape(resource), { format, body: tape(JSON.stringify(patch)) }, defaultLimits);
   return 'code' in after ? after.code : new TextDecoder().decode(after.bytes);
 };
 
 const head = '"resourceType":"Patient","id":"p"';
 
-describe('applyJsonPatch', () => {
+describe('applyPatch with a JSON Patch', () => {
   it.each([
     ['sets a member', '', [{ op: 'add', path: '/active', value: true }], ',"active":true'],
     ['replaces a member by add', ',"active":true', [{ op: 'add', path: '/active', value: false }], ',"active":false'],
@@ -68,9 +69,9 @@ describe('applyJsonPatch', () => {
     fc.assert(
       fc.property(object, fc.stringMatching(/^[a-z]{1,4}$/), fc.jsonValue(), (members, name, value) => {
         const resource = { resourceType: 'Patient', id: 'p', x: { ...members } };
-        const after = applyJsonPatch(
+        const after = applyPatch(
           tape(JSON.stringify(resource)),
-          tape(JSON.stringify([{ op: 'add', path: `/x/${name}`, value }])),
+          { format: 'json-patch', body: tape(JSON.stringify([{ op: 'add', path: `/x/${name}`, value }])) },
           defaultLimits,
         );
         if ('code' in after) throw new Error(after.code);
@@ -80,5 +81,147 @@ describe('applyJsonPatch', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+/** One operation of a FHIRPath Patch: its parts by name, each a `value[x]` member. */
+const operation = (parts: Readonly<Record<string, Readonly<Record<string, unknown>>>>) => ({
+  name: 'operation',
+  part: Object.entries(parts).map(([name, value]) => ({ name, ...value })),
+});
+const code = (valueCode: string) => ({ valueCode });
+const path = (valueString: string) => ({ valueString });
+
+const fhirPatched = (resource: string, ...operations: readonly unknown[]): string =>
+  patched(resource, { resourceType: 'Parameters', parameter: operations });
+
+describe('applyPatch with a FHIRPath Patch', () => {
+  it.each([
+    [
+      'adds an element',
+      '',
+      { type: code('add'), path: path('Patient'), name: path('birthDate'), value: { valueDate: '1930-01-01' } },
+      ',"birthDate":"1930-01-01"',
+    ],
+    [
+      'adds to no list',
+      '',
+      { type: code('add'), path: path('Patient'), name: path('name'), value: { valueHumanName: { family: 'a' } } },
+      ',"name":[{"family":"a"}]',
+    ],
+    [
+      'adds to a list',
+      ',"name":[{"family":"a"}]',
+      { type: code('add'), path: path('Patient'), name: path('name'), value: { valueHumanName: { family: 'b' } } },
+      ',"name":[{"family":"a"},{"family":"b"}]',
+    ],
+    [
+      'adds a choice',
+      '',
+      { type: code('add'), path: path('Patient'), name: path('deceased'), value: { valueBoolean: true } },
+      ',"deceasedBoolean":true',
+    ],
+    [
+      'adds within a backbone element',
+      ',"contact":[{"gender":"male"}]',
+      {
+        type: code('add'),
+        path: path('Patient.contact[0]'),
+        name: path('name'),
+        value: { valueHumanName: { text: 'a' } },
+      },
+      ',"contact":[{"gender":"male","name":{"text":"a"}}]',
+    ],
+    [
+      'replaces',
+      ',"birthDate":"1920"',
+      { type: code('replace'), path: path('Patient.birthDate'), value: { valueDate: '1930' } },
+      ',"birthDate":"1930"',
+    ],
+    [
+      'replaces in the only element of a list',
+      ',"name":[{"family":"a"}]',
+      { type: code('replace'), path: path('Patient.name.family'), value: { valueString: 'b' } },
+      ',"name":[{"family":"b"}]',
+    ],
+    [
+      'deletes',
+      ',"birthDate":"1920","active":true',
+      { type: code('delete'), path: path('Patient.birthDate') },
+      ',"active":true',
+    ],
+    [
+      'deletes a list with its last element',
+      ',"name":[{"family":"a"}]',
+      { type: code('delete'), path: path('Patient.name[0]') },
+      '',
+    ],
+    ['deletes nothing where nothing is', '', { type: code('delete'), path: path('Patient.birthDate') }, ''],
+    [
+      'inserts',
+      ',"name":[{"family":"a"}]',
+      {
+        type: code('insert'),
+        path: path('Patient.name'),
+        index: { valueInteger: 0 },
+        value: { valueHumanName: { family: 'b' } },
+      },
+      ',"name":[{"family":"b"},{"family":"a"}]',
+    ],
+    [
+      'moves',
+      ',"name":[{"family":"a"},{"family":"b"}]',
+      { type: code('move'), path: path('Patient.name'), source: { valueInteger: 1 }, destination: { valueInteger: 0 } },
+      ',"name":[{"family":"b"},{"family":"a"}]',
+    ],
+  ])('%s', (_, before, parts, after) => {
+    expect(fhirPatched(`{${head}${before}}`, operation(parts))).toBe(`{${head}${after}}`);
+  });
+
+  it.each([
+    ['a path with a condition', { type: code('delete'), path: path("Patient.name.where(use='official')") }],
+    ['a path with a function', { type: code('delete'), path: path('Patient.name.first()') }],
+    ['a path of another type', { type: code('delete'), path: path('Observation.status') }],
+    [
+      'a path to one of several',
+      { type: code('replace'), path: path('Patient.name.family'), value: { valueString: 'b' } },
+    ],
+    ['a deletion from one of several', { type: code('delete'), path: path('Patient.name.family') }],
+    ['a path to several', { type: code('delete'), path: path('Patient.name') }],
+    ['an unknown operation', { type: code('merge'), path: path('Patient.active'), value: { valueBoolean: true } }],
+    [
+      'an unknown element',
+      { type: code('add'), path: path('Patient'), name: path('nosuch'), value: { valueString: 'a' } },
+    ],
+    [
+      'an element that is there',
+      { type: code('add'), path: path('Patient'), name: path('birthDate'), value: { valueDate: '1930' } },
+    ],
+    ['another choice', { type: code('replace'), path: path('Patient.deceased'), value: { valueDateTime: '1930' } }],
+    [
+      'a primitive with extensions beside it',
+      { type: code('replace'), path: path('Patient.gender'), value: { valueCode: 'male' } },
+    ],
+    ['the id', { type: code('replace'), path: path('Patient.id'), value: { valueId: 'q' } }],
+    ['the resource', { type: code('delete'), path: path('Patient') }],
+    [
+      'an index out of range',
+      { type: code('insert'), path: path('Patient.name'), index: { valueInteger: 9 }, value: { valueHumanName: {} } },
+    ],
+    ['no value', { type: code('replace'), path: path('Patient.birthDate') }],
+  ])('refuses %s', (_, parts) => {
+    const resource = `{${head},"birthDate":"1920","deceasedBoolean":true,"gender":"male","_gender":{"id":"x"},"name":[{"family":"a"},{"family":"b"}]}`;
+    expect(fhirPatched(resource, operation(parts))).toBe('body-invalid');
+  });
+
+  it('refuses a part that is given twice', () => {
+    const twice = {
+      name: 'operation',
+      part: [
+        ...operation({ type: code('delete'), path: path('Patient.birthDate') }).part,
+        { name: 'path', valueString: 'Patient.active' },
+      ],
+    };
+    expect(fhirPatched(`{${head},"birthDate":"1920","active":true}`, twice)).toBe('body-invalid');
   });
 });
