@@ -154,6 +154,16 @@ const broken = (raw: RawRequest): string | undefined => {
 
 const SLOW_MS = 250;
 
+const fastest = (raw: RawRequest): number => {
+  let least = Number.POSITIVE_INFINITY;
+  for (let times = 0; times < 5; times += 1) {
+    const from = performance.now();
+    broken(raw);
+    least = Math.min(least, performance.now() - from);
+  }
+  return least;
+};
+
 export const fuzz: Fuzz = ({ seconds, seed, found, progress }) => {
   const next = generator(seed);
   const until = performance.now() + seconds * 1000;
@@ -169,7 +179,8 @@ export const fuzz: Fuzz = ({ seconds, seed, found, progress }) => {
       fault = broken(raw);
       const took = performance.now() - from;
       slowest = Math.max(slowest, took);
-      if (took > SLOW_MS) fault ??= 'slow';
+      // On a busy machine a pause is nobody's fault: slow is what stays slow.
+      if (took > SLOW_MS && fastest(raw) > SLOW_MS) fault ??= 'slow';
       if (classify(raw).ok) {
         understood += 1;
         // What is understood is worth changing further.
