@@ -85,4 +85,16 @@ describe('the Synthea corpus in the sandbox server', () => {
     }
     expect(observations).toBe([...server.repository.store.all('Observation')].length);
   });
+
+  // Here and not with the server's other tests, because Medplum takes seconds to build the schema.
+  it('is answered for by GraphQL', async () => {
+    const [patient] = server.repository.store.all('Patient');
+    const query = `{ Patient(id: "${patient?.id}") { id ConditionList(_reference: subject) { id } ImmunizationList(_reference: patient) { id } } }`;
+    const response = await fetch(`${server.url}/$graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    expect(await response.json()).toMatchObject({ data: { Patient: { id: patient?.id } } });
+  });
 });

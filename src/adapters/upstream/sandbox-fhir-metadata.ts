@@ -30,10 +30,27 @@ export const capabilityStatement = (base: string, now: Date): CapabilityStatemen
       documentation: 'Open on loopback by design; put a gateway in front of it.',
       resource: resourceTypes().map(resource),
       interaction: [{ code: 'transaction' }, { code: 'batch' }, { code: 'history-system' }],
-      operation: [{ name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' }],
+      operation: [
+        { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },
+        { name: 'export', definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export' },
+      ],
     },
   ],
 });
+
+const r4 = 'http://hl7.org/fhir/OperationDefinition/';
+const bulk = 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/';
+
+const operations: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  Patient: [
+    ['everything', `${r4}Patient-everything`],
+    ['match', `${r4}Patient-match`],
+    ['export', `${bulk}patient-export`],
+  ],
+  Group: [['export', `${bulk}group-export`]],
+  Observation: [['lastn', `${r4}Observation-lastn`]],
+  Composition: [['document', `${r4}Composition-document`]],
+};
 
 const resource = (type: string): CapabilityStatementRestResource => {
   const parameters = searchParametersOf(type);
@@ -57,10 +74,8 @@ const resource = (type: string): CapabilityStatementRestResource => {
       ...(url ? { definition: url } : {}),
     })),
     operation: [
-      { name: 'validate', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-validate' },
-      ...(type === 'Patient'
-        ? [{ name: 'everything', definition: 'http://hl7.org/fhir/OperationDefinition/Patient-everything' }]
-        : []),
+      { name: 'validate', definition: `${r4}Resource-validate` },
+      ...(operations[type] ?? []).map(([name, definition]) => ({ name, definition })),
     ],
   };
 };

@@ -12,6 +12,7 @@ import type { Bundle, CapabilityStatement, OperationOutcome, Resource } from '@m
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parseExact, stringifyExact } from './sandbox-fhir-decimals.ts';
 import { isResourceType } from './sandbox-fhir-definitions.ts';
+import { addExport } from './sandbox-fhir-export.ts';
 import { readQuery, withReferenceTypes } from './sandbox-fhir-query.ts';
 import type { SandboxRepository } from './sandbox-fhir-repository.ts';
 import { searchsetText, shapeOf } from './sandbox-fhir-searchset.ts';
@@ -24,6 +25,7 @@ export interface FhirRoutesOptions {
   readonly router: FhirRouter;
   readonly commit: <Result>(work: (repository: SandboxRepository) => Promise<Result>) => Promise<Result>;
   readonly metadata: (base: string) => CapabilityStatement;
+  readonly now: () => Date;
 }
 
 /** The FHIR R4 REST API: HTTP semantics here, interactions in Medplum's router. */
@@ -36,6 +38,8 @@ export const fhirRoutes = async (server: FastifyInstance, options: FhirRoutesOpt
   server.get('/metadata', (request, reply) => {
     reply.type(fhirJson).send(JSON.stringify(metadata(baseOf(request))));
   });
+
+  addExport(server, { repository, baseOf, sendOutcome, now: options.now });
 
   // The hot path of every bench and demo: no router, no copy, text kept with the version.
   server.get<{ Params: { type: string; id: string } }>('/:type/:id', (request, reply) => {
@@ -102,7 +106,7 @@ const handle = async (
     headers: request.headers,
     body: isSearchForm ? undefined : parseBody(request.body),
   };
-  const isRead = call.method === 'GET' || path === '/$graphql';
+  const isRead = call.method === 'GET';
   const before = isRead ? undefined : versionBefore(options.repository, call.url);
   const respond = () => options.router.handleRequest(call, options.repository);
   const response = isRead ? await respond() : await write(options, respond);

@@ -3,9 +3,9 @@ import { FhirRouter } from '@medplum/fhir-router';
 import type { CapabilityStatement } from '@medplum/fhirtypes';
 import Fastify from 'fastify';
 import { indexR4Definitions } from './sandbox-fhir-definitions.ts';
-import { addEverything } from './sandbox-fhir-everything.ts';
 import { type Journal, openJournal } from './sandbox-fhir-journal.ts';
 import { capabilityStatement } from './sandbox-fhir-metadata.ts';
+import { addOperations } from './sandbox-fhir-operations.ts';
 import { SandboxRepository } from './sandbox-fhir-repository.ts';
 import { fhirRoutes } from './sandbox-fhir-routes.ts';
 import { ResourceStore, type Version } from './sandbox-fhir-store.ts';
@@ -39,12 +39,9 @@ export const startSandboxFhir = async (options: SandboxFhirOptions): Promise<San
   const journal = options.dir
     ? await openJournal(join(options.dir, 'fhir.ndjson'), (version) => store.add(version))
     : noJournal;
+  const now = options.now ?? (() => new Date());
   const pending: Version[] = [];
-  const repository = new SandboxRepository(
-    store,
-    (version) => pending.push(version),
-    options.now ?? (() => new Date()),
-  );
+  const repository = new SandboxRepository(store, (version) => pending.push(version), now);
   const commit = serially(async <Result>(work: (repository: SandboxRepository) => Promise<Result>): Promise<Result> => {
     try {
       return await store.atomically(() => work(repository));
@@ -57,14 +54,14 @@ export const startSandboxFhir = async (options: SandboxFhirOptions): Promise<San
   });
 
   const router = new FhirRouter({ introspectionEnabled: true });
-  addEverything(router, repository);
+  addOperations(router, repository);
   const server = Fastify({ bodyLimit: 256 * 1024 * 1024 });
   let statement: CapabilityStatement | undefined;
   const metadata = (base: string): CapabilityStatement => {
-    statement ??= capabilityStatement(base, (options.now ?? (() => new Date()))());
+    statement ??= capabilityStatement(base, now());
     return statement;
   };
-  server.register(fhirRoutes, { prefix: '/fhir', repository, router, commit, metadata });
+  server.register(fhirRoutes, { prefix: '/fhir', repository, router, commit, metadata, now });
   const address = await server.listen({ host: '127.0.0.1', port: options.port });
   return {
     url: `${address}/fhir`,

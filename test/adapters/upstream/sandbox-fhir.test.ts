@@ -380,11 +380,59 @@ describe('operations', () => {
     expect(server.count()).toBe(before);
   });
 
-  it('answer GraphQL', async () => {
-    const query = '{ Patient(id: "patient-ada") { id name { family } ConditionList(_reference: subject) { id } } }';
-    const { status, text } = await call('POST', '/$graphql', { query }, { 'content-type': 'application/json' });
-    expect(status).toBe(200);
-    expect(text).toContain('condition-ada-hypertension');
+  it('give the newest Observation of each code', async () => {
+    const { body } = await call<Bundle>('GET', '/Observation/$lastn?patient=Patient/patient-chen&category=vital-signs');
+    const codes = (body.entry ?? []).map(
+      ({ resource }) => resource?.resourceType === 'Observation' && resource.code.coding?.[0]?.code,
+    );
+    expect(new Set(codes).size).toBe(codes.length);
+    expect(body.entry?.map(({ resource }) => resource?.id)).toContain('observation-chen-3-bp');
+  });
+
+  it('match patients, best first', async () => {
+    const resource = { resourceType: 'Patient', name: [{ family: 'Byrne', given: ['Ada'] }], birthDate: '1958-03-14' };
+    const { body } = await call<Bundle>('POST', '/Patient/$match', {
+      resourceType: 'Parameters',
+      parameter: [{ name: 'resource', resource }],
+    });
+    expect(body.entry?.map(({ resource: found, search }) => [found?.id, search?.score])).toEqual([
+      ['patient-ada', expect.closeTo(0.9)],
+    ]);
+  });
+
+  it('put together a document', async () => {
+    const reference = 'Patient/patient-ada';
+    await call('PUT', '/Composition/doc', {
+      resourceType: 'Composition',
+      id: 'doc',
+      status: 'final',
+      type: { text: 'Summary' },
+      subject: { reference },
+      date: '2026-10-01',
+      author: [{ reference: 'Practitioner/practitioner-okafor' }],
+      title: 'Summary',
+    });
+    const { body } = await call<Bundle>('GET', '/Composition/doc/$document');
+    expect(body.entry?.map(({ resource }) => resource?.id)).toEqual(['doc', 'patient-ada', 'practitioner-okafor']);
+  });
+
+  it.each([
+    ['/Patient/$export', 24],
+    ['/Group/group-heart-cohort/$export?_type=Patient,Observation', 7],
+  ])('export in bulk: kick-off, status, files, delete (%s)', async (path, patients) => {
+    expect((await call('GET', path)).status).toBe(400);
+    const kickOff = await call('GET', path, undefined, { prefer: 'respond-async' });
+    expect(kickOff.status).toBe(202);
+    const status = kickOff.headers.get('content-location') ?? '';
+    expect((await call('GET', status)).status).toBe(202);
+    const { body } = await call<{ output: { type: string; url: string; count: number }[] }>('GET', status);
+    const file = body.output.find(({ type }) => type === 'Patient');
+    expect(file?.count).toBeGreaterThanOrEqual(patients);
+    const lines = (await (await fetch(file?.url ?? '')).text()).trim().split('\n');
+    expect(lines).toHaveLength(file?.count ?? 0);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ resourceType: 'Patient' });
+    expect((await call('DELETE', status)).status).toBe(202);
+    expect((await call('GET', status)).status).toBe(404);
   });
 });
 
