@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals';
+import { classify } from '../../../src/domain/fhir/classify.ts';
+import { criteriaTargets } from '../../../src/domain/fhir/criteria.ts';
+
+const targets = (target: string): readonly string[] => {
+  const outcome = classify({ method: 'GET', target, headers: {}, body: undefined });
+  if (!outcome.ok) throw new Error(outcome.problem.code);
+  return criteriaTargets(outcome.interaction).map(({ type, code, kind }) => `${kind} ${type}.${code}`);
+};
+
+describe('criteriaTargets', () => {
+  it.each([
+    ['/Patient?name=a&birthdate=1990', ['filter Patient.name', 'filter Patient.birthdate']],
+    ['/Patient?name:exact=a', ['filter Patient.name']],
+    ['/Patient?_id=1&_sort=-birthdate', ['filter Patient._id', 'sort Patient.birthdate']],
+    ['/Observation?subject:Patient.birthdate=1990', ['chain Observation.subject', 'chain Patient.birthdate']],
+    [
+      '/Observation?patient.general-practitioner:Practitioner.name=a',
+      ['chain Observation.patient', 'chain Patient.general-practitioner', 'chain Practitioner.name'],
+    ],
+    ['/Patient?_has:Observation:patient:code=1', ['has Observation.patient', 'has Observation.code']],
+    ['/Encounter?patient._has:Group:member:_id=1', ['chain Encounter.patient', 'has Group.member', 'chain Group._id']],
+    ['/Observation?_id=1&_include=Observation:subject', ['filter Observation._id', 'include Observation.subject']],
+    ['/Patient?_id=1&_revinclude=Provenance:target', ['filter Patient._id', 'include Provenance.target']],
+    ['/?_type=Patient,Observation&_tag=x', ['filter Patient._tag', 'filter Observation._tag']],
+    ['/Patient/_history?_since=2020', ['filter Patient._lastUpdated']],
+    ['/Patient/1?_elements=birthDate', []],
+  ])('tells all that %s reads', (target, expected) => {
+    expect(targets(target)).toEqual(expected);
+  });
+
+  it('tells every type on which an untyped chain can ask', () => {
+    expect(targets('/DiagnosticReport?subject.name=a')).toEqual([
+      'chain DiagnosticReport.subject',
+      ...['Location', 'Patient'].map((type) => `chain ${type}.name`),
+    ]);
+  });
+
+  it('tells every reference that a wildcard follows', () => {
+    const found = targets('/Observation?_id=1&_include=Observation:*');
+    expect(found).toEqual(expect.arrayContaining(['include Observation.subject', 'include Observation.performer']));
+    expect(found).not.toContain('include Observation.code');
+  });
+});
