@@ -1,5 +1,5 @@
 import { KIND, type Tape } from './tape.ts';
-import { decodeString } from './text.ts';
+import { decodeBytes, decodeString } from './text.ts';
 
 /*
  * How to walk a tape:
@@ -29,11 +29,11 @@ export const stringOf = (tape: Tape, node: number): string | undefined =>
 export const raw = (tape: Tape, node: number): string => {
   const from = tape.start[node] as number;
   const to = tape.end[node] as number;
-  if (to - from > 24) return new TextDecoder().decode(tape.bytes.subarray(from, to));
+  if (to - from > 24) return decodeBytes(tape.bytes.subarray(from, to));
   let literal = '';
   for (let at = from; at < to; at += 1) {
     const byte = tape.bytes[at] as number;
-    if (byte >= 0x80) return new TextDecoder().decode(tape.bytes.subarray(from, to));
+    if (byte >= 0x80) return decodeBytes(tape.bytes.subarray(from, to));
     literal += String.fromCharCode(byte);
   }
   return literal;

@@ -1,6 +1,10 @@
 import { BYTE } from './bytes.ts';
 
-const decoder = new TextDecoder();
+// Without ignoreBOM the decoder drops U+FEFF at the start of a string, and one key passes for another.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** The bytes as text; the scan has made sure that they are UTF-8. */
+export const decodeBytes = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /** Below this length building the string unit by unit beats the call to the decoder. */
 const SHORT = 24;
@@ -21,7 +25,7 @@ export const decodeString = (bytes: Uint8Array, start: number, end: number): str
     if (at === to) return text;
   }
   const slash = bytes.subarray(from, to).indexOf(BYTE.backslash);
-  if (slash < 0) return decoder.decode(bytes.subarray(from, to));
+  if (slash < 0) return decodeBytes(bytes.subarray(from, to));
   // The scan has judged every escape, so this cannot throw.
-  return JSON.parse(decoder.decode(bytes.subarray(start, end))) as string;
+  return JSON.parse(decodeBytes(bytes.subarray(start, end))) as string;
 };

@@ -29,6 +29,12 @@ describe('the cursor', () => {
     expect(is(tape, 8, '')).toBe(true);
   });
 
+  it('never takes a key that begins with a byte order mark for one without', () => {
+    const tape = tapeOf(`{"\ufeffid":1,"id":2,"${'x'.repeat(30)}":3,"\ufeff${'x'.repeat(30)}":4}`);
+    expect(toValue(tape, 0)).toEqual({ '\ufeffid': 1, id: 2, ['x'.repeat(30)]: 3, [`\ufeff${'x'.repeat(30)}`]: 4 });
+    expect(toValue(tape, member(tape, 0, 'id'))).toBe(2);
+  });
+
   it('keeps the literal of a number', () => {
     const tape = tapeOf('[1.00,-0,1e400,123456789012345678901234567890.123456789]');
     expect([1, 2, 3, 4].map((node) => raw(tape, node))).toEqual([
