@@ -72,7 +72,7 @@ class Replica implements RegistryReplica {
     this.#mayHoldLogs = bloomTest(Buffer.from(keccak256(this.#contract).slice(2), 'hex'));
     const timeoutMs = options.timeoutMs ?? 2_000;
     this.#history = new History({ contract: this.#contract, timeoutMs, maxRange: options.maxRange ?? 10_000 });
-    const vouchMs = Math.max(5_000, pollMs * 3 + timeoutMs);
+    const vouchMs = Math.max(1_000, pollMs * 3 + timeoutMs * 2);
     const onTip = () => this.#wake();
     this.#endpoints = rpcUrls.map((url) => new Endpoint(url, { chainId, finality, pollMs, timeoutMs, vouchMs, onTip }));
     this.#file = options.snapshotFile === undefined ? undefined : new EventLog(options.snapshotFile);
@@ -197,7 +197,7 @@ class Replica implements RegistryReplica {
       const finalHead = await agreedHeader(this.#vouchers, this.#quorum, final);
       if (finalHead) await this.#extend(finalHead);
     }
-    if (head.hash !== this.#at.hash || this.#tainted || this.#proofIsDue()) {
+    if (head.number !== this.#at.number || this.#tainted || this.#proofIsDue()) {
       if (!(await this.#extend(head))) return;
     }
     this.#publish(head, final);
@@ -216,7 +216,7 @@ class Replica implements RegistryReplica {
   /** Goes back to the newest step that the quorum's chain still contains. `false`: it cannot be told at the moment. */
   async #settleForks(head: Header): Promise<boolean> {
     const at = this.#at;
-    if (at.hash === head.hash || at.hash === genesis) return true;
+    if ((at.number === head.number && at.hash === head.hash) || at.hash === genesis) return true;
     if (head.number === at.number + 1 && head.parentHash === at.hash) return true;
     for (let index = this.#marks.length - 1; index >= 0; index--) {
       const mark = this.#marks[index];
