@@ -164,10 +164,12 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
     leaseMs: limits.leaseMs,
   });
 
+  /** What to let go of, the latest first, when the start fails. */
+  const opened: (() => unknown)[] = [control.release];
   try {
     return await start();
   } catch (error) {
-    control.release();
+    for (const letGo of opened.reverse()) await letGo();
     throw error;
   }
 
@@ -188,8 +190,8 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
     const node = Buffer.from(nodeHashing.sha256(Buffer.from(options.node ?? origin)).subarray(0, 8));
     const tiles = createTileStore(tilesFolder, files);
 
-    const opened = published === undefined ? undefined : openNote(published, [key.verifier]);
-    const last = opened && parseCheckpoint(opened.text);
+    const signed = published === undefined ? undefined : openNote(published, [key.verifier]);
+    const last = signed && parseCheckpoint(signed.text);
     if (published !== undefined && (last === undefined || last.origin !== origin)) {
       throw new LedgerDamaged(
         'checkpoint',
@@ -215,6 +217,7 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
     }
 
     const index = openLedgerIndex(under(folder, 'index.db'));
+    opened.push(index.close);
     const troubles = new Set<LedgerTrouble>();
     const listeners = new Set<(checkpoint: Checkpoint, note: string) => void>();
     const trouble: LedgerTrouble = (event, error) => {
@@ -324,9 +327,10 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
       const signed = signNote(formatCheckpoint(to), signers);
       const beside = await writeBeside(files, checkpointPath, Buffer.from(signed));
       control.publish(current.size, to, () => files.renameNow(beside, checkpointPath));
-      await files.syncFolder(tilesFolder);
+      // Readers see it from here on, whatever becomes of the sync.
       note = signed;
       current = to;
+      await files.syncFolder(tilesFolder);
       for (const listener of listeners) listener(to, signed);
       await appendHistory();
       await integrator.tidy();
@@ -395,6 +399,7 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
         schedule();
       },
     });
+    opened.push(appender.close);
     // Makes this writer's claim to the next index durable before anything is acknowledged.
     await appender.begin();
     for (const name of await idleSegments(files, segmentsFolder, control.epoch))
@@ -546,12 +551,15 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
         closed = true;
         clearTimeout(timer);
         clearInterval(heartbeat);
-        await appender.close();
-        await integrate().catch((error) => trouble('integrate-failed', error));
-        await indexing;
-        await indexPending();
-        index.close();
-        control.release();
+        try {
+          await appender.close();
+          await integrate().catch((error) => trouble('integrate-failed', error));
+          await indexing;
+          await indexPending();
+        } finally {
+          index.close();
+          control.release();
+        }
       },
     };
   }

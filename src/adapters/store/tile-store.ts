@@ -116,12 +116,14 @@ export const createTileStore = (folder: string, files: FileSystem): TileStore =>
         known.add(parent);
       }
       for (let i = 0; i < tiles.length; i += AT_ONCE) {
-        await Promise.all(
+        // All of them end before a failure is told: a second try must not meet the first one's temporary files.
+        const written = await Promise.allSettled(
           tiles.slice(i, i + AT_ONCE).map(async ([name, bytes]) => {
             const path = under(folder, tilePath(name));
             await files.rename(await writeBeside(files, path, bytes), path);
           }),
         );
+        for (const result of written) if (result.status === 'rejected') throw result.reason;
       }
       await Promise.all([...parents].map((parent) => files.syncFolder(parent)));
     },

@@ -31,6 +31,7 @@ export const scratchOf = (length: number): Uint8Array => {
   return scratch.subarray(0, length);
 };
 
+const NOTHING = new Uint8Array(0);
 const INNER = new Uint8Array(BLOCK).fill(0x36);
 const OUTER = new Uint8Array(BLOCK).fill(0x5c);
 
@@ -38,7 +39,12 @@ const OUTER = new Uint8Array(BLOCK).fill(0x5c);
  * RFC 2104 over the given SHA-256, of `label` and then `data`. Two calls of a one-shot hash cost two thirds of a native HMAC object per call
  * (3.4 against 5.5 microseconds for 120 bytes), and an entry needs six.
  */
-export const hmac = ({ sha256 }: Hashing, key: Uint8Array, label: Uint8Array, data: Uint8Array): Uint8Array => {
+export const hmac = (
+  { sha256 }: Hashing,
+  key: Uint8Array,
+  label: Uint8Array,
+  data: Uint8Array = NOTHING,
+): Uint8Array => {
   const short = key.length > BLOCK ? sha256(key) : key;
   const inner = scratchOf(BLOCK + label.length + data.length);
   inner.set(INNER);
