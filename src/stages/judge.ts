@@ -30,7 +30,7 @@ export async function judgeEach(
     if (verdict.kind === 'deny') return verdict;
     return proceed({ exchange, shape: 'single', parts: [{ kind: 'permitted', value: verdict.value }] });
   }
-  const resolve = bundleReferences(interaction.body, 0, bases);
+  const resolve = bundleReferences(interaction.body, 0, bases, 'request');
   const parts: Part[] = [];
   for (const entry of interaction.entries) {
     const verdict = await stages.run(

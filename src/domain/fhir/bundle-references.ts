@@ -6,10 +6,18 @@ import { type Resolve, type Subjects, subjectsOf, type Target } from './subjects
 
 /**
  * Resolves references among the entries of one Bundle: `urn:uuid:` by fullUrl, and `Type/id` by the id of an entry.
- * Where two entries answer to one name the name is ambiguous and resolves to nothing. In a request only what the
- * upstream will do with an entry counts: a POST takes no id from its resource, and a Patient that it makes is `fresh`.
+ * Where two entries answer to one name the name is ambiguous and resolves to nothing.
+ *
+ * In a request that is about to be carried out only what the upstream will do with an entry counts: a POST takes no id
+ * from its resource, and a Patient that it makes is `fresh`. In an answer nobody is fresh: what has been stored as a
+ * Bundle with requests in it is a record like any other, and its patients must be known.
  */
-export const bundleReferences = (tape: Tape, bundle: number, bases: Bases): Resolve => {
+export const bundleReferences = (
+  tape: Tape,
+  bundle: number,
+  bases: Bases,
+  within: 'answer' | 'request' = 'answer',
+): Resolve => {
   const targets = new Map<string, Target | undefined>();
   const put = (name: string, target: Target): void => {
     targets.set(name, targets.has(name) ? undefined : target);
@@ -23,7 +31,7 @@ export const bundleReferences = (tape: Tape, bundle: number, bases: Bases): Reso
     const type = stringOf(tape, member(tape, resource, 'resourceType'));
     if (type === undefined) return;
     const fullUrl = stringOf(tape, member(tape, entry, 'fullUrl'));
-    const request = member(tape, entry, 'request');
+    const request = within === 'request' ? member(tape, entry, 'request') : -1;
     const id = stringOf(tape, member(tape, resource, 'id'));
     const subjects = once(() => {
       if (type === 'Patient' && isPosted(tape, request)) {

@@ -12,7 +12,7 @@ export type Subjects =
   | {
       readonly kind: 'patients';
       readonly ids: readonly PatientId[];
-      /** fullUrls of Patients that the same transaction creates: they have no id yet. */
+      /** Of a request only: fullUrls of Patients that the same transaction creates. They have no id yet. */
       readonly fresh?: readonly string[];
     }
   | { readonly kind: 'universal' }

@@ -7,9 +7,11 @@ import { tapeOf } from '../json/documents.ts';
 const bases = { upstreamBase: 'http://ehr.example/fhir', gatewayBase: 'https://gateway.example/fhir' };
 
 /** Of each entry in order: the ids and fresh names, or the kind. */
-const whose = (...entries: object[]): unknown[] => {
+const whose = (...entries: object[]): unknown[] => whoseIn('request', entries);
+
+const whoseIn = (within: 'answer' | 'request', entries: object[]): unknown[] => {
   const tape = tapeOf(JSON.stringify({ resourceType: 'Bundle', entry: entries }));
-  const resolve = bundleReferences(tape, 0, bases);
+  const resolve = bundleReferences(tape, 0, bases, within);
   return resourcesIn(tape).sites.map((site) => {
     const subjects = subjectsOf(tape, site.node, bases, resolve);
     return subjects.kind === 'patients' ? [...subjects.ids, ...(subjects.fresh ?? [])] : subjects.kind;
@@ -92,6 +94,16 @@ describe('among the entries of a Bundle', () => {
     };
     const provenance = { resource: { resourceType: 'Provenance', target: [{ reference: 'Observation/o' }] } };
     expect(whose(claimed, provenance)[1]).toBe('unknown');
+  });
+
+  it('nobody is fresh in an answer, though a stored transaction says so', () => {
+    const patient = { resourceType: 'Patient', name: [{ family: 'x' }] };
+    const stored = [
+      { fullUrl: 'urn:uuid:1', resource: patient, request: { method: 'POST', url: 'Patient' } },
+      { resource: { ...observation, ...subject('urn:uuid:1') }, request: { method: 'POST', url: 'Observation' } },
+    ];
+    expect(whoseIn('request', stored)).toEqual(['unknown', ['urn:uuid:1']]);
+    expect(whoseIn('answer', stored)).toEqual(['unknown', 'unknown']);
   });
 
   it('a Group is as known as its members', () => {
