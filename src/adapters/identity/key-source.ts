@@ -36,9 +36,22 @@ const remoteKeys = (uri: string): KeySource => {
     cooldownDuration: cooldown,
     timeoutDuration: 5000,
   });
+  let lastTry = 0;
+  const reload = async (): Promise<void> => {
+    lastTry = Date.now();
+    await remote.reload();
+  };
+  /** Half-way through their age the keys are fetched behind the caller's back, so that nobody waits for the issuer. */
+  const refresh = (): void => {
+    const isDue = Date.now() - lastTry > keysMaxAge / 2;
+    // A failure shows when the keys are too old, and then to the caller.
+    if (isDue) reload().catch(() => undefined);
+  };
   return {
     key: async (header, token) => {
       try {
+        if (lastTry === 0) await reload();
+        else refresh();
         return await remote(header, token);
       } catch (error) {
         throw isVerdict(error) ? error : new KeysUnavailable(error);
@@ -46,7 +59,7 @@ const remoteKeys = (uri: string): KeySource => {
     },
     warm: async () => {
       try {
-        await remote.reload();
+        await reload();
       } catch (error) {
         throw new KeysUnavailable(error);
       }

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { base64url, type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import {
   createJwtVerifier,
@@ -201,6 +201,19 @@ describe('the configuration of issuers', () => {
   });
 });
 
+const everythingButDate = [
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'clearImmediate',
+  'setInterval',
+  'clearInterval',
+  'setTimeout',
+  'clearTimeout',
+] as const;
+
 describe('keys at a URI', () => {
   let server: Server;
   let served: JWK[] = [];
@@ -251,6 +264,22 @@ describe('keys at a URI', () => {
       expect(await verdict(token, now, verifier)).toBe('auth-token-invalid');
     }
     expect(fetches).toBeLessThanOrEqual(2);
+  });
+
+  it('are fetched again half-way through their age, and nobody waits for it', async () => {
+    served = [es256.jwk];
+    const verifier = await remote();
+    await verifier.warm();
+    jest.useFakeTimers({ now: Date.now() + 6 * 60_000, doNotFake: [...everythingButDate] });
+    try {
+      served = [es256.jwk, rs256.jwk];
+      const fetched = new Promise((resolve) => server.once('request', resolve));
+      expect(await verdict(await sign(es256.privateKey, { alg: 'ES256', kid: 'es' }), now, verifier)).toBe('principal');
+      await fetched;
+      expect(fetches).toBe(2);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('that cannot be had are no verdict on the token', async () => {
