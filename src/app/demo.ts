@@ -38,6 +38,8 @@ export interface RunningDemo {
   readonly deployment: Deployment;
   readonly tokens: readonly { readonly persona: Persona; readonly token: string }[];
   readonly config: Config;
+  /** The secrets that the configuration names. */
+  readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -84,11 +86,8 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
 
     step('gateway');
     const config = demoConfig(state, ports.gateway, options.upstream ?? fhir.url, issuer, chain, deployment, audience);
-    const gateway = await startGateway({
-      config,
-      environment: { DEMO_VAULT_KEY: keptKey(join(state, 'vault.key')), DEMO_RELAYER_KEY: deployer.key },
-      log: options.log ?? 'warn',
-    });
+    const environment = { DEMO_VAULT_KEY: keptKey(join(state, 'vault.key')), DEMO_RELAYER_KEY: deployer.key };
+    const gateway = await startGateway({ config, environment, log: options.log ?? 'warn' });
     closers.push(() => gateway.close());
 
     step('consents');
@@ -97,7 +96,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     const tokens = await Promise.all(
       personas.map(async (persona) => ({ persona, token: await issuer.mint(persona, 8 * 3600) })),
     );
-    return { gateway, fhir, issuer, chain, deployment, tokens, config, close };
+    return { gateway, fhir, issuer, chain, deployment, tokens, config, environment, close };
   } catch (error) {
     await close();
     throw error;

@@ -27,7 +27,7 @@ import { handleErrors } from '../http/errors.ts';
 import { explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
-import type { Clock, Policies, Random, RiskEngine } from '../ports.ts';
+import type { Clock, Random, RiskEngine } from '../ports.ts';
 import { assess } from '../stages/assess.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { authorise } from '../stages/authorise.ts';
@@ -46,7 +46,7 @@ import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { gatherFacts } from './facts.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
-import { openPolicies } from './policies.ts';
+import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
 
@@ -71,7 +71,7 @@ export interface RunningGateway {
   readonly replica: RegistryReplica;
   /** Absent without chain.relayerKey: then grants reach the chain by other ways only. */
   readonly relayer: Relayer | undefined;
-  readonly policies: Policies;
+  readonly policies: OpenPolicies;
   readonly telemetry: TelemetryAdapter;
   readonly random: Random;
   close(): Promise<void>;
