@@ -94,6 +94,31 @@ const rows = {
     fix: 'operator',
     retryable: true,
   },
+  'consent-unrepresentable': {
+    status: 422,
+    issue: 'not-supported',
+    text: 'The consent cannot be held exactly on chain, so it was not taken.',
+    fix: 'client',
+  },
+  'consent-signature-invalid': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'The signature is not that of the patient or of a delegate who may do this.',
+    fix: 'client',
+  },
+  'consent-unsigned': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'A consent takes effect only when the patient or a delegate signs it.',
+    fix: 'client',
+  },
+  'relay-unavailable': {
+    status: 503,
+    issue: 'transient',
+    text: 'Signed consents cannot be brought to the chain at the moment.',
+    fix: 'operator',
+    retryable: true,
+  },
   'risk-step-up': { status: 401, issue: 'login', text: 'This access needs a fresh, stronger log-in.', fix: 'client' },
   'risk-blocked': {
     status: 403,

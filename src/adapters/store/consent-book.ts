@@ -1,0 +1,114 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { hmac } from '../../domain/ledger/hash.ts';
+import type { Random } from '../../ports.ts';
+import { type FileSystem, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
+import { nodeHashing } from './node-hash.ts';
+import type { PayloadKeys } from './payload-keys.ts';
+
+/**
+ * What patients said, in words: the chain knows grantees and terms by keyed names only. Each line is sealed under the
+ * patient's key, so erasure makes it noise, and what is lost is only the wording: the chain stays the truth.
+ */
+export interface ConsentBook<Note> {
+  /** Resolves when it is durable. */
+  note(patient: PatientId, note: Note): Promise<void>;
+  /** In the order they were made; none for somebody whose key is gone. */
+  of(patient: PatientId): readonly Note[];
+  close(): Promise<void>;
+}
+
+export interface ConsentBookOptions {
+  readonly folder: string;
+  readonly keys: PayloadKeys;
+  readonly random: Random;
+  readonly files?: FileSystem;
+}
+
+const NONCE = 12;
+const TAG = 16;
+const NAME = 16;
+const utf8 = new TextEncoder();
+const NAME_LABEL = utf8.encode('consentry consent book name v1');
+const KEY_LABEL = utf8.encode('consentry consent book key v1');
+
+const nameOf = (key: Uint8Array): string =>
+  Buffer.from(hmac(nodeHashing, key, NAME_LABEL))
+    .toString('hex')
+    .slice(0, NAME);
+const sealingKey = (key: Uint8Array): Uint8Array => hmac(nodeHashing, key, KEY_LABEL);
+
+const seal = (key: Uint8Array, nonce: Uint8Array, text: string): string => {
+  const cipher = createCipheriv('aes-256-gcm', sealingKey(key), nonce);
+  const box = cipher.update(text, 'utf8');
+  cipher.final();
+  return Buffer.concat([nonce, box, cipher.getAuthTag()]).toString('base64');
+};
+
+/** `undefined`: another key, or altered. */
+const open = (key: Uint8Array, line: string): string | undefined => {
+  const box = Buffer.from(line, 'base64');
+  if (box.length < NONCE + TAG) return undefined;
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', sealingKey(key), box.subarray(0, NONCE), { authTagLength: TAG });
+    decipher.setAuthTag(box.subarray(box.length - TAG));
+    const text = decipher.update(box.subarray(NONCE, box.length - TAG)).toString('utf8');
+    decipher.final();
+    return text;
+  } catch {
+    return undefined;
+  }
+};
+
+/** One line per note: the keyed name of whose it is, a space, the sealed note. */
+export const openConsentBook = async <Note>(options: ConsentBookOptions): Promise<ConsentBook<Note>> => {
+  const { folder, keys, random } = options;
+  const files = options.files ?? nodeFileSystem;
+  await makeFolderDurably(files, folder, folder);
+  const path = under(folder, 'consents.book');
+  const file = await files.openFile(path);
+  const bytes = Buffer.from(await files.read(path));
+  // A torn last line was never acknowledged.
+  let end = bytes.lastIndexOf(0x0a) + 1;
+  const lines = new Map<string, string[]>();
+  const keep = (name: string, box: string): void => {
+    const own = lines.get(name);
+    if (own === undefined) lines.set(name, [box]);
+    else own.push(box);
+  };
+  for (const line of bytes.toString('latin1', 0, end).split('\n')) {
+    if (line.length > NAME) keep(line.slice(0, NAME), line.slice(NAME + 1));
+  }
+  let writing: Promise<void> = Promise.resolve();
+
+  const append = async (patient: PatientId, note: Note): Promise<void> => {
+    const key = keys.keyOf(patient) ?? (await keys.makeKey(patient));
+    const name = nameOf(key);
+    const box = seal(key, random.bytes(NONCE), JSON.stringify(note));
+    const line = utf8.encode(`${name} ${box}\n`);
+    await file.write(line, end);
+    await file.sync();
+    end += line.length;
+    keep(name, box);
+  };
+
+  return {
+    note(patient, note) {
+      const done = writing.then(() => append(patient, note));
+      writing = done.catch(() => undefined);
+      return done;
+    },
+    of(patient) {
+      const key = keys.keyOf(patient);
+      if (key === undefined) return [];
+      return (lines.get(nameOf(key)) ?? [])
+        .map((line) => open(key, line))
+        .filter((text) => text !== undefined)
+        .map((text) => JSON.parse(text) as Note);
+    },
+    async close() {
+      await writing;
+      await file.close();
+    },
+  };
+};

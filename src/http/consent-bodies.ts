@@ -1,0 +1,62 @@
+import { Type } from '@sinclair/typebox';
+import { consentActions } from '../domain/consent/grant.ts';
+import { draftSchema, scopeSchema } from './consent-words.ts';
+
+const strict = { additionalProperties: false };
+const hex = Type.String({ pattern: '^0x[0-9a-fA-F]+$' });
+const signature = Type.Object({ signer: hex, signature: hex }, strict);
+const patientMember = { patient: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' })) };
+
+export const grantBody = Type.Object(
+  {
+    ...patientMember,
+    grants: Type.Optional(Type.Array(draftSchema, { minItems: 1, maxItems: 50 })),
+    /** A FHIR Consent (R4 or R5) instead of grants. */
+    consent: Type.Optional(Type.Object({})),
+    /** What `prepare` gave, signed in a wallet; in the order of `grants`. */
+    signed: Type.Optional(
+      Type.Array(
+        Type.Object({ terms: Type.Object({}), deadline: Type.Integer(), signer: hex, signature: hex }, strict),
+      ),
+    ),
+  },
+  strict,
+);
+export const revokeBody = Type.Object({ ...patientMember, signed: Type.Optional(signature) }, strict);
+export const narrowBody = Type.Object(
+  { ...patientMember, scope: scopeSchema, signed: Type.Optional(signature) },
+  strict,
+);
+export const keyBody = Type.Object(
+  { ...patientMember, controller: Type.Optional(Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' })) },
+  strict,
+);
+export const delegateBody = Type.Object(
+  {
+    ...patientMember,
+    delegate: Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' }),
+    rights: Type.Array(Type.Union([Type.Literal('grant'), Type.Literal('withdraw'), Type.Literal('delegate')]), {
+      minItems: 1,
+    }),
+    until: Type.String(),
+    nonce: Type.String({ pattern: '^\\d{1,20}$' }),
+    deadline: Type.Integer(),
+    signed: Type.Optional(signature),
+  },
+  strict,
+);
+export const explainBody = Type.Object(
+  {
+    ...patientMember,
+    person: Type.Optional(Type.String()),
+    organisation: Type.Optional(Type.String()),
+    roles: Type.Optional(Type.Array(Type.String())),
+    careTeams: Type.Optional(Type.Array(Type.String())),
+    study: Type.Optional(Type.String()),
+    app: Type.Optional(Type.String()),
+    purpose: Type.String(),
+    action: Type.Union(consentActions.map((action) => Type.Literal(action))),
+    resource: Type.Optional(Type.Object({})),
+  },
+  strict,
+);

@@ -1,0 +1,164 @@
+import type { GrantDraft } from '../domain/consent/draft.ts';
+import type { FhirObject } from '../domain/consent/fhir-values.ts';
+import type { EpochSeconds, Grant, GrantId, SubjectKey } from '../domain/consent/grant.ts';
+import type { DelegateTerms, GrantScope, GrantTerms, TypedData } from '../domain/consent/typed-data.ts';
+import type { PatientId } from '../domain/fhir/interaction.ts';
+import type { Problem } from '../domain/problem.ts';
+import type { Clock, ConsentRegistry, LedgerStore, Random, SubjectKeys } from '../ports.ts';
+
+export interface Signature {
+  readonly signer: string;
+  readonly signature: string;
+}
+
+export type RelayOutcome =
+  | { readonly ok: true; readonly tx: string | undefined; readonly block: number | undefined }
+  | { readonly ok: false; readonly reason: string };
+export interface Ticket {
+  readonly settled: Promise<RelayOutcome>;
+}
+
+type Signed<More> = Signature & More;
+export type GrantToRelay = Signed<{ readonly id: GrantId; readonly terms: GrantTerms; readonly deadline: number }>;
+export type RevocationToRelay = Signed<{ readonly subject: SubjectKey; readonly id: GrantId }>;
+export type NarrowingToRelay = RevocationToRelay & { readonly scope: GrantScope };
+export type DelegationToRelay = Signed<{ readonly terms: DelegateTerms }>;
+
+/** The parts of the chain adapters that the desk uses. */
+export interface ConsentRelay {
+  register(subject: SubjectKey, controller: string): Promise<Ticket>;
+  grant(signed: GrantToRelay): Promise<Ticket>;
+  revoke(signed: RevocationToRelay): Promise<Ticket>;
+  narrow(signed: NarrowingToRelay): Promise<Ticket>;
+  delegate(signed: DelegationToRelay): Promise<Ticket>;
+  /** The contract's error when it would refuse; for signatures that only the chain can judge. */
+  wouldRefuse(signed: GrantToRelay | RevocationToRelay): Promise<string | undefined>;
+}
+
+export interface ConsentState extends ConsentRegistry {
+  grant(id: GrantId): Grant | undefined;
+  controllerOf(subject: SubjectKey): string | undefined;
+  mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean;
+  revokeOnSight(id: GrantId): void;
+  releaseOnSight(id: GrantId): void;
+}
+
+export interface ConsentSigning {
+  /** The account of a private key of 32 bytes. */
+  accountOf(key: Uint8Array): string;
+  /** What the registry holds for a signer. */
+  controllerOf(signer: string): string;
+  sign(key: Uint8Array, data: TypedData): Promise<Signature>;
+  /** The account that signed; undefined when it is not the signer named, or only the chain can tell. */
+  recover(data: TypedData, signed: Signature): string | undefined;
+  grantId(terms: GrantTerms): GrantId;
+}
+
+/** What the patient's side of a grant is called; the chain knows keyed names only. */
+export interface ConsentNote {
+  readonly what: 'registered' | 'granted' | 'narrowed' | 'revoked' | 'delegated' | 'chain-refused';
+  /** Milliseconds. */
+  readonly at: number;
+  /** Who asked: the user of the token, and how it was signed. */
+  readonly by: string;
+  readonly grant?: GrantId;
+  readonly draft?: GrantDraft;
+  readonly scope?: GrantScope;
+  /** The FHIR Consent it was made from. */
+  readonly consent?: FhirObject;
+  readonly delegate?: string;
+  readonly reason?: string;
+}
+
+export interface ConsentDeskParts {
+  readonly registry: ConsentState;
+  /** Absent without a relayer's key: then nothing can be brought to the chain from here. */
+  readonly relay: ConsentRelay | undefined;
+  readonly keys: SubjectKeys & {
+    controllerKeyOf(patient: PatientId): Uint8Array | undefined;
+    saltOf(patient: PatientId, purpose: string): Uint8Array | undefined;
+  };
+  readonly signing: ConsentSigning;
+  readonly chain: { readonly chainId: number; readonly contract: string };
+  readonly book: {
+    note(patient: PatientId, note: ConsentNote): Promise<void>;
+    of(patient: PatientId): readonly ConsentNote[];
+  };
+  readonly ledger: LedgerStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long a call waits for the chain before it answers that the change is on its way. */
+  readonly waitMs: number;
+  /** How long a signed grant may be brought to the chain. */
+  readonly deadlineSeconds: number;
+  /** Commitment to terms: keyed, so that it cannot be guessed from the terms. */
+  commit(salt: Uint8Array, terms: string): string;
+}
+
+/** Who stands at the desk. */
+export interface DeskCaller {
+  readonly user: string;
+  readonly issuer: string;
+  readonly client: string;
+  /** The patient whose own login this is: a key kept here signs for them. */
+  readonly patient?: PatientId;
+  readonly requestId: string;
+}
+
+export type Settled =
+  | { readonly state: 'on-chain'; readonly block?: number }
+  | { readonly state: 'on-its-way' }
+  | { readonly state: 'refused'; readonly reason: string };
+
+export interface Granted {
+  readonly id: GrantId;
+  readonly settled: Settled;
+}
+
+/** A grant to be signed in a wallet. */
+export interface ToSign {
+  readonly terms: GrantTerms;
+  readonly deadline: number;
+  readonly typedData: TypedData;
+}
+
+export interface ConsentDesk {
+  /** Binds the patient to a controller: an account, or the key that is kept here. */
+  register(
+    caller: DeskCaller,
+    patient: PatientId,
+    controller?: string,
+  ): Promise<{ controller: string; settled: Settled } | Problem>;
+  prepare(patient: PatientId, drafts: readonly GrantDraft[], source?: FhirObject): Promise<readonly ToSign[] | Problem>;
+  /** With the key kept here; for the patient's own login only. */
+  grant(
+    caller: DeskCaller,
+    patient: PatientId,
+    drafts: readonly GrantDraft[],
+    source?: FhirObject,
+  ): Promise<readonly Granted[] | Problem>;
+  /** Signed elsewhere, by the patient or a delegate. */
+  submit(
+    caller: DeskCaller,
+    patient: PatientId,
+    signed: readonly GrantToRelay[],
+    drafts: readonly GrantDraft[],
+  ): Promise<readonly Granted[] | Problem>;
+  revoke(caller: DeskCaller, patient: PatientId, id: GrantId, signed?: Signature): Promise<Settled | Problem>;
+  narrow(
+    caller: DeskCaller,
+    patient: PatientId,
+    id: GrantId,
+    scope: GrantScope,
+    signed?: Signature,
+  ): Promise<Settled | Problem>;
+  delegate(
+    caller: DeskCaller,
+    patient: PatientId,
+    terms: Omit<DelegateTerms, 'subject'>,
+    signed?: Signature,
+  ): Promise<Settled | Problem>;
+  grants(patient: PatientId): readonly { readonly grant: Grant; readonly draft?: GrantDraft }[];
+  history(patient: PatientId): readonly ConsentNote[];
+  nameOf(patient: PatientId, id: GrantId): GrantDraft | undefined;
+}

@@ -1,0 +1,384 @@
+import type { Static } from '@sinclair/typebox';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { nameActor } from '../domain/consent/actor.ts';
+import type { DataClassifier } from '../domain/consent/classifier.ts';
+import { compileConsent } from '../domain/consent/compile.ts';
+import { type ConsentDecision, decide, mayTouch } from '../domain/consent/decide.ts';
+import { type GrantDraft, grantWords } from '../domain/consent/draft.ts';
+import { readConsent } from '../domain/consent/fhir-consent.ts';
+import { type FhirObject, isObject } from '../domain/consent/fhir-values.ts';
+import type { ConsentAction, EpochSeconds, Grant, GrantId } from '../domain/consent/grant.ts';
+import type { ConsentPolicy } from '../domain/consent/policy.ts';
+import { consentOfGrant, type GrantState } from '../domain/consent/to-fhir.ts';
+import { delegateRights, scopeOf } from '../domain/consent/typed-data.ts';
+import type { PatientId } from '../domain/fhir/interaction.ts';
+import type { Principal, PurposeOfUse } from '../domain/identity/principal.ts';
+import { scan } from '../domain/json/scan.ts';
+import { problemSystem } from '../domain/outcome.ts';
+import { type ProblemCode, problemRow } from '../domain/problem.ts';
+import type { Reason } from '../domain/reason.ts';
+import type { Clock, SubjectKeys } from '../ports.ts';
+import { delegateBody, explainBody, grantBody, keyBody, narrowBody, revokeBody } from './consent-bodies.ts';
+import type { ConsentDesk, ConsentState, DeskCaller, GrantToRelay } from './consent-desk-parts.ts';
+import { readBody, readDraft, readScope } from './consent-words.ts';
+import { refuse } from './errors.ts';
+
+export interface ConsentRoutesParts {
+  readonly desk: ConsentDesk;
+  readonly registry: ConsentState;
+  readonly keys: SubjectKeys;
+  readonly clock: Clock;
+  readonly chain: { readonly chainId: number; readonly contract: string };
+  /** Bases under which absolute references mean this FHIR server. */
+  readonly bases: () => readonly string[];
+  readonly policy: () => { readonly consent: ConsentPolicy; readonly classifier: DataClassifier } | undefined;
+  /** Who calls: the operator of this machine, or the principal of a valid token. */
+  readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
+  /** Roles that may look at any patient's consents, though change none. */
+  readonly overseers: ReadonlySet<string>;
+}
+
+interface Stand {
+  readonly patient: PatientId;
+  readonly caller: DeskCaller;
+}
+
+const send = (reply: FastifyReply, status: number, body: unknown): FastifyReply =>
+  reply.code(status).header('cache-control', 'no-store').send(body);
+
+/** A refusal with one issue per reason, in the caller's own words: paths and codes that they sent. */
+const refuseWith = (reply: FastifyReply, code: ProblemCode, reasons: readonly Reason[]): FastifyReply => {
+  const row = problemRow(code);
+  return send(reply.type('application/fhir+json; charset=utf-8'), row.status, {
+    resourceType: 'OperationOutcome',
+    issue: reasons.map(({ rule, text }) => ({
+      severity: 'error',
+      code: row.issue,
+      details: { coding: [{ system: problemSystem, code }], text },
+      diagnostics: rule,
+    })),
+  });
+};
+
+const malformed = (reply: FastifyReply, fault: string): FastifyReply =>
+  refuseWith(reply, 'body-invalid', [{ rule: 'body', text: `${problemRow('body-invalid').text} ${fault}` }]);
+
+/** `/api/v1/consents`: what a patient has allowed and refused, and how they change it. */
+export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): void {
+  const { desk, registry } = parts;
+  const seconds = (): EpochSeconds => Math.floor(parts.clock.now() / 1000) as EpochSeconds;
+
+  /** Patients stand for themselves; the operator and overseers may look at others, and others may bring a signature. */
+  const standing = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    named: string | undefined,
+    purpose: 'look' | 'change',
+    signed: boolean,
+  ): Promise<Stand | undefined> => {
+    const asker = await parts.asker(request);
+    if (asker === undefined) {
+      refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
+      return undefined;
+    }
+    const own = asker === 'operator' ? undefined : ownPatient(asker);
+    const patient = (named ?? own) as PatientId | undefined;
+    const may =
+      patient !== undefined &&
+      (patient === own ||
+        (purpose === 'look' && (asker === 'operator' || asker.roles.some((role) => parts.overseers.has(role)))) ||
+        (purpose === 'change' && signed));
+    if (!may || patient === undefined) {
+      refuse(reply, purpose === 'change' && patient !== undefined ? 'consent-unsigned' : 'scope-insufficient');
+      return undefined;
+    }
+    const who =
+      asker === 'operator'
+        ? { user: 'operator', issuer: 'local', client: 'operator' }
+        : { user: asker.user, issuer: asker.issuer, client: asker.client };
+    const requestId = String(reply.getHeader('x-request-id') ?? request.id);
+    return {
+      patient,
+      caller: { ...who, requestId, ...(own === patient && own !== undefined ? { patient: own } : {}) },
+    };
+  };
+
+  const shown = (patient: PatientId, grant: Grant, draft: GrantDraft | undefined) => ({
+    id: grant.id,
+    state: stateOf(grant, seconds()),
+    grantee: {
+      kind: grant.granteeKind,
+      ...(draft === undefined ? {} : { reference: draft.grantee }),
+      key: grant.grantee,
+    },
+    ...grantWords(grant),
+    block: grant.block,
+    terms: grant.terms,
+    fhir: `/api/v1/consents/${grant.id}/fhir?patient=${patient}`,
+  });
+
+  app.get<{ Querystring: { patient?: string } }>('/api/v1/consents', async (request, reply) => {
+    const stand = await standing(request, reply, request.query.patient, 'look', false);
+    if (stand === undefined) return reply;
+    const head = registry.view()?.head;
+    return send(reply, 200, {
+      patient: stand.patient,
+      ...(head === undefined ? {} : { asOf: { block: head.number, blockHash: head.hash } }),
+      grants: desk.grants(stand.patient).map(({ grant, draft }) => shown(stand.patient, grant, draft)),
+    });
+  });
+
+  app.get<{ Querystring: { patient?: string } }>('/api/v1/consents/history', async (request, reply) => {
+    const stand = await standing(request, reply, request.query.patient, 'look', false);
+    if (stand === undefined) return reply;
+    const events = desk.history(stand.patient).map(({ at, draft, scope, ...note }) => ({
+      at: new Date(at).toISOString(),
+      ...note,
+      ...(draft === undefined
+        ? {}
+        : { grantee: { kind: draft.granteeKind, reference: draft.grantee }, ...grantWords(draft) }),
+      ...(scope === undefined ? {} : { scope: grantWords({ ...scope, effect: 'permit' }) }),
+    }));
+    return send(reply, 200, { patient: stand.patient, events });
+  });
+
+  app.get<{ Params: { id: string }; Querystring: { patient?: string } }>(
+    '/api/v1/consents/:id/fhir',
+    async (request, reply) => {
+      const stand = await standing(request, reply, request.query.patient, 'look', false);
+      if (stand === undefined) return reply;
+      const consent = fhirOf(stand.patient, request.params.id as GrantId);
+      if (consent === undefined) return refuse(reply, 'not-found');
+      return send(reply.type('application/fhir+json; charset=utf-8'), 200, consent);
+    },
+  );
+
+  const fhirOf = (patient: PatientId, id: GrantId): FhirObject | undefined => {
+    const found = desk.grants(patient).find(({ grant }) => grant.id === id);
+    const head = registry.view()?.head;
+    if (found === undefined || head === undefined) return undefined;
+    const { grant, draft } = found;
+    return consentOfGrant(
+      {
+        ...scopeOf(grant),
+        effect: grant.effect,
+        granteeKind: grant.granteeKind,
+        granteeKey: grant.grantee,
+        ...(draft === undefined ? {} : { grantee: draft.grantee }),
+      },
+      patient,
+      stateOf(grant, seconds()),
+      { ...parts.chain, grant: grant.id, terms: grant.terms, head },
+    );
+  };
+
+  /** The drafts of a body: in words, or from a FHIR Consent of this patient. Answers the refusal itself. */
+  const draftsOf = (
+    body: Static<typeof grantBody>,
+    patient: PatientId,
+    reply: FastifyReply,
+  ):
+    | { readonly drafts: readonly GrantDraft[]; readonly source?: FhirObject; readonly notes: readonly Reason[] }
+    | undefined => {
+    if ((body.grants === undefined) === (body.consent === undefined)) {
+      malformed(reply, 'Give either grants or a consent.');
+      return undefined;
+    }
+    if (body.grants !== undefined) {
+      const drafts: GrantDraft[] = [];
+      for (const words of body.grants) {
+        const draft = readDraft(words);
+        if (!draft.ok) {
+          malformed(reply, draft.fault);
+          return undefined;
+        }
+        drafts.push(draft.value);
+      }
+      return { drafts, notes: [] };
+    }
+    const source = body.consent as FhirObject;
+    const reading = readConsent(source);
+    if (reading.kind !== 'statement' || !isAbout(source, patient)) {
+      const faults =
+        reading.kind === 'unreadable' ? reading.faults : ['Consent.status, Consent.scope or Consent.patient'];
+      refuseWith(
+        reply,
+        'consent-unrepresentable',
+        faults.map((rule) => ({ rule, text: 'This part of the consent cannot be understood or does not apply.' })),
+      );
+      return undefined;
+    }
+    const possible = (type: string): number => parts.policy()?.classifier.possible(type) ?? 0;
+    const compiled = compileConsent(reading.statement, { bases: parts.bases(), possible });
+    if (!compiled.ok) {
+      refuseWith(reply, 'consent-unrepresentable', compiled.reasons);
+      return undefined;
+    }
+    return { drafts: compiled.drafts, source, notes: compiled.notes };
+  };
+
+  app.post('/api/v1/consents/prepare', async (request, reply) => {
+    const body = readBody(grantBody, request.body);
+    if (!body.ok) return malformed(reply, body.fault);
+    const stand = await standing(request, reply, body.value.patient, 'change', true);
+    if (stand === undefined) return reply;
+    const wanted = draftsOf(body.value, stand.patient, reply);
+    if (wanted === undefined) return reply;
+    const toSign = await desk.prepare(stand.patient, wanted.drafts, wanted.source);
+    if ('code' in toSign) return refuse(reply, toSign.code);
+    return send(reply, 200, {
+      toSign,
+      grants: wanted.drafts.map((draft) => ({
+        grantee: { kind: draft.granteeKind, reference: draft.grantee },
+        ...grantWords(draft),
+      })),
+      notes: wanted.notes,
+    });
+  });
+
+  app.post('/api/v1/consents', async (request, reply) => {
+    const body = readBody(grantBody, request.body);
+    if (!body.ok) return malformed(reply, body.fault);
+    const { signed } = body.value;
+    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    if (stand === undefined) return reply;
+    const wanted = draftsOf(body.value, stand.patient, reply);
+    if (wanted === undefined) return reply;
+    const granted =
+      signed === undefined
+        ? await desk.grant(stand.caller, stand.patient, wanted.drafts, wanted.source)
+        : await desk.submit(stand.caller, stand.patient, signed as unknown as readonly GrantToRelay[], wanted.drafts);
+    if ('code' in granted) return refuse(reply, granted.code);
+    const status = granted.some(({ settled }) => settled.state === 'refused')
+      ? 409
+      : granted.every(({ settled }) => settled.state === 'on-chain')
+        ? 201
+        : 202;
+    return send(reply, status, { granted, notes: wanted.notes });
+  });
+
+  app.post<{ Params: { id: string } }>('/api/v1/consents/:id/revoke', async (request, reply) => {
+    const body = readBody(revokeBody, request.body ?? {});
+    if (!body.ok) return malformed(reply, body.fault);
+    const { signed } = body.value;
+    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    if (stand === undefined) return reply;
+    const settled = await desk.revoke(stand.caller, stand.patient, request.params.id as GrantId, signed);
+    return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
+  });
+
+  app.post<{ Params: { id: string } }>('/api/v1/consents/:id/narrow', async (request, reply) => {
+    const body = readBody(narrowBody, request.body);
+    if (!body.ok) return malformed(reply, body.fault);
+    const scope = readScope(body.value.scope);
+    if (!scope.ok) return malformed(reply, scope.fault);
+    const { signed } = body.value;
+    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    if (stand === undefined) return reply;
+    const settled = await desk.narrow(stand.caller, stand.patient, request.params.id as GrantId, scope.value, signed);
+    return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
+  });
+
+  app.post('/api/v1/consents/key', async (request, reply) => {
+    const body = readBody(keyBody, request.body ?? {});
+    if (!body.ok) return malformed(reply, body.fault);
+    const stand = await standing(request, reply, body.value.patient, 'change', false);
+    if (stand === undefined) return reply;
+    const bound = await desk.register(stand.caller, stand.patient, body.value.controller);
+    return 'code' in bound ? refuse(reply, bound.code) : send(reply, 200, bound);
+  });
+
+  app.post('/api/v1/consents/delegates', async (request, reply) => {
+    const body = readBody(delegateBody, request.body);
+    if (!body.ok) return malformed(reply, body.fault);
+    const { delegate, rights, until, nonce, deadline, signed } = body.value;
+    const end = Math.floor(Date.parse(until) / 1000);
+    if (!Number.isSafeInteger(end)) return malformed(reply, '`until` is no time.');
+    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    if (stand === undefined) return reply;
+    const bits = rights.reduce((sum, right) => sum | delegateRights[right], 0);
+    const settled = await desk.delegate(
+      stand.caller,
+      stand.patient,
+      { delegate: delegate.toLowerCase(), rights: bits, until: end, nonce, deadline },
+      signed,
+    );
+    return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { delegate, settled });
+  });
+
+  app.post('/api/v1/consents/explain', async (request, reply) => {
+    const body = readBody(explainBody, request.body);
+    if (!body.ok) return malformed(reply, body.fault);
+    const stand = await standing(request, reply, body.value.patient, 'look', false);
+    if (stand === undefined) return reply;
+    const policy = parts.policy();
+    if (policy === undefined) return refuse(reply, 'policy-unavailable');
+    const {
+      person,
+      organisation,
+      roles = [],
+      careTeams = [],
+      study,
+      app: client,
+      purpose,
+      action,
+      resource,
+    } = body.value;
+    const actor = nameActor(
+      {
+        roles,
+        careTeams,
+        ...(person === undefined ? {} : { person }),
+        ...(organisation === undefined ? {} : { organisation }),
+        ...(study === undefined ? {} : { study }),
+        ...(client === undefined ? {} : { app: client }),
+      },
+      parts.keys.granteeOf,
+    );
+    const subject = parts.keys.subjectOf(stand.patient);
+    const question = {
+      subject,
+      self: person === `Patient/${stand.patient}`,
+      actor,
+      roles,
+      purpose: purpose as PurposeOfUse,
+      action: action as ConsentAction,
+      now: seconds(),
+    };
+    const view = registry.view();
+    if (resource === undefined)
+      return send(reply, 200, told(stand.patient, mayTouch(view, question, 0, policy.consent)));
+    const scanned = scan(new TextEncoder().encode(JSON.stringify(resource)));
+    if (!scanned.ok) return malformed(reply, 'The resource cannot be read.');
+    return send(
+      reply,
+      200,
+      told(stand.patient, decide(view, question, policy.classifier.classify(scanned.tape, 0), policy.consent)),
+    );
+  });
+
+  const told = (patient: PatientId, decision: ConsentDecision) => {
+    const grants = decision.effect === 'permit' ? decision.proof.grants : decision.grants;
+    return {
+      decision: decision.effect,
+      reasons: decision.reasons,
+      obligations: decision.obligations,
+      ...(decision.effect === 'permit' ? { proof: decision.proof } : {}),
+      grants: grants.map((id) => ({ id, grantee: desk.nameOf(patient, id)?.grantee })),
+    };
+  };
+}
+
+/** A patient by their own login: SMART fhirUser, and asking for themselves. */
+const ownPatient = (principal: Principal): PatientId | undefined =>
+  principal.fhirUser?.startsWith('Patient/') === true
+    ? (principal.fhirUser.slice('Patient/'.length) as PatientId)
+    : undefined;
+
+const stateOf = (grant: Grant, now: EpochSeconds): GrantState =>
+  grant.until !== 0 && grant.until <= now ? 'expired' : 'active';
+
+const isAbout = (consent: FhirObject, patient: PatientId): boolean => {
+  const subjects = [consent.patient, consent.subject].filter((one) => one !== undefined);
+  return subjects.length > 0 && subjects.every((one) => isObject(one) && one.reference === `Patient/${patient}`);
+};
