@@ -63,6 +63,15 @@ export interface Call {
   readonly nested: boolean;
 }
 
+const pageToken = /^[A-Za-z0-9_-]{16,8192}$/;
+
+/** The paging token of a query: undefined when it has none, null when it is malformed or not alone. */
+export const pageOf = (pairs: readonly Pair[]): string | undefined | null => {
+  const paged = pairs.find(([name]) => name === '_page');
+  if (paged === undefined) return undefined;
+  return pairs.length === 1 && pageToken.test(paged[1]) ? paged[1] : null;
+};
+
 /** The body as JSON. */
 export const jsonBody = (call: Call, options: ClassifyOptions): Tape | Problem => {
   const { body } = call;

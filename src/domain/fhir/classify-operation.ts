@@ -1,13 +1,14 @@
 import { member, stringOf } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { type Problem, problem } from '../problem.ts';
-import { type Call, type ClassifyOptions, jsonBody } from './call.ts';
+import { type Call, type ClassifyOptions, jsonBody, pageOf } from './call.ts';
 import { typeOf } from './classify-body.ts';
 import { headerUse, readHeaders } from './classify-headers.ts';
 import { resourceId, resourceType } from './ids.ts';
-import type { FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
+import type { FhirHeaders, FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
 import { findOperation, type OperationRule } from './operations.ts';
-import { noResults, parseQuery, searchResults } from './search-query.ts';
+import { refuseParameter } from './query-text.ts';
+import { emptyQuery, noResults, parseQuery, searchResults } from './search-query.ts';
 
 const unsupported = problem('interaction-unsupported');
 
@@ -37,21 +38,32 @@ const bodyFits = (
   return rule.bareBody === true && named !== undefined && named === type;
 };
 
+/** The status and the files of a job are pages of its kick-off: the token says whose it is and where the upstream has it. */
+const pageOfJob = ({ method, body }: Call, page: string, headers: FhirHeaders): FhirInteraction | Problem => {
+  if (method === 'POST') return unsupported;
+  if (body !== undefined) return problem('query-ambiguous');
+  const query = { ...emptyQuery, page };
+  return method === 'DELETE' ? { kind: 'search', query, headers, cancel: true } : { kind: 'search', query, headers };
+};
+
 /** `$name` at the system, a type or an instance, by the rule that says how its patients are found. */
 export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInteraction | Problem => {
   const { method, segments, nested } = call;
-  if (method !== 'GET' && method !== 'POST') return unsupported;
+  if (method !== 'GET' && method !== 'POST' && method !== 'DELETE') return unsupported;
   const name = (segments.at(-1) ?? '').slice(1);
   const type = segments.length > 1 ? resourceType(segments[0] ?? '') : undefined;
   const id: ResourceId | undefined = segments.length > 2 ? resourceId(segments[1] ?? '') : undefined;
   if (segments.length > 3 || (segments.length > 1 && type === undefined) || (segments.length > 2 && id === undefined))
     return unsupported;
   const found = findOperation(options.operations, name, type, id !== undefined);
-  if (found === undefined || !found.rule.methods.includes(method)) return unsupported;
+  if (found === undefined) return unsupported;
   const { rule } = found;
   if (rule.async === true && nested) return unsupported;
   const headers = readHeaders(call.headers, rule.async === true ? headerUse.async : headerUse.query);
   if ('code' in headers) return headers;
+  const page = rule.async === true ? pageOf(call.pairs) : undefined;
+  if (page !== undefined) return page === null ? refuseParameter('_page') : pageOfJob(call, page, headers);
+  if (method === 'DELETE' || !rule.methods.includes(method)) return unsupported;
   const query = parseQuery(call.pairs, {
     types: rule.searches === true && type !== undefined ? [type] : [],
     results: rule.searches === true ? searchResults : noResults,

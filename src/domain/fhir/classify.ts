@@ -8,6 +8,7 @@ import {
   type ClassifyOptions,
   classifyDefaults,
   jsonBody,
+  pageOf,
   type RawRequest,
 } from './call.ts';
 import { fitsUrl, typeOf } from './classify-body.ts';
@@ -84,8 +85,6 @@ interface SearchPlace {
   readonly compartment?: { readonly type: ResourceType; readonly id: ResourceId };
 }
 
-const pageToken = /^[A-Za-z0-9_-]{16,8192}$/;
-
 const search = (call: Call, place: SearchPlace, form: boolean, options: ClassifyOptions): FhirInteraction | Problem => {
   let pairs = call.pairs;
   if (form) {
@@ -101,11 +100,10 @@ const search = (call: Call, place: SearchPlace, form: boolean, options: Classify
   const headers = readHeaders(call.headers, headerUse.query);
   if ('code' in headers) return headers;
   const head = call.method === 'HEAD';
-  const paged = pairs.find(([name]) => name === '_page')?.[1];
-  if (paged !== undefined) {
-    if (pairs.length > 1 || form || head || place.compartment !== undefined || !pageToken.test(paged))
-      return refuseParameter('_page');
-    return { kind: 'search', ...place, query: { ...emptyQuery, page: paged }, headers };
+  const page = pageOf(pairs);
+  if (page !== undefined) {
+    if (page === null || form || head || place.compartment !== undefined) return refuseParameter('_page');
+    return { kind: 'search', ...place, query: { ...emptyQuery, page }, headers };
   }
   if (place.type === undefined && place.compartment === undefined && pairs.length === 0) return unsupported;
   const query = parseQuery(pairs, searchVocabulary(place.type, pairs));

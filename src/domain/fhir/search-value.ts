@@ -26,8 +26,6 @@ export const wellEscaped = (text: string): boolean => !text.includes('\\') || /^
 export const unescapeValue = (text: string): string =>
   text.includes('\\') ? text.replace(/\\([\\,$|])/g, '$1') : text;
 
-export const escapeValue = (text: string): string => text.replace(/[\\,$|]/g, '\\$&');
-
 /** `system|code` of one alternative still escaped. `system` absent: any system; empty: no system. */
 export const tokenParts = (alternative: string): { readonly system?: string; readonly code: string } => {
   const parts = splitAt(alternative, '|').map(unescapeValue);

@@ -6,8 +6,6 @@ import { type Need, needsOf } from './needs.ts';
 import { grants, type Scope, type ScopeLetter } from './scope.ts';
 import { covers, type Holder, holds, matchesGranular } from './scope-release.ts';
 
-export { matchesGranular, mayReturn } from './scope-release.ts';
-
 export type Access =
   | {
       readonly ok: true;
