@@ -1,0 +1,136 @@
+import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { type Disclosure, disclosureOf } from '../../domain/ledger/accounting.ts';
+import { type AuditEvent, type AuditSource, auditEventOf } from '../../domain/ledger/audit-event.ts';
+import { type AuditSearch, parseAuditSearch } from '../../domain/ledger/audit-search.ts';
+import type { LedgerEntry } from '../../domain/ledger/entry.ts';
+import type { UpstreamResponse } from '../../domain/upstream.ts';
+import type { Forward } from '../../ports.ts';
+import type { EntryQuery } from './ledger-index.ts';
+
+/** What reading needs of a ledger. */
+export interface AuditLedger {
+  query(query: EntryQuery): Promise<readonly number[]>;
+  open(index: number): Promise<{ readonly entry: LedgerEntry } | undefined>;
+}
+
+/** Entries opened for one page; a search that matches fewer goes on by its next link. */
+const MOST_OPENED = 5000;
+const SLICE = 200;
+
+export interface AuditPage {
+  readonly events: readonly AuditEvent[];
+  /** Where the next page starts, when there may be one. */
+  readonly next: number | undefined;
+}
+
+const eventAt = async (ledger: AuditLedger, source: AuditSource, index: number): Promise<AuditEvent | undefined> => {
+  const opened = await ledger.open(index);
+  return opened && auditEventOf(opened.entry, source, String(index));
+};
+
+const byId = async (ledger: AuditLedger, source: AuditSource, id: string): Promise<AuditEvent | undefined> => {
+  const index = /^(?:0|[1-9]\d{0,15})$/.test(id) ? Number(id) : undefined;
+  return index === undefined || !Number.isSafeInteger(index) ? undefined : eventAt(ledger, source, index);
+};
+
+/** One page, newest first. */
+export const searchAudit = async (
+  ledger: AuditLedger,
+  source: AuditSource,
+  search: AuditSearch,
+): Promise<AuditPage> => {
+  if (search.ids !== undefined) {
+    const found = await Promise.all(search.ids.map((id) => byId(ledger, source, id)));
+    return {
+      events: found.filter((event) => event !== undefined && search.matches(event)) as AuditEvent[],
+      next: undefined,
+    };
+  }
+  const events: AuditEvent[] = [];
+  let before = search.before;
+  for (let opened = 0; opened < MOST_OPENED; ) {
+    const indexes = await ledger.query({ ...search.narrow, ...(before === undefined ? {} : { before }), limit: SLICE });
+    for (const index of indexes) {
+      if (events.length >= search.count) return { events, next: before };
+      before = index;
+      opened++;
+      const event = await eventAt(ledger, source, index);
+      if (event !== undefined && search.matches(event)) events.push(event);
+    }
+    if (indexes.length < SLICE) return { events, next: undefined };
+  }
+  return { events, next: before };
+};
+
+/** Who looked at one patient's record, newest first, in sentences. */
+export const accountingOf = async (
+  ledger: AuditLedger,
+  patient: PatientId,
+  limit: number,
+  before?: number,
+): Promise<readonly Disclosure[]> => {
+  const indexes = await ledger.query({ patient, limit, ...(before === undefined ? {} : { before }) });
+  const entries = await Promise.all(indexes.map((index) => ledger.open(index)));
+  return entries.flatMap((opened, i) => {
+    const disclosure = opened && disclosureOf(opened.entry, indexes[i] ?? 0, patient);
+    return disclosure === undefined ? [] : [disclosure];
+  });
+};
+
+const answer = (status: number, resource: object): UpstreamResponse => ({
+  kind: 'answer',
+  status,
+  headers: { 'content-type': 'application/fhir+json' },
+  body: Buffer.from(JSON.stringify(resource)),
+});
+
+const outcome = (status: number, code: string): UpstreamResponse =>
+  answer(status, { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code }] });
+
+const bundleOf = (page: AuditPage, path: string): object => {
+  const [base = '', query = ''] = path.split('?');
+  const parameters = new URLSearchParams(query);
+  const link = [{ relation: 'self', url: path }];
+  if (page.next !== undefined) {
+    parameters.set('_before', String(page.next));
+    link.push({ relation: 'next', url: `${base}?${parameters.toString()}` });
+  }
+  return {
+    resourceType: 'Bundle',
+    type: 'searchset',
+    link,
+    entry: page.events.map((resource) => ({
+      fullUrl: `AuditEvent/${resource.id}`,
+      resource,
+      search: { mode: 'match' },
+    })),
+  };
+};
+
+/**
+ * Answers for AuditEvent from the ledger, as if it were one more resource of the server: so the same stages judge, mask
+ * and record the reading of the audit as any other. Everything else goes on to `forward`. Nobody writes an AuditEvent.
+ */
+export const withAudit =
+  (forward: Forward, ledger: AuditLedger, source: AuditSource): Forward =>
+  async (cleared, signal) => {
+    const request = cleared as unknown as {
+      readonly method: string;
+      readonly path: string;
+      readonly body?: Uint8Array;
+    };
+    const [target = '', query = ''] = request.path.replace(/^\//, '').split('?');
+    const [type, id, more] = target.split('/');
+    if (type !== 'AuditEvent') return forward(cleared, signal);
+    const search = id === undefined || (id === '_search' && request.method === 'POST');
+    if (!search && (request.method === 'GET' || request.method === 'HEAD') && id !== undefined && more === undefined) {
+      const event = await byId(ledger, source, id);
+      return event === undefined ? outcome(404, 'not-found') : answer(200, event);
+    }
+    if (!search || (request.method !== 'GET' && id !== '_search')) return outcome(405, 'not-supported');
+    const body = request.body === undefined ? '' : Buffer.from(request.body).toString('utf8');
+    const parsed = parseAuditSearch([...new URLSearchParams(query), ...new URLSearchParams(body)]);
+    if ('fault' in parsed) return outcome(400, 'not-supported');
+    const page = await searchAudit(ledger, source, parsed);
+    return answer(200, bundleOf(page, `AuditEvent?${[query, body].filter((part) => part !== '').join('&')}`));
+  };

@@ -1,0 +1,89 @@
+import type { PatientId } from '../fhir/interaction.ts';
+import type { EntryKind, LedgerEntry } from './entry.ts';
+
+/** One line of what a patient is told about who looked, in words without codes. */
+export interface Disclosure {
+  readonly entry: number;
+  readonly at: string;
+  readonly sentence: string;
+}
+
+const purposes: Readonly<Record<string, string>> = {
+  TREAT: 'to treat you',
+  ETREAT: 'in an emergency',
+  HPAYMT: 'for payment',
+  HOPERAT: 'to run the hospital',
+  HRESCH: 'for research',
+  CLINTRCH: 'for a clinical trial',
+  PATRQT: 'because you asked for it',
+  FAMRQT: 'because your family asked for it',
+  PUBHLTH: 'for public health',
+  CAREMGT: 'to plan your care',
+  COVERAGE: 'to check your insurance',
+  HMARKT: 'for marketing',
+};
+
+const records: Readonly<Record<string, string>> = {
+  Patient: 'your personal details',
+  Observation: 'your measurements and test results',
+  Condition: 'your diagnoses',
+  MedicationRequest: 'your prescriptions',
+  MedicationStatement: 'your medicines',
+  AllergyIntolerance: 'your allergies',
+  Immunization: 'your vaccinations',
+  Encounter: 'your visits',
+  Procedure: 'your procedures',
+  DiagnosticReport: 'your reports',
+  ImagingStudy: 'your images',
+  DocumentReference: 'your documents',
+  CarePlan: 'your care plan',
+  Claim: 'your claims',
+  Coverage: 'your insurance',
+  Appointment: 'your appointments',
+  Consent: 'your consents',
+  AuditEvent: 'the record of who looked',
+};
+
+const verbs: Partial<Record<EntryKind, string>> = {
+  read: 'looked at',
+  search: 'looked at',
+  'break-glass': 'looked at',
+  write: 'changed',
+  'write-intent': 'asked to change',
+  denied: 'was refused',
+};
+
+const whatOf = ({ interaction, resources }: LedgerEntry): string => {
+  const types = [...new Set(resources.map((reference) => reference.split('/')[0] ?? ''))];
+  const named = types.length > 0 ? types : [interaction?.type ?? ''];
+  const words = [...new Set(named.map((type) => records[type] ?? 'your record'))];
+  return words.length < 2 ? (words[0] ?? 'your record') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+};
+
+const whoOf = ({ actor }: LedgerEntry, self: boolean): string => {
+  if (self) return 'You';
+  if (actor === undefined) return 'Somebody who gave no name';
+  const role = actor.roles[0];
+  const person = `${role === undefined ? '' : `${role.replaceAll('-', ' ')} `}${actor.fhirUser ?? actor.user}`;
+  const named = actor.organisation === undefined ? person : `${person} of ${actor.organisation}`;
+  return named.charAt(0).toUpperCase() + named.slice(1);
+};
+
+/** `undefined` for an entry that is about no access to this patient's record. */
+export const disclosureOf = (entry: LedgerEntry, index: number, patient: PatientId): Disclosure | undefined => {
+  const verb = verbs[entry.kind];
+  if (verb === undefined || !entry.patients.includes(patient)) return undefined;
+  const at = new Date(entry.at).toISOString();
+  const self = entry.actor?.fhirUser === `Patient/${patient}`;
+  const purpose =
+    entry.purpose === undefined ? '' : ` ${purposes[entry.purpose] ?? `for the purpose ${entry.purpose}`}`;
+  const parts = [
+    `${whoOf(entry, self)} ${verb} ${entry.kind === 'denied' ? `access to ${whatOf(entry)}` : whatOf(entry)}${purpose} on ${at.slice(0, 10)} at ${at.slice(11, 16)} UTC.`,
+  ];
+  if (entry.kind === 'break-glass') parts.push('This was an emergency access, and it is reviewed.');
+  if (entry.kind === 'denied') return { entry: index, at, sentence: [...parts, 'Nothing was shown.'].join(' ') };
+  if (entry.outcome.masked > 0)
+    parts.push(`${entry.outcome.masked} ${entry.outcome.masked === 1 ? 'value was' : 'values were'} hidden.`);
+  if (entry.consent?.basis === 'grant') parts.push('You allowed it.');
+  return { entry: index, at, sentence: parts.join(' ') };
+};
