@@ -1,5 +1,4 @@
 import { type ElementSchema, lineage, primitiveTypes, resourceTypes, typeSchema } from '../fhir/schema.ts';
-import { vocabulary } from '../fhir/vocabulary.ts';
 import { member, size, stringOf } from '../json/cursor.ts';
 import type { Tape } from '../json/tape.ts';
 import { compileCondition, equalValues, type Test } from '../policy/condition.ts';
@@ -7,7 +6,7 @@ import type { Condition, ElementPath, PathStep } from '../policy/path.ts';
 import { KeyTable } from './key-table.ts';
 import { labelOf, type MethodName, type MethodOptions, strictness } from './method.ts';
 import type { Layer, MaskRule } from './rule.ts';
-import { ageTransform, type LeafPlace, methodTransform, safeTransform } from './transform.ts';
+import { ageTransform, inVocabulary, type LeafPlace, methodTransform, safeTransform } from './transform.ts';
 import type { Absence, Transform } from './walk-state.ts';
 
 /*
@@ -72,8 +71,14 @@ export interface Variant {
   readonly hidden: readonly Edge[];
 }
 
+/** What a question about a state may take for granted. */
+export interface Known {
+  readonly system?: string;
+  readonly codes?: readonly string[];
+}
+
 interface TestGroup {
-  readonly path: readonly string[];
+  readonly path: string;
   readonly bits: ReadonlyMap<string, number>;
 }
 
@@ -100,10 +105,7 @@ const isAbsentReason: Test = (tape, node) =>
   stringOf(tape, member(tape, node, 'url')) === DAR &&
   absentReasons.has(stringOf(tape, member(tape, node, 'valueCode')) ?? '') &&
   size(tape, node) === 2;
-const systemKnown: Test = (tape, node) => {
-  const system = stringOf(tape, member(tape, node, 'system'));
-  return system !== undefined && vocabulary.has(system);
-};
+const systemKnown: Test = (tape, node) => inVocabulary(tape, member(tape, node, 'system'));
 
 export class Automaton {
   readonly layers: readonly Layer[];
@@ -254,7 +256,7 @@ export class State {
       });
       this.#conditional.push({ item, bit });
     }
-    for (const [path, values] of groups) this.#groups.push({ path: [path], bits: values });
+    for (const [path, values] of groups) this.#groups.push({ path, bits: values });
     const test = this.#safe ? this.#builtIn : undefined;
     if (test !== undefined) this.#builtInBit = bitOf('built in', (bit) => this.#tests.push({ test, bit }));
   }
@@ -273,27 +275,42 @@ export class State {
   variant(tape: Tape, node: number): Variant {
     if (this.#only !== undefined) return this.#only;
     let mask = 0;
-    for (const group of this.#groups) {
-      const value = member(tape, node, group.path[0] as string);
-      const text = stringOf(tape, value);
+    for (let i = 0; i < this.#groups.length; i += 1) {
+      const group = this.#groups[i] as TestGroup;
+      const text = stringOf(tape, member(tape, node, group.path));
       if (text !== undefined) mask |= group.bits.get(text) ?? 0;
     }
-    for (const { test, bit } of this.#tests) if (test(tape, node)) mask |= bit;
-    return this.under(mask);
+    for (let i = 0; i < this.#tests.length; i += 1) {
+      const { test, bit } = this.#tests[i] as { readonly test: Test; readonly bit: number };
+      if (test(tape, node)) mask |= bit;
+    }
+    const known = this.#variants.get(mask);
+    return known ?? this.under(mask);
   }
 
   /**
    * Outcomes to ask about what may be masked here: none of the conditions, each alone, all. Where the value of `system`
-   * is known, only the conditions that it meets. Codes are taken to be of a published system.
+   * is known, only the conditions that it meets; where the codes asked for are, no condition on other codes. Codes are
+   * taken to be of a published system.
    */
-  outcomes(system?: string): readonly number[] {
-    const bits = [...new Set(this.#conditional.map((each) => each.bit))];
-    if (system !== undefined) {
-      const met = this.#groups.find((group) => group.path[0] === 'system')?.bits.get(system) ?? 0;
-      return [met | this.#builtInBit];
+  outcomes(known: Known = {}): readonly number[] {
+    const builtIn = this.type === 'Extension' ? 0 : this.#builtInBit;
+    if (known.system !== undefined) {
+      const met = this.#groups.find((group) => group.path === 'system')?.bits.get(known.system) ?? 0;
+      return [met | builtIn];
     }
-    const all = bits.reduce((sum, bit) => sum | bit, 0);
-    return [...new Set([0, ...bits, all])].map((mask) => mask | this.#builtInBit);
+    const bits = new Set<number>();
+    for (const { item, bit } of this.#conditional) {
+      const condition = conditionAt(item);
+      const equal = condition === undefined ? undefined : equalValues(condition);
+      const elsewhere =
+        known.codes !== undefined &&
+        equal?.path.join('.') === 'code.coding.code' &&
+        !equal.values.some((value) => known.codes?.includes(value));
+      if (!elsewhere) bits.add(bit);
+    }
+    const all = [...bits].reduce((sum, bit) => sum | bit, 0);
+    return [...new Set([0, ...bits, all])].map((mask) => mask | builtIn);
   }
 
   under(mask: number): Variant {

@@ -36,7 +36,7 @@ export class CompiledPlan implements MaskingPlan {
 
   masksParameter(type: ResourceType, code: string, criterion: Criterion = {}): string | undefined {
     if (this.transparent) return undefined;
-    const name = `${type} ${code} ${criterion.modifier ?? ''} ${(criterion.systems ?? []).join(' ')}`;
+    const name = `${type} ${code} ${criterion.modifier ?? ''} ${(criterion.systems ?? []).join(' ')} ${criterion.codes?.join(' ') ?? '*'}`;
     if (!this.#parameters.has(name)) {
       if (this.#parameters.size > 10_000) this.#parameters.clear();
       this.#parameters.set(name, maskedParameter(this.automaton, type, code, criterion));
@@ -50,4 +50,6 @@ export interface Criterion {
   readonly modifier?: string;
   /** Of a token criterion: the system of each of its values; a value without one leaves the list empty. */
   readonly systems?: readonly string[];
+  /** Codes that the same search asks for in `code`: conditions on other codes cannot hold for what it finds. */
+  readonly codes?: readonly string[];
 }

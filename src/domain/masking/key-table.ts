@@ -40,17 +40,19 @@ export class KeyTable<Value> {
 
   /** The value for the name that stands in the bytes from `start` to `end`. */
   find(bytes: Uint8Array, start: number, end: number): Value | undefined {
+    const names = this.#names;
     const guess = this.#followers[this.#last] as number;
-    if (guess < this.#names.length && same(this.#names[guess] as Uint8Array, bytes, start, end)) {
+    if (guess < names.length && same(names[guess] as Uint8Array, bytes, start, end)) {
       this.#last = guess;
       return this.#values[guess];
     }
-    const mask = this.#slots.length - 1;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
     let slot = hash(bytes, start, end) & mask;
     for (;;) {
-      const index = this.#slots[slot] as number;
-      if (index === -1) return undefined;
-      if (same(this.#names[index] as Uint8Array, bytes, start, end)) {
+      const index = slots[slot] as number;
+      if (index < 0) return undefined;
+      if (same(names[index] as Uint8Array, bytes, start, end)) {
         this.#followers[this.#last] = index;
         this.#last = index;
         return this.#values[index];

@@ -1,6 +1,4 @@
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { type HmacKey, hmacKey, hmacText } from './hmac.ts';
 
 const derived = new WeakMap<Uint8Array, Map<string, Uint8Array>>();
 
@@ -16,47 +14,66 @@ export const derivedKey = (key: Uint8Array, use: string): Uint8Array => {
   }
   let found = uses.get(use);
   if (found === undefined) {
-    found = hmac(sha256, key, utf8ToBytes(`consentry/masking/${use}`));
+    found = keyedHash(key, `consentry/masking/${use}`);
     uses.set(use, found);
   }
   return found;
 };
 
-const states = new WeakMap<Uint8Array, ReturnType<typeof hmac.create>>();
+const keys = new WeakMap<Uint8Array, HmacKey>();
+let lastKey: Uint8Array | undefined;
+let lastState: HmacKey | undefined;
 
-/** HMAC-SHA-256 of a text; the key's own two blocks are hashed once per key. */
-export const keyedHash = (key: Uint8Array, message: string): Uint8Array => {
-  let state = states.get(key);
+const stateOf = (key: Uint8Array): HmacKey => {
+  if (key === lastKey && lastState !== undefined) return lastState;
+  let state = keys.get(key);
   if (state === undefined) {
-    state = hmac.create(sha256, key);
-    states.set(key, state);
+    state = hmacKey(key);
+    keys.set(key, state);
   }
-  return state.clone().update(utf8ToBytes(message)).digest();
+  lastKey = key;
+  lastState = state;
+  return state;
 };
 
+/** HMAC-SHA-256 of a text. */
+export const keyedHash = (key: Uint8Array, message: string): Uint8Array =>
+  hmacText(stateOf(key), message, new Uint8Array(32));
+
+const scratch = new Uint8Array(32);
+
+/** The first characters of the HMAC of a text, see `idCharacters`. */
+export const keyedCharacters = (key: Uint8Array, message: string, count: number): string =>
+  idCharacters(hmacText(stateOf(key), message, scratch), count);
+
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.';
-const values = new Map([...digits].map((digit, value) => [digit, value]));
+const values = new Int8Array(128).fill(-1);
+for (let value = 0; value < digits.length; value += 1) values[digits.charCodeAt(value)] = value;
 
 /** The first characters of a hash, six bits each, in the alphabet of FHIR ids. */
 export const idCharacters = (bytes: Uint8Array, count: number): string => {
   let out = '';
   let bits = 0;
   let held = 0;
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
+  for (let at = 0; out.length < count && at < bytes.length; at += 1) {
+    held = ((held << 8) | (bytes[at] as number)) & 0xffff;
     bits += 8;
     while (bits >= 6 && out.length < count) {
       bits -= 6;
       out += digits[(held >> bits) & 63];
     }
-    held &= (1 << bits) - 1;
-    if (out.length >= count) break;
   }
   return out;
 };
 
-export const idDigit = (character: string): number | undefined => values.get(character);
+/** The value of a character of that alphabet, or -1. */
+export const idDigit = (unit: number): number => (unit < 128 ? (values[unit] as number) : -1);
 export const idCharacter = (value: number): string => digits[value & 63] as string;
 
-export const hex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+export const hex = (bytes: Uint8Array): string => {
+  let out = '';
+  for (let at = 0; at < bytes.length; at += 1) out += pairs[bytes[at] as number];
+  return out;
+};

@@ -26,6 +26,7 @@ const reads: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     Quantity: ['value'],
     Range: ['low', 'high'],
     Money: ['value', 'currency'],
+    SampledData: ['origin', 'lowerLimit', 'upperLimit'],
   },
   string: {
     HumanName: ['family', 'given', 'prefix', 'suffix', 'text'],
@@ -58,7 +59,7 @@ const maskOf = (state: State, edge: Edge, kind: string, criterion: Criterion, de
   const outcomes =
     systems === undefined || systems.length === 0
       ? state.outcomes()
-      : systems.flatMap((system) => [...state.outcomes(system)]);
+      : systems.flatMap((system) => [...state.outcomes({ system })]);
   for (const outcome of outcomes) {
     const variant = state.under(outcome);
     if (variant.action !== undefined) return variant.action.rule;
@@ -78,7 +79,7 @@ const maskOf = (state: State, edge: Edge, kind: string, criterion: Criterion, de
 
 const alongPath = (state: State, names: readonly string[], kind: string, criterion: Criterion): string | undefined => {
   const [name, ...rest] = names;
-  for (const outcome of state.outcomes()) {
+  for (const outcome of state.outcomes(criterion.codes === undefined ? {} : { codes: criterion.codes })) {
     const variant = state.under(outcome);
     if (variant.action !== undefined) return variant.action.rule;
     const edges = variant.edges.values.filter((edge) => edge.element.name === name || edge.element.path === name);

@@ -1,4 +1,4 @@
-import { hex, idCharacter, idCharacters, idDigit, keyedHash } from './keyed.ts';
+import { hex, idCharacter, idDigit, keyedCharacters, keyedHash } from './keyed.ts';
 
 /**
  * Pseudonyms that their key's holder can turn back. An id becomes 13 characters of HMAC(key, id) and then the id itself
@@ -11,22 +11,22 @@ const LONGEST = 64 - TAG;
 
 const stream = (key: Uint8Array, tag: string, length: number): string => {
   let out = '';
-  for (let block = 0; out.length < length; block += 1) out += idCharacters(keyedHash(key, `s${block}${tag}`), 42);
+  for (let block = 0; out.length < length; block += 1) out += keyedCharacters(key, `s${block}${tag}`, 42);
   return out.slice(0, length);
 };
 
 const exclusive = (text: string, pad: string): string | undefined => {
   let out = '';
   for (let i = 0; i < text.length; i += 1) {
-    const left = idDigit(text.charAt(i));
-    const right = idDigit(pad.charAt(i));
-    if (left === undefined || right === undefined) return undefined;
+    const left = idDigit(text.charCodeAt(i));
+    const right = idDigit(pad.charCodeAt(i));
+    if (left < 0 || right < 0) return undefined;
     out += idCharacter(left ^ right);
   }
   return out;
 };
 
-const tagOf = (key: Uint8Array, id: string): string => idCharacters(keyedHash(key, `t${id}`), TAG - 1);
+const tagOf = (key: Uint8Array, id: string): string => keyedCharacters(key, `t${id}`, TAG - 1);
 
 /** One character over the others: it tells 63 of 64 foreign ids at once, without a hash. It proves nothing. */
 const parity = (tag: string, body: string): string => {
@@ -70,7 +70,7 @@ export const pseudonymOfId = (key: Uint8Array, id: string): string =>
     if (idBehind(key, id) !== undefined) return id;
     const tag = tagOf(key, id);
     const body = id.length <= LONGEST ? exclusive(id, stream(key, tag, id.length)) : undefined;
-    return body === undefined ? `x${idCharacters(keyedHash(key, `h${id}`), 42)}` : tag + parity(tag, body) + body;
+    return body === undefined ? `x${keyedCharacters(key, `h${id}`, 42)}` : tag + parity(tag, body) + body;
   });
 
 const uuidOf = (key: Uint8Array, id: string): string => {
@@ -85,6 +85,8 @@ const uuidOf = (key: Uint8Array, id: string): string => {
 };
 
 const isOwnUuid = (key: Uint8Array, uuid: string): boolean => {
+  // Of the wrong version at the first look: most are.
+  if (uuid.charCodeAt(14) !== 0x38) return false;
   const digits = uuid.replaceAll('-', '').toLowerCase();
   return digits.length === 32 && hex(keyedHash(key, `c${digits.slice(0, 24)}`).subarray(0, 4)) === digits.slice(24);
 };
@@ -105,8 +107,7 @@ export const pseudonymOfReference = (key: Uint8Array, reference: string): string
   if (match !== null) return `${match[1]}/${pseudonymOfId(key, match[2] as string)}`;
   const question = /^([A-Z][A-Za-z]+)\?/.exec(reference);
   // A conditional reference holds an identifier: what is left names the same thing, and nothing more.
-  if (question !== null)
-    return `${question[1]}/${pseudonymOfId(key, `x${idCharacters(keyedHash(key, reference), 42)}`)}`;
+  if (question !== null) return `${question[1]}/${pseudonymOfId(key, `x${keyedCharacters(key, reference, 42)}`)}`;
   return undefined;
 };
 
@@ -118,8 +119,8 @@ export const pseudonymOfValue = (key: Uint8Array, system: string, value: string)
     if (value.startsWith(MARK)) {
       const body = value.slice(MARK.length);
       const check = body.slice(22);
-      if (check !== '' && idCharacters(keyedHash(key, `k${body.slice(0, 22)}`), 6) === check) return value;
+      if (check !== '' && keyedCharacters(key, `k${body.slice(0, 22)}`, 6) === check) return value;
     }
-    const body = idCharacters(keyedHash(key, `v${system}|${value}`), 22);
-    return `${MARK}${body}${idCharacters(keyedHash(key, `k${body}`), 6)}`;
+    const body = keyedCharacters(key, `v${system}|${value}`, 22);
+    return `${MARK}${body}${keyedCharacters(key, `k${body}`, 6)}`;
   });

@@ -2,6 +2,7 @@ import { codeSet, lineage } from '../fhir/schema.ts';
 import { vocabulary } from '../fhir/vocabulary.ts';
 import { member, raw, stringOf, text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
+import { ByteMemo } from './byte-memo.ts';
 import { type FhirDate, parseDate, shiftDate, yearsBefore } from './calendar.ts';
 import { encrypt } from './cipher.ts';
 import { scrubText } from './free-text.ts';
@@ -41,9 +42,31 @@ const tooOld = (walk: WalkState, date: FhirDate, over: number): boolean =>
 /** 45 CFR 164.514(b)(2)(i)(C): ages over 89, and dates that tell them, go. */
 const OLDEST = 89;
 
+const SAME = 1;
+
+/** The year of a date that is far from the age limit, read from its bytes: nearly all are. 0: look closer. */
+const recentYear = (walk: WalkState, node: number, over: number): number => {
+  const { bytes, start, end, kind } = walk.tape;
+  if (kind[node] !== KIND.string) return 0;
+  const from = (start[node] as number) + 1;
+  const length = (end[node] as number) - 1 - from;
+  if (length !== 4 && !(length >= 7 && bytes[from + 4] === 0x2d)) return 0;
+  let year = 0;
+  for (let at = from; at < from + 4; at += 1) {
+    const digit = (bytes[at] as number) - 0x30;
+    if (digit < 0 || digit > 9) return 0;
+    year = year * 10 + digit;
+  }
+  const limit = parsedAsOf(walk.context.asOf).year - over;
+  if (year < 1000 || year <= limit) return 0;
+  return length === 4 ? SAME : year;
+};
+
 const generaliseDate = (type: string, to: 'year' | 'month' | 'decade', over: number): Transform => {
   const keep = to === 'month' ? 7 : 4;
   return (walk, node) => {
+    const year = to === 'year' && type !== 'instant' ? recentYear(walk, node, over) : 0;
+    if (year > 0) return year === SAME ? undefined : `"${year}"`;
     const written = stringOf(walk.tape, node);
     const date = written === undefined ? undefined : parseDate(written);
     // An instant has no form that leaves only the year.
@@ -188,7 +211,7 @@ const siblingText = (walk: WalkState, name: string): string =>
 
 const pseudonymised = (place: LeafPlace): Transform => {
   const quoted = (value: string | undefined, old: string): string | undefined | null =>
-    value === undefined ? null : value === old ? undefined : JSON.stringify(value);
+    value === undefined ? null : value === old ? undefined : `"${value}"`;
   if (place.parent === 'Reference' || place.type === 'uri' || place.type === 'canonical' || place.type === 'url') {
     return (walk, node) => {
       const value = stringOf(walk.tape, node);
@@ -341,22 +364,24 @@ const onlyBoolean: Transform = (walk, node) => {
   const kind = walk.tape.kind[node];
   return kind === KIND.true || kind === KIND.false ? undefined : null;
 };
-const onlyVocabulary: Transform = (walk, node) => {
-  const value = stringOf(walk.tape, node);
-  return value !== undefined && vocabulary.has(value) ? undefined : null;
-};
+const vocabularyMemo = new ByteMemo((value) => vocabulary.has(value));
+/** True when the string names a published vocabulary, profile or type. */
+export const inVocabulary = (tape: Tape, node: number): boolean =>
+  node >= 0 && tape.kind[node] === KIND.string && vocabularyMemo.says(tape, node);
+const onlyVocabulary: Transform = (walk, node) => (inVocabulary(walk.tape, node) ? undefined : null);
 const onlyNumbersInText: Transform = (walk, node) => {
   const value = stringOf(walk.tape, node);
   return value !== undefined && /^[-+\d.eEUL\s]*$/.test(value) ? undefined : null;
 };
 /** A code without a list it must come from: of a published system (its Coding was judged), a language, a unit. */
-const onlyWord: Transform = (walk, node) => {
-  const value = stringOf(walk.tape, node);
-  return value !== undefined && /^[^\s"<>\\@]{1,64}$/.test(value) ? undefined : null;
+const onlyWhere = (ask: (value: string) => boolean): Transform => {
+  const memo = new ByteMemo(ask);
+  return (walk, node) => (walk.tape.kind[node] === KIND.string && memo.says(walk.tape, node) ? undefined : null);
 };
+const onlyWord = onlyWhere((value) => /^[^\s"<>\\@]{1,100}$/.test(value));
 const onlyBound = (list: string): Transform => {
   const codes = codeSet(list);
-  return (walk, node) => (codes.has(stringOf(walk.tape, node) ?? '') ? undefined : null);
+  return onlyWhere((value) => codes.has(value));
 };
 /** Codes without a list in the definitions, by the form their standards give them (BCP 47, BCP 13, ISO 4217, UCUM). */
 const openCodes: readonly (readonly [RegExp, RegExp])[] = [
@@ -370,7 +395,7 @@ const onlyCode = (place: LeafPlace): Transform => {
   if (place.parent === 'Coding' || lineage(place.parent).includes('Quantity')) return onlyWord;
   const form = openCodes.find(([where]) => where.test(`${place.parent}.${place.name}`))?.[1];
   if (form === undefined) return gone;
-  return (walk, node) => (form.test(stringOf(walk.tape, node) ?? '') ? undefined : null);
+  return onlyWhere((value) => form.test(value));
 };
 
 /** What is done by datatype to a leaf that no rule names, where the policy says `safe`. */

@@ -208,7 +208,7 @@ class Walk implements WalkState {
     const { bytes } = tape;
     const from = (tape.start[key] as number) + 1;
     const to = (tape.end[key] as number) - 1;
-    const edge = this.#find(key, from, to, variant);
+    const edge = variant.edges.find(bytes, from, to) ?? this.#escaped(key, from, to, variant);
     if (edge !== undefined) {
       if (edge.primitive) {
         this.holder = node;
@@ -219,7 +219,7 @@ class Walk implements WalkState {
     }
     if (isResource && is(tape, key, 'resourceType')) return 'kept';
     if (bytes[from] === 0x5f) {
-      const base = this.#find(key, from + 1, to, variant);
+      const base = variant.edges.find(bytes, from + 1, to) ?? this.#escaped(key, from + 1, to, variant);
       if (base?.primitive === true) return this.#sibling(node, key, value, base);
     }
     if (variant.unknown === 'keep') return 'kept';
@@ -228,13 +228,12 @@ class Walk implements WalkState {
   }
 
   /** A name with an escape in it is unescaped first: `"n\u0061me"` is `name`. */
-  #find(key: number, from: number, to: number, variant: Variant): Edge | undefined {
-    const found = variant.edges.find(this.tape.bytes, from, to);
-    if (found !== undefined) return found;
+  #escaped(key: number, from: number, to: number, variant: Variant): Edge | undefined {
+    const { bytes } = this.tape;
     for (let at = from; at < to; at += 1) {
-      if (this.tape.bytes[at] === 0x5c) {
+      if (bytes[at] === 0x5c) {
         const name = text(this.tape, key);
-        return variant.edges.named(this.tape.bytes[from - 1] === 0x5f ? name.slice(1) : name);
+        return variant.edges.named(bytes[from - 1] === 0x5f ? name.slice(1) : name);
       }
     }
     return undefined;

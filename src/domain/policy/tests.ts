@@ -1,3 +1,4 @@
+import type { ResourceType } from '../fhir/interaction.ts';
 import { scan } from '../json/scan.ts';
 import { applySplices } from '../json/splice.ts';
 import type { MaskingContext } from '../masking/plan.ts';
@@ -130,8 +131,17 @@ const failuresOf = (set: PolicySet, tests: PolicyTests, each: PolicyCase, rules:
     [each.open, false],
   ] as const) {
     for (const name of names) {
-      const [type = '', code = ''] = name.split('?');
-      const rule = plan.masksParameter(type as never, code);
+      // `Observation?value-quantity&code=4548-4`, `Patient?identifier=http://system|`
+      const [type = '', query = ''] = name.split('?');
+      const [first = '', ...others] = query.split('&');
+      const [parameter = '', value] = first.split('=');
+      const [code = '', modifier] = parameter.split(':');
+      const codes = others.filter((each) => each.startsWith('code=')).map((each) => each.slice(5));
+      const rule = plan.masksParameter(type as ResourceType, code, {
+        ...(modifier === undefined ? {} : { modifier }),
+        ...(value?.includes('|') ? { systems: [value.split('|')[0] ?? ''] } : {}),
+        ...(codes.length === 0 ? {} : { codes }),
+      });
       if ((rule !== undefined) !== refused) {
         failures.push(refused ? `The search ${name} is open.` : `The search ${name} is refused by ${rule}.`);
       }
