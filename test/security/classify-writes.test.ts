@@ -105,6 +105,18 @@ describe('a write', () => {
     expect(refusal('PATCH /Patient/p1', { body, headers: json })).toBe('body-invalid');
   });
 
+  it('as a patch cannot bring in a reference that runs a search', () => {
+    const to = (value: string) => [{ op: 'replace', path: '/subject/reference', value }];
+    expect(refusal('PATCH /Observation/1', { body: to('Patient?nosuch=1'), headers: json })).toBe('query-ambiguous');
+    expect(refusal('PATCH /Observation/1', { body: to('https://gate/fhir/Patient?name=a'), headers: json })).toBe(
+      'query-ambiguous',
+    );
+    expect(understood('PATCH /Observation/1', { body: to('Patient?name=a'), headers: json })).toMatchObject({
+      references: [{ type: 'Patient', query: { criteria: [{ code: 'name' }] } }],
+    });
+    expect(refusal('PATCH /Observation/1', { body: to('Is the Patient? yes'), headers: json })).toMatch(/^forwarded/);
+  });
+
   it('as a merge patch is refused', () => {
     const headers = { 'content-type': 'application/merge-patch+json' };
     expect(refusal('PATCH /Patient/p1', { body: { active: true }, headers })).toBe('media-unsupported');

@@ -18,7 +18,7 @@ import { readTarget, withoutLooks } from './classify-target.ts';
 import { conditionalReferences } from './conditional-references.ts';
 import { resourceId, resourceType } from './ids.ts';
 import type { FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
-import { acceptsJson, bodyMedia } from './media.ts';
+import { acceptsJson, acceptsNdjson, bodyMedia } from './media.ts';
 import { readPatch } from './patch.ts';
 import { type Pair, readPairs, refuseParameter } from './query-text.ts';
 import type { SearchQuery } from './search.ts';
@@ -39,8 +39,8 @@ const resourceBody = (
   return 'code' in tape || fitsUrl(tape, type, id) ? tape : problem('body-invalid');
 };
 
-const references = (body: Tape, options: ClassifyOptions) => {
-  const found = conditionalReferences(body, options.parameters);
+const references = (body: Tape, options: ClassifyOptions, places: 'references' | 'any text' = 'references') => {
+  const found = conditionalReferences(body, options.parameters, places);
   if ('code' in found) return found;
   return found.length === 0 ? {} : { references: found };
 };
@@ -201,7 +201,7 @@ const change = (
     case 'PATCH': {
       const patch = readPatch(call.body, options.json);
       if ('code' in patch) return patch;
-      const searched = references(patch.body, options);
+      const searched = references(patch.body, options, 'any text');
       return 'code' in searched ? searched : { kind: 'patch', type, ...which, ...patch, ...searched, headers };
     }
     default:
@@ -303,7 +303,12 @@ const understand = (raw: RawRequest, options: ClassifyOptions): FhirInteraction 
   const target = readTarget(raw.target, options);
   if ('code' in target) return target;
   const { accept } = raw.headers;
-  if (accept !== undefined && !acceptsJson(typeof accept === 'string' ? accept : accept.join(',')))
+  const accepted = accept === undefined || typeof accept === 'string' ? accept : accept.join(',');
+  if (
+    accepted !== undefined &&
+    !acceptsJson(accepted) &&
+    !(target.segments.at(-1) === '$export' && acceptsNdjson(accepted))
+  )
     return problem('format-unsupported');
   const body = bodyOf(raw);
   if (body !== undefined && 'code' in body) return body;

@@ -25,17 +25,33 @@ const readReference = (text: string, parameters: number): ConditionalReference |
   return 'code' in query ? refuse : { type, query };
 };
 
+const referenceAt = (tape: Tape, node: number): string | undefined =>
+  tape.kind[node] === KIND.key && is(tape, node, 'reference') ? stringOf(tape, node + 1) : undefined;
+
+/** `Type?name=value`: nothing else looks like it. */
+const criteriaAt = (tape: Tape, node: number): string | undefined => {
+  const text = stringOf(tape, node);
+  return text !== undefined &&
+    (/^[A-Z][A-Za-z]+\?[^ ]*=/.test(text) || /^https?:[^ ]*\/[A-Z][A-Za-z]+\?[^ ]*=/.test(text))
+    ? text
+    : undefined;
+};
+
 /**
  * The references of a body that are searches: `Patient?identifier=…` (R4 http.html#trules). The upstream will run each
- * of them and tell by its answer whether it matched, in a transaction and, on some servers, in any write.
+ * of them and tell by its answer whether it matched, in a transaction and, on some servers, in any write. A patch puts
+ * the text of a reference anywhere, so there any text is taken for one that looks like one.
  */
-export const conditionalReferences = (tape: Tape, parameters: number): readonly ConditionalReference[] | Problem => {
+export const conditionalReferences = (
+  tape: Tape,
+  parameters: number,
+  places: 'references' | 'any text',
+): readonly ConditionalReference[] | Problem => {
   const bytes = tape.bytes.subarray(tape.start[0], tape.end[0]);
   if (!bytes.includes(QUESTION) && !bytes.includes(BACKSLASH)) return none;
   const found: ConditionalReference[] = [];
   for (let node = 0; node < tape.length; node += 1) {
-    if (tape.kind[node] !== KIND.key || !is(tape, node, 'reference')) continue;
-    const text = stringOf(tape, node + 1);
+    const text = places === 'references' ? referenceAt(tape, node) : criteriaAt(tape, node);
     if (text === undefined || !text.includes('?')) continue;
     const reference = readReference(text, parameters);
     if ('code' in reference) return reference;

@@ -52,6 +52,10 @@ export const acceptsJson = (accept: string): boolean => {
   });
 };
 
+/** Files of a bulk export are asked for by their own type. */
+export const acceptsNdjson = (accept: string): boolean =>
+  accept.split(',').some((range) => /^application\/(?:fhir\+)?ndjson$/.test(mediaOf(range).type));
+
 /** True for the values of `_format` that mean JSON; `+` typed raw into a URL arrives as a space. */
 export const formatIsJson = (format: string): boolean => {
   const text = format.toLowerCase();

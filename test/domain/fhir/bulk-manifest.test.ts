@@ -57,6 +57,11 @@ describe('a job of a bulk export', () => {
       interaction: { query: { page: token }, cancel: true },
     });
     expect(sent('GET', `/$export?_page=${token}&_type=Patient`)).toMatchObject({ ok: false });
+    const ndjson = { accept: 'application/fhir+ndjson' };
+    expect(classify({ method: 'GET', target: `/$export?_page=${token}`, headers: ndjson, body: undefined }).ok).toBe(
+      true,
+    );
+    expect(classify({ method: 'GET', target: '/Patient/1', headers: ndjson, body: undefined }).ok).toBe(false);
     expect(sent('DELETE', '/$export')).toMatchObject({ ok: false });
     expect(sent('GET', `/Patient/1/$everything?_page=${token}`)).toMatchObject({ ok: false });
   });
