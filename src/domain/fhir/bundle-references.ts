@@ -18,13 +18,27 @@ export const bundleReferences = (
   bases: Bases,
   within: 'answer' | 'request' = 'answer',
 ): Resolve => {
+  let targets: ReadonlyMap<string, Target | undefined> | undefined;
+  const resolve: Resolve = (reference) => {
+    const name = nameOf(reference);
+    if (name === undefined) return undefined;
+    // Most answers never ask: their resources name patients themselves.
+    targets ??= gather(tape, bundle, bases, within, resolve);
+    return targets.get(name);
+  };
+  return resolve;
+};
+
+const gather = (
+  tape: Tape,
+  bundle: number,
+  bases: Bases,
+  within: 'answer' | 'request',
+  resolve: Resolve,
+): ReadonlyMap<string, Target | undefined> => {
   const targets = new Map<string, Target | undefined>();
   const put = (name: string, target: Target): void => {
     targets.set(name, targets.has(name) ? undefined : target);
-  };
-  const resolve: Resolve = (reference) => {
-    const name = nameOf(reference);
-    return name === undefined ? undefined : targets.get(name);
   };
   eachAt(tape, bundle, 'entry', (entry) => {
     const resource = member(tape, entry, 'resource');
@@ -48,7 +62,7 @@ export const bundleReferences = (
     if (fromUrl?.kind === 'urn') put(fromUrl.url, target);
     if (id !== undefined && keepsId(tape, request, type, id) && !isPosted(tape, request)) put(`${type}/${id}`, target);
   });
-  return resolve;
+  return targets;
 };
 
 const NO_NAME: Subjects = { kind: 'unknown', why: 'the entry does not tell which resource it will be' };

@@ -1,10 +1,11 @@
-import { BYTE } from '../json/bytes.ts';
 import { is, text } from '../json/cursor.ts';
 import { replaceNode } from '../json/splice.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import type { Splice } from '../masking/plan.ts';
 import { type Bases, underUpstream } from './references.ts';
 import { isUrlElement } from './url-elements.ts';
+
+const BACKSLASH = 0x5c;
 
 /**
  * The splices that move links from the upstream's base to the gateway's: references, fullUrls, Bundle links, response
@@ -14,6 +15,7 @@ import { isUrlElement } from './url-elements.ts';
 export const anchorLinks = (tape: Tape, node: number, bases: Bases): Splice[] => {
   if (bases.upstreamBase === bases.gatewayBase) return [];
   const { bytes, kind, start, next } = tape;
+  const hosts = [bases.upstreamBase, ...(bases.upstreamAliases ?? [])].map(hostOf);
   const splices: Splice[] = [];
   const past = next[node] as number;
   /** The objects and arrays around the key, innermost last. */
@@ -26,9 +28,7 @@ export const anchorLinks = (tape: Tape, node: number, bases: Bases): Splice[] =>
       continue;
     }
     if (what !== KIND.string) continue;
-    const initial = bytes[(start[at] as number) + 1] as number;
-    // The h of http; an escape may hide it.
-    if ((initial | 0x20) !== 0x68 && initial !== BYTE.backslash) continue;
+    if (!hosts.some((host) => mayBeAt(bytes, (start[at] as number) + 1, host))) continue;
     while (open.length > 0 && (next[open[open.length - 1] as number] as number) <= at) open.pop();
     const key = keyOf(tape, node, open, at);
     if (key < 0 || !isLink(tape, key, parentName(tape, node, open, at))) continue;
@@ -36,6 +36,21 @@ export const anchorLinks = (tape: Tape, node: number, bases: Bases): Splice[] =>
     if (rest !== undefined) splices.push(replaceNode(tape, at, JSON.stringify(bases.gatewayBase + rest)));
   }
   return splices;
+};
+
+/** Scheme and host in lower case, without the port. */
+const hostOf = (base: string): string => /^[a-z]+:\/\/[^/:?#]*/i.exec(base)?.[0].toLowerCase() ?? base.toLowerCase();
+
+/** False when the string begins otherwise: told from its first bytes, for most strings that hold a URL are not links. */
+const mayBeAt = (bytes: Uint8Array, from: number, host: string): boolean => {
+  for (let i = 0; i < host.length; i += 1) {
+    const byte = bytes[from + i] as number;
+    // An escape may hide anything.
+    if (byte === BACKSLASH) return true;
+    if (byte !== host.charCodeAt(i) && (byte < 0x41 || byte > 0x5a || (byte | 0x20) !== host.charCodeAt(i)))
+      return false;
+  }
+  return true;
 };
 
 /** The key of the member that the value is, or is an element of. */
