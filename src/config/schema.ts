@@ -131,6 +131,13 @@ export const configSchema = Type.Object(
       },
       { ...strict, default: {} },
     ),
+    facts: Type.Object(
+      {
+        everySeconds: Type.Number({ minimum: 1, default: 60, description: 'How often relationships are read from the FHIR server.' }),
+        maxPages: Type.Integer({ minimum: 0, default: 500, description: 'Most pages of a type read in one round.' }),
+      },
+      { ...strict, default: {} },
+    ),
     corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
   },
   strict,
