@@ -33,6 +33,8 @@ describe('an operation', () => {
     ['a parameter twice', 'GET /Patient/1/$everything?start=2020&start=2021'],
     ['a type that does not exist', 'GET /Patient/1/$everything?_type=Nosuch'],
     ['a search parameter where it takes none', 'GET /Patient/1/$everything?name=x'],
+    ['a search under cover', 'GET /$export?_typeFilter=Patient%3Fname%3Da'],
+    ['a type twice', 'GET /$export?_type=Patient,Patient'],
     ['a write under cover', 'GET /Composition/1/$document?persist=true'],
   ])('with %s is refused', (_, line) => {
     expect(refusal(line)).toBe('query-ambiguous');

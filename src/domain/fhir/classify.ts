@@ -74,7 +74,7 @@ const emptyVocabulary: Vocabulary = { types: [], results: noResults };
 const searchVocabulary = (type: ResourceType | undefined, pairs: readonly Pair[]): Vocabulary => {
   if (type !== undefined) return { types: [type], results: searchResults };
   const named = pairs.find(([name]) => name === '_type')?.[1].split(',') ?? [];
-  const types = named.map(resourceType);
+  const types = [...new Set(named)].map(resourceType);
   return { types: types.length === 0 ? [undefined] : types, results: searchResults, own: { _type: 'types' } };
 };
 

@@ -1,10 +1,15 @@
+import { member, stringOf } from '../json/cursor.ts';
+import type { Tape } from '../json/tape.ts';
 import { resourceType } from './ids.ts';
 import type { ConditionalReference, FhirInteraction, ResourceType } from './interaction.ts';
+import { defaultOperations, findOperation, type OperationTable } from './operations.ts';
 import type { SearchInclude, SearchQuery } from './search.ts';
-import { type CriterionTarget, searchName } from './search-name.ts';
+import { broadTargets, type CriterionTarget, searchName } from './search-name.ts';
 import { searchParameter, searchParametersOf } from './search-parameters.ts';
 
 export type { CriterionTarget } from './search-name.ts';
+
+const none: readonly CriterionTarget[] = [];
 
 type SearchedTypes = readonly (ResourceType | undefined)[];
 
@@ -36,28 +41,59 @@ export const includedTypes = (include: SearchInclude): readonly ResourceType[] =
   return [...found];
 };
 
-/** Parameters of a call itself that read an element. `_since` asks when a resource changed. */
-const ownReads: Readonly<Record<string, string>> = { _since: '_lastUpdated', _at: '_lastUpdated' };
+/** When a version was made: `_since` and `_at` of a history ask for it. */
+const historyReads: Readonly<Record<string, string>> = { _since: '_lastUpdated', _at: '_lastUpdated' };
+
+/** What a call's own parameters read, wherever it is. */
+const ownTargets = (query: SearchQuery, reads: Readonly<Record<string, string>>): readonly CriterionTarget[] =>
+  query.criteria.flatMap(({ name }) => {
+    const code = Object.hasOwn(reads, name) ? reads[name] : undefined;
+    return code === undefined ? none : broadTargets(code, name);
+  });
 
 /** Every parameter of every type that a query on these types touches. */
 export const queryTargets = (types: SearchedTypes, query: SearchQuery): readonly CriterionTarget[] => {
   const targets: CriterionTarget[] = [];
-  for (const { name } of query.criteria) {
-    const own = Object.hasOwn(ownReads, name) ? ownReads[name] : undefined;
-    if (own === undefined) targets.push(...(searchName(types, name)?.targets ?? []));
-    else for (const type of types) if (type !== undefined) targets.push({ type, code: own, name, kind: 'filter' });
-  }
+  for (const { name } of query.criteria) targets.push(...(searchName(types, name)?.targets ?? none));
   for (const include of query.includes)
     for (const code of includeCodes(include))
       targets.push({ type: include.source, code, name: `_${include.direction}`, kind: 'include' });
-  for (const type of types) {
-    if (type === undefined) continue;
-    for (const { code } of query.sort) targets.push({ type, code, name: '_sort', kind: 'sort' });
-  }
+  for (const type of types)
+    for (const { code } of query.sort) {
+      if (type === undefined) targets.push(...broadTargets(code, '_sort', 'sort'));
+      else targets.push({ type, code, name: '_sort', kind: 'sort' });
+    }
   return targets;
 };
 
-const none: readonly CriterionTarget[] = [];
+const operationTargets = (
+  i: Extract<FhirInteraction, { readonly kind: 'operation' }>,
+  operations: OperationTable,
+): readonly CriterionTarget[] => {
+  const rule = findOperation(operations, i.name, i.type, i.id !== undefined)?.rule;
+  if (rule === undefined) return none;
+  const { reads = {} } = rule;
+  const whole =
+    i.type === undefined || rule.readsWhole !== true
+      ? none
+      : [{ type: i.type, code: '_content', name: `$${i.name}`, kind: 'filter' } as const];
+  const searched = rule.searches === true && i.type !== undefined ? queryTargets([i.type], i.query) : none;
+  return [...whole, ...searched, ...ownTargets(i.query, reads), ...bodyTargets(i.body, reads)];
+};
+
+/** The same parameters as parts of a Parameters body. */
+const bodyTargets = (body: Tape | undefined, reads: Readonly<Record<string, string>>): readonly CriterionTarget[] => {
+  const list = body === undefined ? -1 : member(body, 0, 'parameter');
+  if (body === undefined || list < 0) return none;
+  const targets: CriterionTarget[] = [];
+  const past = body.next[list] as number;
+  for (let part = list + 1; part < past; part = body.next[part] as number) {
+    const name = stringOf(body, member(body, part, 'name')) ?? '';
+    const code = Object.hasOwn(reads, name) ? reads[name] : undefined;
+    if (code !== undefined) targets.push(...broadTargets(code, name));
+  }
+  return targets;
+};
 
 const conditionTargets = (type: ResourceType, query: SearchQuery | undefined): readonly CriterionTarget[] =>
   query === undefined ? none : queryTargets([type], query);
@@ -69,14 +105,20 @@ const referenceTargets = (references: readonly ConditionalReference[] = []): rea
  * Every search parameter of every type that a call reads, so that each can be judged by scope, role, consent and mask.
  * `_elements` is not among them: it picks from an answer that is masked in any case. A batch gives those of all its entries.
  */
-export const criteriaTargets = (i: FhirInteraction): readonly CriterionTarget[] => {
+export const criteriaTargets = (
+  i: FhirInteraction,
+  operations: OperationTable = defaultOperations,
+): readonly CriterionTarget[] => {
   switch (i.kind) {
     case 'search':
-    case 'history':
       return queryTargets(searchedTypes(i.type, i.query), i.query);
-    case 'read':
+    case 'history': {
+      const { type } = i;
+      const targets = ownTargets(i.query, historyReads);
+      return type === undefined ? targets : targets.filter((target) => target.type === type);
+    }
     case 'operation':
-      return queryTargets(i.type === undefined ? [] : [i.type], i.query);
+      return operationTargets(i, operations);
     case 'create':
       return [...conditionTargets(i.type, i.headers.ifNoneExist), ...referenceTargets(i.references)];
     case 'update':
@@ -86,7 +128,7 @@ export const criteriaTargets = (i: FhirInteraction): readonly CriterionTarget[] 
       return conditionTargets(i.type, i.query);
     case 'batch':
     case 'transaction':
-      return i.entries.flatMap((entry) => criteriaTargets(entry.interaction));
+      return i.entries.flatMap((entry) => criteriaTargets(entry.interaction, operations));
     default:
       return none;
   }

@@ -37,6 +37,10 @@ export interface OperationRule {
   readonly parts?: readonly string[];
   /** The body may be the resource itself. */
   readonly bareBody?: true;
+  /** Parameters that select by an element, and the search parameter which reads the same. */
+  readonly reads?: Readonly<Record<string, string>>;
+  /** It compares whole resources of its type with what is sent. */
+  readonly readsWhole?: true;
   /** It takes the search parameters of its type too. */
   readonly searches?: true;
   /** Answered with 202 and a place to ask (bulk data). */
@@ -66,13 +70,12 @@ const exported = {
   _until: 'instant',
   _type: 'types',
   _elements: 'text',
-  _typeFilter: 'query',
   includeAssociatedData: 'text',
   organizeOutputBy: 'text',
   patient: 'reference',
 } as const;
 
-/** The operations that the gateway can judge as it comes. Configuration adds others with `withOperations`. */
+/** The operations that the gateway can judge as it comes. Configuration adds others by `operationTable`. */
 export const knownOperations: readonly OperationRule[] = [
   {
     name: 'everything',
@@ -83,6 +86,7 @@ export const knownOperations: readonly OperationRule[] = [
     methods: ['GET', 'POST'],
     acts: 'search',
     parameters: { start: 'instant', end: 'instant', _since: 'instant', _type: 'types', _count: 'integer' },
+    reads: { start: 'date', end: 'date', _since: '_lastUpdated' },
   },
   {
     name: 'lastn',
@@ -101,6 +105,7 @@ export const knownOperations: readonly OperationRule[] = [
     methods: ['GET', 'POST'],
     acts: 'search',
     parameters: { identifier: 'text', profile: 'text' },
+    reads: { identifier: 'identifier' },
   },
   {
     name: 'document',
@@ -117,6 +122,7 @@ export const knownOperations: readonly OperationRule[] = [
     acts: 'search',
     parameters: { onlyCertainMatches: 'boolean', count: 'integer' },
     parts: ['resource'],
+    readsWhole: true,
   },
   {
     name: 'validate',
@@ -140,6 +146,7 @@ export const knownOperations: readonly OperationRule[] = [
     methods: ['GET', 'POST'],
     acts: 'export',
     parameters: exported,
+    reads: { _since: '_lastUpdated', _until: '_lastUpdated' },
     async: true,
   },
   terminology(

@@ -11,7 +11,19 @@ export interface CriterionTarget {
   /** The caller's own parameter that reads it. */
   readonly name: string;
   readonly kind: 'filter' | 'sort' | 'include' | 'chain' | 'has';
+  /**
+   * No type was named, so the call reads the element of whatever it returns. Where the caller is given nothing of this
+   * type, nothing is told by it either. In all other targets such a type is a reason to refuse.
+   */
+  readonly broad?: true;
 }
+
+/** The targets of a code that the call reads wherever it is. */
+export const broadTargets = (
+  code: string,
+  name: string,
+  kind: CriterionTarget['kind'] = 'filter',
+): readonly CriterionTarget[] => typesWith(code).map((type) => ({ type, code, name, kind, broad: true }));
 
 /** A parameter name taken apart and looked up. */
 export interface SearchName {
@@ -122,7 +134,10 @@ export const resolveName = (types: readonly (ResourceType | undefined)[], name: 
     if (leaves.length === 0 || (at === 0 && leaves.length < here.length)) return undefined;
     const next = hops[at + 1];
     const kind = at > 0 || next !== undefined ? 'chain' : hop.has.length > 0 ? 'has' : 'filter';
-    for (const { type } of leaves) if (type !== undefined) targets.push({ type, code: hop.code, name, kind });
+    for (const { type } of leaves) {
+      if (type === undefined) targets.push(...broadTargets(hop.code, name));
+      else targets.push({ type, code: hop.code, name, kind });
+    }
     if (next === undefined) {
       const { modifier } = hop;
       if (modifier !== undefined && !leaves.every(({ parameter }) => takesModifier(parameter, modifier)))
@@ -154,8 +169,10 @@ export const resolveName = (types: readonly (ResourceType | undefined)[], name: 
   };
 };
 
-const MAX_CACHED = 4096;
+/** Of all that is remembered: a name that can reach every type weighs as much as a hundred plain ones. */
+const MAX_TARGETS = 50_000;
 const cache = new Map<string, SearchName>();
+let remembered = 0;
 
 /** `resolveName` for one type, remembered: names repeat, and only ones that resolve are kept. */
 export const searchName = (types: readonly (ResourceType | undefined)[], name: string): SearchName | undefined => {
@@ -164,7 +181,11 @@ export const searchName = (types: readonly (ResourceType | undefined)[], name: s
   if (known !== undefined) return known;
   const found = resolveName(types, name);
   if (found === undefined) return undefined;
-  if (cache.size >= MAX_CACHED) cache.clear();
+  remembered += found.targets.length + 1;
+  if (remembered > MAX_TARGETS) {
+    cache.clear();
+    remembered = found.targets.length + 1;
+  }
   cache.set(key, found);
   return found;
 };

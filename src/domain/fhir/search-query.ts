@@ -17,7 +17,7 @@ export interface Vocabulary {
   readonly own?: Readonly<Record<string, OwnKind>>;
 }
 
-export type OwnKind = 'instant' | 'types' | 'id' | 'text' | 'reference' | 'boolean' | 'integer' | 'query';
+export type OwnKind = 'instant' | 'types' | 'id' | 'text' | 'reference' | 'boolean' | 'integer';
 
 /** What every search takes. */
 export const searchResults: ReadonlySet<string> = new Set([
@@ -42,12 +42,16 @@ export const emptyQuery: SearchQuery = Object.freeze({
 
 const MAX_ALTERNATIVES = 1000;
 
+/** Types of R4, each once. */
+const areTypes = (names: readonly string[]): boolean =>
+  new Set(names).size === names.length && names.every((each) => resourceType(each) !== undefined);
+
 const ownFits = (kind: OwnKind, value: string): boolean => {
   switch (kind) {
     case 'instant':
       return isInstant.test(value);
     case 'types':
-      return value.split(',').every((each) => resourceType(each) !== undefined);
+      return areTypes(value.split(','));
     case 'id':
       return /^[A-Za-z0-9\-.]{1,64}$/.test(value);
     case 'boolean':
@@ -57,7 +61,6 @@ const ownFits = (kind: OwnKind, value: string): boolean => {
     case 'reference':
       return /^[A-Za-z]+\/[A-Za-z0-9\-.]{1,64}$/.test(value);
     case 'text':
-    case 'query':
       return true;
   }
 };

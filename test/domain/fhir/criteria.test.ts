@@ -24,6 +24,8 @@ describe('criteriaTargets', () => {
     ['/Patient?_id=1&_revinclude=Provenance:target', ['filter Patient._id', 'include Provenance.target']],
     ['/?_type=Patient,Observation&_tag=x', ['filter Patient._tag', 'filter Observation._tag']],
     ['/Patient/_history?_since=2020', ['filter Patient._lastUpdated']],
+    ['/Patient/$summary?identifier=x', expect.arrayContaining(['filter Patient.identifier'])],
+    ['/Observation/$lastn?patient=1&max=2', ['filter Observation.patient']],
     ['/Patient/1?_elements=birthDate', []],
   ])('tells all that %s reads', (target, expected) => {
     expect(targets(target)).toEqual(expected);
@@ -34,6 +36,32 @@ describe('criteriaTargets', () => {
       'chain DiagnosticReport.subject',
       ...['Location', 'Patient'].map((type) => `chain ${type}.name`),
     ]);
+  });
+
+  it.each([
+    ['/Patient/1/*?_lastUpdated=ge2020', '_lastUpdated'],
+    ['/Patient/1/*?_content=cancer', '_content'],
+    ['/?_tag=x', '_tag'],
+    ['/_history?_since=2020', '_lastUpdated'],
+    ['/Patient/1/$everything?_since=2020', '_lastUpdated'],
+    ['/$export?_since=2020', '_lastUpdated'],
+    ['/Patient/1/$everything?start=2020', 'date'],
+  ])('tells of every type what %s reads, when it names none', (target, code) => {
+    expect(targets(target)).toEqual(
+      expect.arrayContaining([`filter Observation.${code}`, `filter Composition.${code}`]),
+    );
+  });
+
+  it('tells that a match compares whole patients', () => {
+    const body = new TextEncoder().encode('{"resourceType":"Parameters","parameter":[]}');
+    const outcome = classify({
+      method: 'POST',
+      target: '/Patient/$match',
+      headers: { 'content-type': 'application/fhir+json' },
+      body,
+    });
+    if (!outcome.ok) throw new Error(outcome.problem.code);
+    expect(criteriaTargets(outcome.interaction)).toMatchObject([{ type: 'Patient', code: '_content' }]);
   });
 
   it('tells every reference that a wildcard follows', () => {
