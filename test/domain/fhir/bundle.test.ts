@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { resourcesIn, type Site, withhold } from '../../../src/domain/fhir/bundle.ts';
 import { toValue } from '../../../src/domain/json/cursor.ts';
 import { applySplices } from '../../../src/domain/json/splice.ts';
-import { tapeOf } from '../json/documents.ts';
+import { tapeOf, textOf } from '../json/documents.ts';
 
 const take = (value: unknown) => resourcesIn(tapeOf(JSON.stringify(value)));
 
@@ -156,6 +157,32 @@ describe('what is withheld leaves no trace', () => {
         { response: { status: '200', etag: 'x' } },
       ],
     });
+  });
+
+  it('whatever the nesting: no marker of what goes is left, and every marker of what stays is', () => {
+    const leaf = fc.nat({ max: 999_999 }).map((n) => ({ resourceType: 'Observation', id: `m${n}x` }));
+    const shape = fc.letrec<{ resource: unknown; bundle: unknown; parameters: unknown }>((tie) => ({
+      resource: fc.oneof({ depthSize: 'small' }, leaf, leaf, tie('bundle'), tie('parameters')),
+      bundle: fc
+        .array(fc.record({ resource: tie('resource'), search: fc.constant({ mode: 'match' }) }), { maxLength: 5 })
+        .map((entry) => ({ resourceType: 'Bundle', total: entry.length, entry })),
+      parameters: fc
+        .array(fc.record({ name: fc.constant('p'), resource: tie('resource') }), { maxLength: 4 })
+        .map((parameter) => ({ resourceType: 'Parameters', parameter })),
+    }));
+    fc.assert(
+      fc.property(fc.oneof(shape.bundle, shape.parameters), fc.nat(), fc.constantFrom(0, 2), (value, salt, indent) => {
+        const answer = resourcesIn(tapeOf(JSON.stringify(value, null, indent)));
+        const markers = answer.sites.map((site) => (toValue(answer.tape, site.node) as { id: string }).id);
+        // The same id may stand twice: it goes or stays as a whole.
+        const goes = (marker: string): boolean => (Number(marker.slice(1, -1)) + salt) % 3 === 0;
+        const gone = new Set(answer.sites.filter((_, i) => goes(markers[i] as string)));
+        const left = textOf(applySplices(answer.tape.bytes, withhold(answer, gone)));
+        for (const marker of markers) expect(left.includes(`"${marker}"`)).toBe(!goes(marker));
+        expect(resourcesIn(tapeOf(left)).sites.length).toBe(markers.length - gone.size);
+      }),
+      { numRuns: 400 },
+    );
   });
 
   it('is never asked of the root', () => {

@@ -155,7 +155,7 @@ describe('scan', () => {
     const started = performance.now();
     expect(verdict(`{${many.join(',')}}`)).toBe('accepted');
     expect(verdict(`{${[...many, '"key7":0'].join(',')}}`)).toMatch(/^duplicate-key/);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   it('finds a repeat wherever it stands among any number of keys', () => {
@@ -194,7 +194,7 @@ describe('scan', () => {
           expect(toValue(tapeOf(json), 0)).toEqual(JSON.parse(json));
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 700 },
     );
   });
 
@@ -243,7 +243,7 @@ describe('scan', () => {
         if (outcome.ok) expect({ value: toValue(outcome.tape, 0) }).toEqual(parsed);
         else if (parsed !== undefined) expect(stated).toContain(outcome.fault.code);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -256,7 +256,7 @@ describe('scan', () => {
           expect(outcome.fault.offset).toBeLessThanOrEqual(bytes.length);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });
