@@ -6,6 +6,8 @@ import { ruleHits, ruleScore } from '../../domain/risk/rules.ts';
 import { type SimulationOptions, simulate } from '../../domain/risk/simulator/simulate.ts';
 import type { TrainingSample } from '../../domain/risk/training-set.ts';
 
+const PER_CASE = 6;
+
 /** Plays one simulated hospital through the features and offers every call after the warm-up to the sample. */
 export const sampleHouse = (
   options: SimulationOptions,
@@ -21,6 +23,7 @@ export const sampleHouse = (
     if (item.kind === 'fact') context.add(item.fact);
     else events.push(item.told);
   }
+  const cases = new Map<string, Parameters<TrainingSample['offer']>[0][]>();
   const begin = Date.parse(options.start) + warmDays * 86_400_000;
   for (const told of events) {
     const call = callOf(told.event);
@@ -28,18 +31,32 @@ export const sampleHouse = (
     const rules = ruleScore(ruleHits(look, usualRiskPolicy));
     if (told.time >= begin) {
       const day = `${options.world}/${options.seed}/${call.user}/${Math.floor(told.time / 86_400_000)}`;
-      sample.offer({
+      const row = {
         vector: look.vector,
         rules,
         label: told.label,
         time: told.time,
         day,
         odd: !look.explained || told.scenario !== undefined,
-      });
+      };
+      const name = told.case;
+      if (name === undefined) sample.offer(row);
+      else {
+        const kept = cases.get(name);
+        const copy = { ...row, vector: look.vector.slice() };
+        if (kept === undefined) cases.set(name, [copy]);
+        else kept.push(copy);
+      }
       seen?.({ vector: look.vector, rules, label: told.label, scenario: told.scenario });
     }
     features.commit(call, told.time, look);
   }
+  // A long case must not outweigh the short ones: a few moments of each are enough.
+  for (const rows of cases.values())
+    for (let n = 0; n < Math.min(rows.length, PER_CASE); n++) {
+      const row = rows[Math.floor(((n + 0.5) / Math.min(rows.length, PER_CASE)) * rows.length)];
+      if (row !== undefined) sample.offer(row);
+    }
   return events.length;
 };
 

@@ -137,6 +137,16 @@ export class RiskContext {
     return this.#patients.peek(id);
   }
 
+  /** All patients of whom anything is known. */
+  eachPatient(): IterableIterator<[string, PatientFacts]> {
+    return this.#patients.entries();
+  }
+
+  /** Staff id by the patient id under which the person is treated here. */
+  eachEmployee(): IterableIterator<[string, string]> {
+    return this.#employees.entries();
+  }
+
   employeeOf(patient: string): string | undefined {
     return this.#employees.get(patient);
   }

@@ -4,6 +4,7 @@ import { decide } from './decide.ts';
 import type { AccessEvent, ContextFact } from './event.ts';
 import { FEATURES } from './feature-schema.ts';
 import { type Look, RiskFeatures } from './features.ts';
+import { sigmoid } from './logistic.ts';
 import { HEADS, type RiskModel } from './model.ts';
 import type { RiskPolicy } from './risk-policy.ts';
 import { enumeration, type RuleHit, ruleHits, ruleScore } from './rules.ts';
@@ -21,6 +22,8 @@ export interface RiskEngineOptions {
   readonly features?: RiskFeatures;
   /** Runs beside the model and is counted, never applied. */
   readonly challenger?: RiskModel;
+  /** A second model whose log-odds are averaged with those of the first. */
+  readonly mix?: RiskModel | undefined;
   /** Confidence in [0,1] that the caller's address or agent is a known threat (threat feeds). */
   readonly threat?: (event: AccessEvent, time: number) => number;
 }
@@ -51,6 +54,7 @@ export class ConsentryRiskEngine {
   #policy: RiskPolicy;
   #scorer: Scorer;
   #challenger: { readonly model: RiskModel; readonly scorer: Scorer } | undefined;
+  readonly #mix: Scorer | undefined;
   readonly #threat: ((event: AccessEvent, time: number) => number) | undefined;
   #assessed = 0;
   #observed = 0;
@@ -64,6 +68,7 @@ export class ConsentryRiskEngine {
     this.#model = options.model;
     this.#policy = options.policy;
     this.#scorer = createScorer(options.model);
+    this.#mix = options.mix === undefined ? undefined : createScorer(options.mix);
     this.#threat = options.threat;
     this.challenge(options.challenger);
   }
@@ -143,6 +148,7 @@ export class ConsentryRiskEngine {
     const hits = ruleHits(look, this.#policy);
     const rules = ruleScore(hits);
     let value = this.#scorer.score(look.vector, rules);
+    if (this.#mix !== undefined) value = between(value, this.#mix.score(look.vector, rules));
     if (!Number.isFinite(value)) throw new RiskFailure('the model gave no number');
     // Harvesting is judged by what is counted, so that a model which never saw the like cannot talk it down.
     const harvest = enumeration(look, this.#policy);
@@ -195,6 +201,11 @@ const raise = (p: number, points: number): number => {
   const odds = (p / Math.max(1e-9, 1 - p)) * Math.exp(points);
   return odds / (1 + odds);
 };
+
+const logit = (p: number): number => Math.log(Math.max(1e-9, p) / Math.max(1e-9, 1 - p));
+
+/** The mean of two scores on the scale of log-odds. */
+export const between = (a: number, b: number): number => sigmoid((logit(a) + logit(b)) / 2);
 
 const read = (event: AccessEvent, now: number): { readonly call: Call; readonly time: number } => {
   if (typeof event !== 'object' || event === null || Array.isArray(event))

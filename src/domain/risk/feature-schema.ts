@@ -30,6 +30,8 @@ const rows = [
   ['pairLegit', 'relation', 0.5, 'No earlier explained access of the user to this record.'],
   ['pairRepeat', 'relation', 0, 'The user returns to this record again and again without a link.'],
   ['pairWrites', 'relation', 0, ''],
+  ['teamActive', 'relation', 0.5, 'Nobody else of the department has opened this record lately.'],
+  ['teamCharts', 'relation', 0, ''],
   ['departmentLift', 'relation', 0.2, 'Colleagues seldom open records of patients of that department.'],
   ['surname', 'link', 0, 'User and patient share a rare surname.'],
   ['household', 'link', 0, 'User and patient share a home address.'],

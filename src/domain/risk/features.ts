@@ -15,7 +15,7 @@ import {
   scales,
   UserProfile,
 } from './profile.ts';
-import { type Explanation, type Related, relate } from './relation.ts';
+import { type Departments, type Explanation, type Related, relate } from './relation.ts';
 import { DAY, HOUR, hourOf } from './time.ts';
 
 export interface FeatureLimits {
@@ -59,6 +59,17 @@ export interface Look {
   readonly evidence: Evidence;
 }
 
+/** What a department did with one patient lately. */
+interface Team {
+  /** Different people, fading over a week. */
+  people: number;
+  time: number;
+  writer: string;
+  wroteAt: number;
+  /** Somebody beside that writer. */
+  otherWroteAt: number;
+}
+
 interface Heat {
   heat: number;
   time: number;
@@ -77,6 +88,10 @@ const previous: Explanation = {
 const roleWork: Explanation = {
   code: 'role-work',
   text: 'Records in this state of care are the ordinary work of this role (source: access history of colleagues).',
+};
+const team: Explanation = {
+  code: 'team',
+  text: 'Colleagues of the department are writing in this record (source: access history of the department).',
 };
 const routine: Explanation = {
   code: 'service-routine',
@@ -97,6 +112,7 @@ export class RiskFeatures {
   readonly users: BoundedMap<string, UserProfile>;
   readonly peers: BoundedMap<string, PeerProfile>;
   readonly #heat: BoundedMap<string, Heat>;
+  readonly #teams: BoundedMap<string, Team>;
   /** How many users a network, device or application was seen with. */
   readonly #popular: BoundedMap<string, number>;
   readonly #vector = new Float64Array(FEATURES);
@@ -112,6 +128,7 @@ export class RiskFeatures {
     this.users = new BoundedMap(bounds.users);
     this.peers = new BoundedMap(bounds.groups);
     this.#heat = new BoundedMap(bounds.patients);
+    this.#teams = new BoundedMap(bounds.patients);
     this.#popular = new BoundedMap(bounds.values);
   }
 
@@ -141,6 +158,7 @@ export class RiskFeatures {
     const established = profile.count / (profile.count + 30);
 
     this.#place(call, profile, established, group.automated, time);
+    this.#team(call, departments, pair, time);
     const explanation = this.#explain(call, time, profile, pair, related, departments, role, v);
     const explained = explanation !== undefined;
     const strength = related.strength > 0 ? related.strength : explained ? 0.6 : 0;
@@ -212,6 +230,7 @@ export class RiskFeatures {
     const firstBare =
       !seen.explained && newToday && seen.evidence.contextKnown && (fresh === undefined || time - fresh.last > 7 * DAY);
     this.#teach(call, time, profile, seen, newToday);
+    this.#rememberTeam(call, fresh === undefined || time - fresh.last > 7 * DAY, time);
     for (const value of placesOf(call))
       if (!profile.seen.has(value)) this.#popular.set(value, (this.#popular.get(value) ?? 0) + 1);
     this.commitTo(profile, call, time, seen);
@@ -271,9 +290,9 @@ export class RiskFeatures {
           Math.max(0, profile.cusum + (seen.explained ? 0 : 1) - this.#expectedBare(call) - 0.1),
         );
     }
-    // A habit does not renew itself: only a link on record, or the role's own work, does.
+    // A habit does not renew itself: only a link on record does.
     if (seen.explained) {
-      if (seen.explanation !== previous) pair.legit = time;
+      if (seen.documented) pair.legit = time;
     } else if (seen.evidence.contextKnown && time - pair.lastBare > DAY / 2) {
       pair.bareDays++;
       pair.lastBare = time;
@@ -362,7 +381,7 @@ export class RiskFeatures {
     profile: UserProfile,
     pair: Pair | undefined,
     related: Related,
-    departments: Parameters<typeof relate>[2],
+    departments: Departments,
     role: PeerProfile,
     v: Float64Array,
   ): Explanation | undefined {
@@ -385,6 +404,7 @@ export class RiskFeatures {
     }
     if (related.strength >= 0.55) return related.explanation;
     if (pair !== undefined && time - pair.legit < 30 * DAY && time >= pair.legit) return previous;
+    if ((v[at.teamCharts] ?? 0) > 0.5 && (v[at.teamActive] ?? 0) > 0.45 && !related.decoy) return team;
     const share = ((role.standing[related.standing] ?? 0) + 1) / (role.standings + 9);
     const worked = related.standing >= 4 && related.standing <= 6 && role.standings >= 150 && role.users >= 3;
     if (worked && share >= 0.3 && !call.breakGlass && !related.decoy) return roleWork;
@@ -394,6 +414,42 @@ export class RiskFeatures {
 
   #isRoutine(v: Float64Array): boolean {
     return (v[at.serviceAsPerson] ?? 0) < 0.2;
+  }
+
+  #team(call: Call, departments: Departments, pair: Pair | undefined, time: number): void {
+    const key = teamKey(call, departments);
+    const known = key === undefined ? undefined : this.#teams.get(key);
+    if (known === undefined) return;
+    const mine = pair !== undefined && time - pair.last < 7 * DAY ? 1 : 0;
+    const others = known.people * Math.exp(-Math.max(0, time - known.time) / (7 * DAY)) - mine;
+    this.#vector[at.teamActive] = squash(others, 2);
+    const wrote = known.writer === call.user ? known.otherWroteAt : known.wroteAt;
+    this.#vector[at.teamCharts] = wrote > 0 ? Math.exp(-Math.max(0, time - wrote) / (4 * DAY)) : 0;
+  }
+
+  #rememberTeam(call: Call, newThisWeek: boolean, time: number): void {
+    const key = teamKey(call, {
+      told: call.department,
+      home: this.context.staff(call.user)?.department,
+      shift: undefined,
+    });
+    if (key === undefined || call.denied) return;
+    let known = this.#teams.get(key);
+    if (known === undefined) {
+      if (!newThisWeek && !call.write) return;
+      known = { people: 0, time, writer: '', wroteAt: 0, otherWroteAt: 0 };
+      this.#teams.set(key, known);
+    }
+    if (newThisWeek) {
+      known.people = known.people * Math.exp(-Math.max(0, time - known.time) / (7 * DAY)) + 1;
+      known.time = time;
+    }
+    if (!call.write) return;
+    if (known.writer !== call.user) {
+      known.otherWroteAt = known.wroteAt;
+      known.writer = call.user;
+    }
+    known.wroteAt = time;
   }
 
   /** Private links; returns the strongest. */
@@ -516,7 +572,7 @@ export class RiskFeatures {
       const spread = Math.sqrt(known * (group.spread[index] ?? 0) + (1 - known) * (role.spread[index] ?? 0));
       const expected = useOwn === 0 ? mean : useOwn * (profile.mean[index] ?? 0) + (1 - useOwn) * mean;
       const sd = Math.max(spread, 0.5 * (priorSpread[index] ?? 1), 0.25);
-      return squash(((values[index] ?? 0) - expected) / sd, 3);
+      return unit(((values[index] ?? 0) - expected) / sd / 10);
     };
     v[at.burst] = score(0, 0);
     v[at.distinctHour] = score(1, 0);
@@ -600,6 +656,11 @@ const sum = (values: Float64Array): number => {
   let total = 0;
   for (let index = 0; index < values.length; index++) total += values[index] ?? 0;
   return total;
+};
+
+const teamKey = (call: Call, departments: Departments): string | undefined => {
+  const department = departments.told ?? departments.home;
+  return call.patient === undefined || department === undefined ? undefined : `${call.patient}|${department}`;
 };
 
 const placesOf = (call: Call): string[] => {

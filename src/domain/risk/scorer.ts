@@ -1,4 +1,4 @@
-import { FEATURES, featureRows } from './feature-schema.ts';
+import { at, FEATURES, featureRows } from './feature-schema.ts';
 import { isolation } from './forest.ts';
 import { linear, sigmoid } from './logistic.ts';
 import { HEADS, type RiskModel } from './model.ts';
@@ -6,6 +6,9 @@ import { networkPass } from './network.ts';
 import type { RiskReason } from './score.ts';
 
 const clamp = (value: number, limit: number): number => Math.min(limit, Math.max(-limit, value));
+
+/** Points of log-odds that an explanation is worth. */
+const EXPLAINED = 1.6;
 
 export interface Scorer {
   /** Probability at the reference prior. NaN when anything in the input was NaN; the caller MUST treat that as a failure. */
@@ -40,6 +43,8 @@ export const createScorer = (model: Pick<RiskModel, 'net' | 'logistic' | 'forest
       // A head that carries no weight may not spoil the sum; one that does passes its NaN on.
       if (weight !== 0) sum += weight * (scratch[head] as number);
     }
+    // Explain first: what an explanation covers must be far odder than what none covers to be as suspect.
+    if ((vector[at.unexplained] as number) < 0.46) sum -= EXPLAINED;
     return sigmoid(sum);
   };
 

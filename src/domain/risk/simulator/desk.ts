@@ -74,8 +74,7 @@ export class Desk {
 
   call(worker: Worker, time: number, fields: AccessEvent, mark: Mark, seat: Seat = {}): void {
     const dice = this.#dice;
-    const remote =
-      seat.network === undefined && worker.work !== 'service' && dice.chance(this.#hospital.habits.remoteWork * 0.1);
+    const remote = seat.network === undefined && worker.work !== 'service' && this.#remote(worker, time);
     const reason = seat.breakGlass;
     const event: AccessEvent = {
       t: new Date(time).toISOString(),
@@ -92,6 +91,13 @@ export class Desk {
       status: fields.status ?? 200,
     };
     this.events.push({ time, event, ...mark });
+  }
+
+  /** A few half days a month are worked from home. */
+  #remote(worker: Worker, time: number): boolean {
+    const half = Math.floor(time / (12 * HOURS));
+    const draw = ((half * 2_654_435_761 + Number(worker.id.slice(1)) * 40_503) >>> 0) % 1_000;
+    return draw < this.#hospital.habits.remoteWork * 300;
   }
 
   /** Opening a record: perhaps a search for the name, then a few reads. Returns when it ended. */
