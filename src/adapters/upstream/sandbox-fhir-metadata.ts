@@ -29,7 +29,7 @@ export const capabilityStatement = (base: string, now: Date): CapabilityStatemen
       mode: 'server',
       documentation: 'Open on loopback by design; put a gateway in front of it.',
       resource: resourceTypes().map(resource),
-      interaction: [{ code: 'transaction' }, { code: 'batch' }, { code: 'history-system' }],
+      interaction: [{ code: 'transaction' }, { code: 'batch' }, { code: 'history-system' }, { code: 'search-system' }],
       operation: [
         { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },
         { name: 'export', definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export' },

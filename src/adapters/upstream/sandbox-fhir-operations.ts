@@ -1,6 +1,25 @@
-import { allOk, badRequest, gone, notFound, toPeriod, validateResource } from '@medplum/core';
+import {
+  allOk,
+  badRequest,
+  gone,
+  notFound,
+  Operator,
+  parseSearchRequest,
+  toPeriod,
+  validateResource,
+} from '@medplum/core';
 import type { FhirRequest, FhirResponse, FhirRouter } from '@medplum/fhir-router';
-import type { Bundle, BundleEntry, Composition, Observation, Parameters, Patient, Resource } from '@medplum/fhirtypes';
+import type {
+  Bundle,
+  BundleEntry,
+  Composition,
+  Observation,
+  Parameters,
+  Patient,
+  Resource,
+  ResourceType,
+} from '@medplum/fhirtypes';
+import { compartmentCode } from './sandbox-fhir-match.ts';
 import type { SandboxRepository } from './sandbox-fhir-repository.ts';
 import { referencesIn, type StoredResource } from './sandbox-fhir-store.ts';
 
@@ -9,6 +28,7 @@ export const addOperations = (router: FhirRouter, repository: SandboxRepository)
   const everything = async (request: FhirRequest) => patientEverything(repository, request);
   router.add('GET', 'Patient/:id/$everything', everything);
   router.add('POST', 'Patient/:id/$everything', everything);
+  router.add('GET', 'Patient/:id/:resourceType', async (request) => searchCompartment(repository, request));
   router.add('GET', 'Observation/$lastn', async (request) => lastObservations(repository, request));
   router.add('GET', 'Composition/:id/$document', async (request) => document(repository, request));
   router.add('POST', 'Patient/$match', async (request) => match(repository, request));
@@ -21,6 +41,16 @@ export const addOperations = (router: FhirRouter, repository: SandboxRepository)
     await repository.readHistoryOf([params.resourceType ?? '']),
   ]);
   router.add('GET', '_history', async () => [allOk, await repository.readHistoryOf(repository.store.types())]);
+};
+
+/** `Patient/1/Observation?...` (R4 search.html, compartments). */
+const searchCompartment = async (
+  repository: SandboxRepository,
+  { params, query }: FhirRequest,
+): Promise<FhirResponse> => {
+  const search = parseSearchRequest(params.resourceType as ResourceType, query);
+  const compartment = { code: compartmentCode, operator: Operator.EQUALS, value: `Patient/${params.id}` };
+  return [allOk, await repository.search({ ...search, filters: [compartment, ...(search.filters ?? [])] })];
 };
 
 const searchset = (resources: readonly Resource[], score?: (resource: Resource) => number): FhirResponse => {

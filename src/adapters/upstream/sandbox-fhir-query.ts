@@ -48,9 +48,12 @@ export const withReferenceTypes = (type: string, query: URLSearchParams, strict:
   return kept;
 };
 
+const everywhere = new Set(['_type', '_id', '_lastUpdated', '_tag', '_profile', '_security', '_source']);
+
 const isKnown = (type: string, name: string): boolean => {
   const [code = '', second = '', third = ''] = name.split(':');
   if (controls.has(code)) return true;
+  if (type === '') return everywhere.has(code);
   if (code === '_has') return searchParameterOf(second, third)?.type === 'reference';
   const parameter = searchParameterOf(type, code.split('.')[0] ?? '');
   if (!parameter) return false;

@@ -25,7 +25,7 @@ import type { Bundle, BundleEntry, OperationOutcome, Reference, Resource } from 
 import { conditionalReferences } from './load-references.ts';
 import { cloneExact } from './sandbox-fhir-decimals.ts';
 import { isResourceType, searchParameterOf } from './sandbox-fhir-definitions.ts';
-import { matches, referenceForms } from './sandbox-fhir-match.ts';
+import { compartmentCode, matches, referenceForms } from './sandbox-fhir-match.ts';
 import { bySortRules } from './sandbox-fhir-sort.ts';
 import type { ResourceStore, StoredResource, Version } from './sandbox-fhir-store.ts';
 
@@ -169,6 +169,7 @@ export class SandboxRepository extends MemoryRepository {
   }
 
   #find(request: SearchRequest): StoredResource[] {
+    if ((request.resourceType as string) === 'MultipleTypes') return this.#findInTypes(request);
     if (!request.resourceType || !isResourceType(request.resourceType)) throw new OperationOutcomeError(notFound);
     const filters = request.filters ?? [];
     const found: StoredResource[] = [];
@@ -178,10 +179,19 @@ export class SandboxRepository extends MemoryRepository {
     return request.sortRules ? found.sort(bySortRules(request.resourceType, request.sortRules)) : found;
   }
 
+  /** A search of the whole server, with `_type`. */
+  #findInTypes({ types = [], sortRules, ...request }: SearchRequest): StoredResource[] {
+    const found = types.flatMap((resourceType) => this.#find({ ...request, resourceType }));
+    const [first] = types;
+    return first && sortRules ? found.sort(bySortRules(first, sortRules)) : found;
+  }
+
   /** A set that holds every match and is as small as the indexes allow. */
   #candidates(type: string, filters: readonly Filter[]): Iterable<StoredResource> {
     for (const { code, operator, value } of filters) {
       if (operator !== Operator.EQUALS) continue;
+      if (code === compartmentCode)
+        return distinct([this.#byIds(type, [value.split('/')[1] ?? '']), this.store.referring(type, value)]);
       if (code === '_id') return this.#byIds(type, splitSearchOnComma(value));
       const parameter = searchParameterOf(type, code);
       const wanted = parameter?.type === 'reference' ? splitSearchOnComma(value) : [];

@@ -90,11 +90,11 @@ const handle = async (
   const path = pathOf(request.url);
   const isSearchForm = method === 'POST' && path.endsWith('/_search');
   const query = readQuery(request.url, isSearchForm ? request.body : undefined);
-  const type = path.split('/')[1] ?? '';
+  const [, type = '', , inner] = path.replace(/\/_search$/, '').split('/');
   if (type !== '' && !/^[_$]/.test(type) && !isResourceType(type)) return sendOutcome(reply, notFound);
-  const isSearch = isSearchForm || (method === 'GET' && /^\/[A-Za-z]+$/.test(path));
+  const isSearch = isSearchForm || (method === 'GET' && isSearchPath(path));
   const strict = /handling=strict/.test(String(request.headers.prefer ?? ''));
-  const judged = isSearch ? withReferenceTypes(type, query, strict) : query;
+  const judged = isSearch ? withReferenceTypes(inner ?? type, query, strict) : query;
   const text = judged.toString();
   const url = isSearchForm ? path.slice(0, -'/_search'.length) : path;
   const call = {
@@ -123,6 +123,9 @@ const handle = async (
   }
   return sendResource(options, request, reply, { response, created: before === 'absent' && method === 'PUT' });
 };
+
+/** The whole server, a type, or a type in a patient's compartment. */
+const isSearchPath = (path: string): boolean => /^$|^\/[A-Za-z]+$|^\/Patient\/[^/]+\/[A-Z][A-Za-z]+$/.test(path);
 
 /** A transaction, and any write, is all or nothing: an answer that is not a success undoes it. */
 const write = async (options: FhirRoutesOptions, respond: () => Promise<FhirResponse>): Promise<FhirResponse> => {

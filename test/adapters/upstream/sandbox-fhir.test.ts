@@ -277,6 +277,12 @@ describe('searches', () => {
     ['/Encounter?patient=patient-ada&status=in-progress', ['Encounter/encounter-ada-3']],
     ['/Organization?partof=organization-lakeside', ['Organization/organization-lakeside-cardiology']],
     ['/ImagingStudy?identifier=urn:dicom:uid|nothing', []],
+    ['/Patient/patient-ada/Coverage', ['Coverage/coverage-ada']],
+    ['/Patient/patient-ada/Encounter?status=in-progress', ['Encounter/encounter-ada-3']],
+    ['/Patient/patient-ada/Patient', ['Patient/patient-ada']],
+    ['/Patient/patient-ada/Organization', []],
+    ['/?_type=Group,ResearchStudy&_sort=_id', ['Group/group-heart-cohort', 'ResearchStudy/study-heart-outcomes']],
+    ['?_type=Group&_id=group-heart-cohort', ['Group/group-heart-cohort']],
     ['/Patient?family:missing=true&_count=0', []],
   ])('find %s', async (path, expected) => {
     expect(await search(path)).toEqual(expected);
@@ -343,6 +349,12 @@ describe('searches', () => {
       'content-type': 'application/x-www-form-urlencoded',
     });
     expect(body.entry?.map(({ resource }) => resource?.id)).toEqual(['patient-ada']);
+  });
+
+  it('take a form in a compartment', async () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const { body } = await call<Bundle>('POST', '/Patient/patient-ada/Encounter/_search', 'status=in-progress', form);
+    expect(body.entry?.map(({ resource }) => resource?.id)).toEqual(['encounter-ada-3']);
   });
 
   it('leave out an unknown parameter, and refuse it when handling is strict', async () => {
