@@ -10,6 +10,7 @@ import { type FoldedRecord, History } from './history.ts';
 import { agreedHeader, quorumHead } from './quorum.ts';
 import type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics, ReplicaProblem } from './replica-contract.ts';
 import { RpcError } from './rpc.ts';
+import { journalBlocks, restore } from './snapshot.ts';
 
 export type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics } from './replica-contract.ts';
 
@@ -21,8 +22,6 @@ interface Batch {
   readonly accumulator: Buffer;
 }
 
-/** Blocks for which a fork can be taken back step by step; a deeper one starts over from the file or the chain. */
-const journalBlocks = 64;
 const markEvery = 256;
 
 export function createRegistryReplica(options: RegistryReplicaOptions): RegistryReplica {
@@ -277,8 +276,8 @@ class Replica implements RegistryReplica {
     this.#problem = failures.includes('disproved') ? 'disproved' : (failures.at(-1) ?? 'no-answer');
     if (this.#problem === 'disproved') {
       // Either nobody has the whole truth at the moment, or what was taken in before is not true.
-      const doubtful = this.#tainted || head.number === at.number || ++this.#mismatches >= 3;
-      if (doubtful) this.#restart();
+      const unanimous = failures.every((failure) => failure === 'disproved');
+      if (unanimous && (this.#tainted || head.number === at.number || ++this.#mismatches >= 3)) this.#restart();
     }
     return false;
   }
@@ -383,8 +382,10 @@ class Replica implements RegistryReplica {
     }
   }
 
-  #publish(head: Header, final: number): void {
+  #publish(head: Header, finalNow: number): void {
     this.#problem = undefined;
+    // What was final stays so when the endpoint that said it first is away.
+    const final = Math.min(head.number, Math.max(finalNow, this.#final ?? 0));
     if (this.#view && this.#view.head.hash === head.hash && this.#final === final) return;
     this.#final = final;
     const block: BlockRef = { number: head.number, hash: head.hash, time: head.time as EpochSeconds };
@@ -417,26 +418,13 @@ class Replica implements RegistryReplica {
   }
 
   #load(file: EventLog): void {
-    let { accumulator } = this.#at;
-    let waiting: { record: Buffer; block: number }[] = [];
     try {
-      file.load(
-        (record, block) => {
-          accumulator = foldRecord(accumulator, record);
-          waiting.push({ record: Buffer.from(record), block });
-        },
-        (mark) => {
-          if (!mark.accumulator.equals(accumulator)) return false;
-          for (const { record, block } of waiting) this.#fold.apply(decodeRecord(record, block));
-          this.#counts.events += waiting.length;
-          waiting = [];
-          this.#marks.push(mark);
-          this.#lastPlaced = mark.number;
-          this.#settle(mark.number - journalBlocks);
-          return true;
-        },
-      );
-      this.#tainted = true;
+      const { events, marks } = restore(file, this.#fold, this.#at);
+      this.#counts.events += events;
+      this.#marks.push(...marks);
+      this.#lastPlaced = this.#at.number;
+      this.#tainted = marks.length > 0;
+      this.#settle(this.#at.number - journalBlocks);
     } catch {
       // A file that does not fold is not one that this program left; the chain has it all.
       this.#restart();

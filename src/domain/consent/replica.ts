@@ -52,42 +52,47 @@ interface Step {
 }
 
 const none: readonly Grant[] = [];
-const end = -1;
+const end = 0xffff_ffff;
+
+/** A row is 64 bytes, as a cache line is: to read a grant is to wait for memory once. */
+const width = 16;
+const cell = {
+  subject: 0,
+  grantee: 1,
+  next: 2,
+  block: 3,
+  /** Bits 0-2 grantee kind, 3 deny, 4 revoked; 8-15 actions; 16-31 purposes. */
+  head: 4,
+  classes: 5,
+  /** Bits 0-15 labels, 16-23 conditions. */
+  labels: 6,
+  /** The low 32 bits of from, until, dataFrom, dataUntil; their high 8 bits in one cell. */
+  times: 7,
+  high: 11,
+} as const;
+const revokedBit = 16;
 
 /**
- * The registry's state, kept in columns: a million grants as objects would cost the garbage collector several times what
- * they hold. A grant is a row; the rows of a subject are a linked list, so a look-up costs what the subject has, whatever
- * others have.
+ * The registry's state. A grant is a row of numbers: a million of them as objects would cost the garbage collector several
+ * times what they hold. The rows of a subject are a linked list, so a look-up costs what the subject has, whatever others
+ * have.
  *
  * Whatever opens (a grant, an attestation) is seen by a view only once its block is final; whatever closes (a revocation,
  * a narrowing, a withdrawal) counts as soon as it is applied.
  */
 export class ConsentFold {
-  #capacity = 0;
   #rows = 0;
   #active = 0;
   #id: (GrantId | undefined)[] = [];
   #terms: string[] = [];
-  #subject = new Uint32Array(0);
-  #grantee = new Uint32Array(0);
-  #next = new Int32Array(0);
-  #block = new Uint32Array(0);
-  /** Bits 0-2 grantee kind, 3 deny, 4 revoked. */
-  #flags = new Uint8Array(0);
-  #actions = new Uint8Array(0);
-  #purposes = new Uint16Array(0);
-  #classes = new Uint32Array(0);
-  #labels = new Uint16Array(0);
-  #conditions = new Uint8Array(0);
-  /** from, until, dataFrom, dataUntil of row n at 4n; 40-bit numbers. */
-  #times = new Float64Array(0);
+  #cells = new Uint32Array(0);
   readonly #free: number[] = [];
 
   readonly #rowOf = new Map<GrantId, number>();
   readonly #subjectOf = new Map<SubjectKey, number>();
   readonly #subjects: SubjectKey[] = [];
   readonly #controllers: (string | undefined)[] = [];
-  #first = new Int32Array(0);
+  #first = new Uint32Array(0);
   readonly #granteeOf = new Map<GranteeKey, number>();
   readonly #grantees: GranteeKey[] = [];
   readonly #facts = new Map<GrantId, readonly Fact[]>();
@@ -169,7 +174,7 @@ export class ConsentFold {
 
   subjectOfGrant(id: GrantId): SubjectKey | undefined {
     const row = this.#rowOf.get(id);
-    return row === undefined ? undefined : this.#subjects[this.#subject[row] ?? 0];
+    return row === undefined ? undefined : this.#subjects[this.#cell(row, cell.subject)];
   }
 
   controllerOf(subject: SubjectKey): string | undefined {
@@ -189,8 +194,8 @@ export class ConsentFold {
     const index = this.#subjectOf.get(subject);
     if (index === undefined || this.#closed) return none;
     let grants: Grant[] | undefined;
-    for (let row = this.#first[index] ?? end; row !== end; row = this.#next[row] ?? end) {
-      if ((this.#block[row] ?? 0) > final || this.#isShut(row)) continue;
+    for (let row = this.#first[index] ?? end; row !== end; row = this.#cell(row, cell.next)) {
+      if (this.#cell(row, cell.block) > final || this.#isShut(row)) continue;
       if (grants) grants.push(this.#read(row));
       else grants = [this.#read(row)];
     }
@@ -216,12 +221,13 @@ export class ConsentFold {
     const subject = this.#subjectIndex(grant.subject);
     this.#id[row] = grant.id;
     this.#terms[row] = grant.terms;
-    this.#subject[row] = subject;
-    this.#grantee[row] = this.#granteeIndex(grant.grantee);
-    this.#block[row] = grant.block;
-    this.#flags[row] = granteeKinds.indexOf(grant.granteeKind) | (grant.effect === 'deny' ? 8 : 0);
+    const at = row * width;
+    this.#cells[at + cell.subject] = subject;
+    this.#cells[at + cell.grantee] = this.#granteeIndex(grant.grantee);
+    this.#cells[at + cell.next] = this.#first[subject] ?? end;
+    this.#cells[at + cell.block] = grant.block;
+    this.#cells[at + cell.head] = granteeKinds.indexOf(grant.granteeKind) | (grant.effect === 'deny' ? 8 : 0);
     this.#setScope(row, grant);
-    this.#next[row] = this.#first[subject] ?? end;
     this.#first[subject] = row;
     this.#rowOf.set(grant.id, row);
     this.#active++;
@@ -246,14 +252,14 @@ export class ConsentFold {
     const row = this.#rowOf.get(id);
     // The contract lets an id be spent before its grant arrives; then there is nothing here to close.
     if (row === undefined) return;
-    this.#flags[row] = (this.#flags[row] ?? 0) | 16;
+    this.#setRevoked(row, true);
     this.#active--;
     const wasHeld = this.#held.get(id);
     this.#held.delete(id);
     this.#journal.push({
       block,
       undo: () => {
-        this.#flags[row] = (this.#flags[row] ?? 0) & ~16;
+        this.#setRevoked(row, false);
         this.#active++;
         this.#held.set(id, wasHeld ?? held);
       },
@@ -310,45 +316,61 @@ export class ConsentFold {
   }
 
   #isShut(row: number): boolean {
-    if (((this.#flags[row] ?? 0) & 16) !== 0) return true;
+    if ((this.#cell(row, cell.head) & revokedBit) !== 0) return true;
     const id = this.#id[row];
     return this.#held.size > 0 && id !== undefined && this.#held.has(id);
   }
 
+  #cell(row: number, column: number): number {
+    return this.#cells[row * width + column] ?? 0;
+  }
+
   #read(row: number): Grant {
-    const flags = this.#flags[row] ?? 0;
-    const at = row * 4;
+    const cells = this.#cells;
+    const at = row * width;
+    const head = cells[at + cell.head] ?? 0;
+    const labels = cells[at + cell.labels] ?? 0;
+    const high = cells[at + cell.high] ?? 0;
+    const time = (n: number) =>
+      (((high >>> (n * 8)) & 255) * 2 ** 32 + (cells[at + cell.times + n] ?? 0)) as EpochSeconds;
     return {
       id: this.#id[row] as GrantId,
-      subject: this.#subjects[this.#subject[row] ?? 0] as SubjectKey,
-      granteeKind: granteeKinds[flags & 7] as GranteeKind,
-      grantee: this.#grantees[this.#grantee[row] ?? 0] as GranteeKey,
-      effect: (flags & 8) === 0 ? 'permit' : 'deny',
-      actions: this.#actions[row] ?? 0,
-      purposes: this.#purposes[row] ?? 0,
-      classes: this.#classes[row] ?? 0,
-      labels: this.#labels[row] ?? 0,
-      conditions: this.#conditions[row] ?? 0,
-      from: (this.#times[at] ?? 0) as EpochSeconds,
-      until: (this.#times[at + 1] ?? 0) as EpochSeconds,
-      dataFrom: (this.#times[at + 2] ?? 0) as EpochSeconds,
-      dataUntil: (this.#times[at + 3] ?? 0) as EpochSeconds,
+      subject: this.#subjects[cells[at + cell.subject] ?? 0] as SubjectKey,
+      granteeKind: granteeKinds[head & 7] as GranteeKind,
+      grantee: this.#grantees[cells[at + cell.grantee] ?? 0] as GranteeKey,
+      effect: (head & 8) === 0 ? 'permit' : 'deny',
+      actions: (head >>> 8) & 255,
+      purposes: head >>> 16,
+      classes: cells[at + cell.classes] ?? 0,
+      labels: labels & 0xffff,
+      conditions: (labels >>> 16) & 255,
+      from: time(0),
+      until: time(1),
+      dataFrom: time(2),
+      dataUntil: time(3),
       terms: this.#terms[row] ?? '',
-      block: this.#block[row] ?? 0,
+      block: cells[at + cell.block] ?? 0,
     };
   }
 
   #setScope(row: number, scope: GrantScope): void {
-    this.#actions[row] = scope.actions;
-    this.#purposes[row] = scope.purposes;
-    this.#classes[row] = scope.classes;
-    this.#labels[row] = scope.labels;
-    this.#conditions[row] = scope.conditions;
-    const at = row * 4;
-    this.#times[at] = scope.from;
-    this.#times[at + 1] = scope.until;
-    this.#times[at + 2] = scope.dataFrom;
-    this.#times[at + 3] = scope.dataUntil;
+    const cells = this.#cells;
+    const at = row * width;
+    const head = (cells[at + cell.head] ?? 0) & 255;
+    cells[at + cell.head] = head | (scope.actions << 8) | (scope.purposes << 16);
+    cells[at + cell.classes] = scope.classes;
+    cells[at + cell.labels] = scope.labels | (scope.conditions << 16);
+    let high = 0;
+    for (const [n, time] of [scope.from, scope.until, scope.dataFrom, scope.dataUntil].entries()) {
+      cells[at + cell.times + n] = time % 2 ** 32;
+      high |= Math.floor(time / 2 ** 32) << (n * 8);
+    }
+    cells[at + cell.high] = high;
+  }
+
+  #setRevoked(row: number, revoked: boolean): void {
+    const head = this.#cell(row, cell.head);
+    this.#cells[row * width + cell.head] = revoked ? head | revokedBit : head & ~revokedBit;
   }
 
   #remove(row: number): void {
@@ -356,36 +378,22 @@ export class ConsentFold {
     if (id !== undefined) this.#rowOf.delete(id);
     this.#id[row] = undefined;
     this.#terms[row] = '';
-    const subject = this.#subject[row] ?? 0;
-    const next = this.#next[row] ?? end;
+    const subject = this.#cell(row, cell.subject);
+    const next = this.#cell(row, cell.next);
     let at = this.#first[subject] ?? end;
     if (at === row) this.#first[subject] = next;
     else {
-      while (at !== end && this.#next[at] !== row) at = this.#next[at] ?? end;
-      if (at !== end) this.#next[at] = next;
+      while (at !== end && this.#cell(at, cell.next) !== row) at = this.#cell(at, cell.next);
+      if (at !== end) this.#cells[at * width + cell.next] = next;
     }
     this.#free.push(row);
   }
 
   #newRow(): number {
-    if (this.#rows === this.#capacity) this.#grow();
+    if ((this.#rows + 1) * width > this.#cells.length) {
+      this.#cells = widen(this.#cells, new Uint32Array(Math.max(1024 * width, this.#cells.length * 2)));
+    }
     return this.#rows++;
-  }
-
-  #grow(): void {
-    const capacity = Math.max(1024, this.#capacity * 2);
-    this.#subject = widen(this.#subject, new Uint32Array(capacity));
-    this.#grantee = widen(this.#grantee, new Uint32Array(capacity));
-    this.#next = widen(this.#next, new Int32Array(capacity));
-    this.#block = widen(this.#block, new Uint32Array(capacity));
-    this.#flags = widen(this.#flags, new Uint8Array(capacity));
-    this.#actions = widen(this.#actions, new Uint8Array(capacity));
-    this.#purposes = widen(this.#purposes, new Uint16Array(capacity));
-    this.#classes = widen(this.#classes, new Uint32Array(capacity));
-    this.#labels = widen(this.#labels, new Uint16Array(capacity));
-    this.#conditions = widen(this.#conditions, new Uint8Array(capacity));
-    this.#times = widen(this.#times, new Float64Array(capacity * 4));
-    this.#capacity = capacity;
   }
 
   #subjectIndex(subject: SubjectKey): number {
@@ -394,7 +402,7 @@ export class ConsentFold {
     const index = this.#subjects.push(subject) - 1;
     this.#subjectOf.set(subject, index);
     if (index >= this.#first.length) {
-      this.#first = widen(this.#first, new Int32Array(Math.max(1024, this.#first.length * 2)).fill(end));
+      this.#first = widen(this.#first, new Uint32Array(Math.max(1024, this.#first.length * 2)).fill(end));
     }
     this.#controllers.push(undefined);
     return index;
@@ -412,12 +420,8 @@ export class ConsentFold {
 /** Marks a revocation just taken back, until `rollback` gives it an end. */
 const held = -1;
 
-interface Column {
-  set(from: never): void;
-}
-
-function widen<Array extends Column>(from: Array, to: Array): Array {
-  to.set(from as never);
+function widen(from: Uint32Array<ArrayBuffer>, to: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  to.set(from);
   return to;
 }
 
