@@ -73,7 +73,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     request: FastifyRequest,
     reply: FastifyReply,
     named: string | undefined,
-    purpose: 'look' | 'change',
+    purpose: 'look' | 'prepare' | 'change',
     signed: boolean,
   ): Promise<Stand | undefined> => {
     const asker = await parts.asker(request);
@@ -87,9 +87,11 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
       patient !== undefined &&
       (patient === own ||
         (purpose === 'look' && (asker === 'operator' || asker.roles.some((role) => parts.overseers.has(role)))) ||
+        // What is to be signed names the patient's pseudonym: for the patient's side only.
+        (purpose === 'prepare' && asker !== 'operator' && standsFor(asker, patient)) ||
         (purpose === 'change' && signed));
     if (!may || patient === undefined) {
-      refuse(reply, purpose === 'change' && patient !== undefined ? 'consent-unsigned' : 'scope-insufficient');
+      refuse(reply, purpose !== 'look' && patient !== undefined ? 'consent-unsigned' : 'scope-insufficient');
       return undefined;
     }
     const who =
@@ -220,7 +222,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
   app.post('/api/v1/consents/prepare', async (request, reply) => {
     const body = readBody(grantBody, request.body);
     if (!body.ok) return malformed(reply, body.fault);
-    const stand = await standing(request, reply, body.value.patient, 'change', true);
+    const stand = await standing(request, reply, body.value.patient, 'prepare', false);
     if (stand === undefined) return reply;
     const wanted = draftsOf(body.value, stand.patient, reply);
     if (wanted === undefined) return reply;
@@ -374,6 +376,10 @@ const ownPatient = (principal: Principal): PatientId | undefined =>
   principal.fhirUser?.startsWith('Patient/') === true
     ? (principal.fhirUser.slice('Patient/'.length) as PatientId)
     : undefined;
+
+/** A guardian or delegate who opened the patient's record; on chain their own signature counts. */
+const standsFor = (principal: Principal, patient: PatientId): boolean =>
+  principal.fhirUser?.startsWith('RelatedPerson/') === true && principal.launchPatient === patient;
 
 const stateOf = (grant: Grant, now: EpochSeconds): GrantState =>
   grant.until !== 0 && grant.until <= now ? 'expired' : 'active';

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { consentCommand } from '../../src/cli/consent.ts';
+import { until } from '../adapters/chain/fixture.ts';
+import { type ConsentRig, startConsentRig } from '../http/consent-rig.ts';
+
+let rig: ConsentRig;
+let url = '';
+let printed: string[] = [];
+let complaints: string[] = [];
+let folder = '';
+
+beforeAll(async () => {
+  rig = await startConsentRig();
+  await rig.app.listen({ host: '127.0.0.1', port: 0 });
+  url = `http://127.0.0.1:${(rig.app.server.address() as AddressInfo).port}`;
+  folder = mkdtempSync(join(tmpdir(), 'consent-cli-'));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await rig.stop();
+});
+beforeEach(() => {
+  printed = [];
+  complaints = [];
+  jest.spyOn(console, 'log').mockImplementation((text: string) => void printed.push(text));
+  jest.spyOn(console, 'error').mockImplementation((text: string) => void complaints.push(text));
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+const run = async (...args: string[]): Promise<void> => {
+  const command = consentCommand({ access: () => ({ url, token: 'operator' }) });
+  await command.exitOverride().parseAsync(args, { from: 'user' });
+};
+
+describe('consentry consent', () => {
+  it('grants, lists, explains, narrows and revokes with the patient’s token', async () => {
+    await run(
+      'grant',
+      '--token',
+      'anna',
+      '--to',
+      'organisation:Organization/clinic',
+      '--purposes',
+      'TREAT',
+      '--actions',
+      'read,search',
+      '--json',
+    );
+    const { granted } = JSON.parse(printed[0] ?? '') as { granted: [{ id: `0x${string}` }] };
+    const [{ id }] = granted;
+    await until(async () => {
+      await run('list', '--patient', 'anna');
+      return printed.at(-1)?.includes(id) === true;
+    }, 'the grant is listed');
+    expect(printed.at(-1)).toContain('permit organisation Organization/clinic: read, search of every class for TREAT');
+    await run('explain', '--patient', 'anna', '--organisation', 'Organization/clinic', '--purpose', 'TREAT');
+    expect(printed.at(-1)).toMatch(/^permit\n {2}The patient has granted this access/);
+    await run('narrow', id, '--token', 'anna', '--actions', 'read', '--purposes', 'TREAT');
+    expect(printed.at(-1)).toBe('Narrowed; on-chain.');
+    await run('revoke', id, '--token', 'anna');
+    expect(printed.at(-1)).toBe('Revoked; on-chain.');
+    await run('history', '--patient', 'anna');
+    expect(
+      printed
+        .at(-1)
+        ?.split('\n')
+        .map((line) => line.split(/ +/)[1]),
+    ).toEqual(['granted', 'narrowed', 'revoked']);
+    expect(process.exitCode).toBeUndefined();
+  });
+
+  it('takes a FHIR Consent from a file and says why one cannot be held', async () => {
+    const file = join(folder, 'consent.json');
+    const consent = {
+      resourceType: 'Consent',
+      status: 'active',
+      patient: { reference: 'Patient/anna' },
+      provision: { type: 'permit' },
+    };
+    writeFileSync(file, JSON.stringify(consent));
+    await run('grant', '--token', 'anna', '--fhir', file);
+    expect(complaints.join()).toContain('this rule speaks of anyone');
+    expect(process.exitCode).toBe(1);
+  });
+
+  it('does not let the operator change anything', async () => {
+    await run('grant', '--patient', 'anna', '--to', 'role:nurse');
+    expect(complaints.join()).toContain('signs it');
+    expect(process.exitCode).toBe(1);
+  });
+
+  it('refuses wrong usage with a sentence', async () => {
+    await expect(run('grant', '--token', 'anna')).rejects.toThrow('--to');
+    await expect(run('list', '--token', 'nobody')).rejects.toThrow('not valid');
+  });
+});

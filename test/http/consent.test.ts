@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { consentSigning } from '../../src/adapters/chain/consent-signing.ts';
+import type { GrantId } from '../../src/domain/consent/grant.ts';
+import { revokeTypedData } from '../../src/domain/consent/typed-data.ts';
+import { until } from '../adapters/chain/fixture.ts';
+import { anna, type ConsentRig, startConsentRig } from './consent-rig.ts';
+
+let rig: ConsentRig;
+beforeAll(async () => {
+  rig = await startConsentRig();
+});
+afterAll(() => rig.stop());
+
+const toClinic = {
+  grantee: { kind: 'organisation', reference: 'Organization/clinic' },
+  purposes: ['TREAT'],
+  actions: ['read', 'search'],
+};
+const ask = {
+  organisation: 'Organization/clinic',
+  purpose: 'TREAT',
+  action: 'read',
+  resource: { resourceType: 'Immunization' },
+};
+const explain = async (who = 'anna', more: object = {}) =>
+  (await rig.call(who, 'POST', '/api/v1/consents/explain', { ...ask, ...more })).body;
+const grant = async (who: string, grants: readonly unknown[]): Promise<readonly GrantId[]> => {
+  const { status, body } = await rig.call(who, 'POST', '/api/v1/consents', { grants });
+  expect({ status, body }).toMatchObject({ status: 201 });
+  const ids = (body.granted as { id: GrantId }[]).map(({ id }) => id);
+  await until(() => ids.every((id) => rig.replica.grant(id) !== undefined), 'the replica has the grants');
+  return ids;
+};
+
+describe('the consent API', () => {
+  it('takes a grant at the patient’s own login, brings it to the chain and opens the access', async () => {
+    expect(await explain()).toMatchObject({ decision: 'no-consent' });
+    const before = rig.ledgerSize();
+    const [id] = await grant('anna', [toClinic]);
+    expect(rig.ledgerSize()).toBe(before + 1);
+    await until(async () => (await explain()).decision === 'permit', 'the access is open');
+    expect(await explain()).toMatchObject({
+      grants: [{ id, grantee: 'Organization/clinic' }],
+      proof: { basis: 'grant' },
+    });
+    const { body } = await rig.call('anna', 'GET', '/api/v1/consents');
+    expect(body).toMatchObject({
+      patient: 'anna',
+      grants: [
+        { id, state: 'active', effect: 'permit', purposes: ['TREAT'], grantee: { reference: 'Organization/clinic' } },
+      ],
+    });
+  });
+
+  it('ends access the moment a revocation is asked for', async () => {
+    const [id] = await grant('bert', [toClinic]);
+    await until(async () => (await explain('bert')).decision === 'permit', 'the access is open');
+    const revoked = rig.call('bert', 'POST', `/api/v1/consents/${id}/revoke`, {});
+    await until(async () => (await explain('bert')).decision === 'no-consent', 'the access is shut', 1000);
+    expect(await revoked).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+    const { body } = await rig.call('bert', 'GET', '/api/v1/consents/history');
+    expect((body.events as { what: string }[]).map(({ what }) => what)).toEqual(['granted', 'revoked']);
+  });
+
+  it('narrows a grant', async () => {
+    const [id] = await grant('anna', [{ ...toClinic, grantee: { kind: 'role', reference: 'nurse' } }]);
+    const narrowed = await rig.call('anna', 'POST', `/api/v1/consents/${id}/narrow`, {
+      scope: { actions: ['read'], purposes: ['TREAT'], classes: ['labs'] },
+    });
+    expect(narrowed).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+    await until(() => rig.replica.grant(id as GrantId)?.classes !== 0, 'the replica has narrowed');
+  });
+
+  it('takes what a wallet signed, and a revocation by the wallet, from any caller', async () => {
+    const key = new Uint8Array(randomBytes(32));
+    const account = consentSigning.accountOf(key);
+    const carla = 'carla';
+    // A patient who binds a wallet does so at their own login; here the key is bound as the registrar would.
+    const subject = await rig.vault.register(carla as typeof anna);
+    const prepared = await rig.call('mother', 'POST', '/api/v1/consents/prepare', {
+      patient: carla,
+      grants: [toClinic],
+    });
+    const [toSign] = prepared.body.toSign as {
+      terms: object;
+      deadline: number;
+      typedData: Parameters<typeof consentSigning.sign>[1];
+    }[];
+    if (toSign === undefined) throw new Error('nothing to sign');
+    const signed = {
+      terms: toSign.terms,
+      deadline: toSign.deadline,
+      ...(await consentSigning.sign(key, toSign.typedData)),
+    };
+    const submit = () =>
+      rig.call('doctor', 'POST', '/api/v1/consents', { patient: carla, grants: [toClinic], signed: [signed] });
+    expect(await submit()).toMatchObject({ status: 403 });
+    const { createRelayer } = await import('../../src/adapters/chain/relayer.ts');
+    const { chain } = rig;
+    const relayer = createRelayer({
+      rpcUrl: chain.anvil.rpcUrl,
+      key: chain.key,
+      chainId: chain.deployment.chainId,
+      contract: chain.deployment.consentRegistry,
+      queueFile: `${chain.folder}/queue-2`,
+      pollMs: 20,
+    });
+    await relayer.start();
+    await (await relayer.register(subject, account)).settled;
+    await relayer.stop();
+    await until(() => rig.replica.controllerOf(subject) === account, 'the wallet is bound');
+    const granted = await submit();
+    expect(granted).toMatchObject({ status: 201 });
+    const [{ id }] = granted.body.granted as [{ id: GrantId }];
+    await until(() => rig.replica.grant(id) !== undefined, 'the replica has the grant');
+    const revoke = (signature: object) =>
+      rig.call('doctor', 'POST', `/api/v1/consents/${id}/revoke`, { patient: carla, signed: signature });
+    const data = revokeTypedData(chain.domain, subject, id);
+    expect(await revoke(await consentSigning.sign(new Uint8Array(randomBytes(32)), data))).toMatchObject({
+      status: 403,
+    });
+    expect(await revoke(await consentSigning.sign(key, data))).toMatchObject({ status: 200 });
+  });
+
+  it('refuses wallets’ grants whose wording is of another grantee than was signed', async () => {
+    const prepared = await rig.call('anna', 'POST', '/api/v1/consents/prepare', { grants: [toClinic] });
+    const [toSign] = prepared.body.toSign as {
+      terms: object;
+      deadline: number;
+      typedData: Parameters<typeof consentSigning.sign>[1];
+    }[];
+    const key = rig.vault.controllerKeyOf(anna);
+    if (toSign === undefined || key === undefined) throw new Error('nothing to sign');
+    const signed = [
+      { terms: toSign.terms, deadline: toSign.deadline, ...(await consentSigning.sign(key, toSign.typedData)) },
+    ];
+    const other = [{ ...toClinic, grantee: { kind: 'organisation', reference: 'Organization/other' } }];
+    expect(await rig.call('anna', 'POST', '/api/v1/consents', { grants: other, signed })).toMatchObject({
+      status: 403,
+    });
+  });
+
+  it('takes a FHIR Consent and gives the chain’s state back as one, with proof', async () => {
+    const consent = {
+      resourceType: 'Consent',
+      status: 'active',
+      patient: { reference: 'Patient/anna' },
+      provision: {
+        type: 'permit',
+        actor: [{ reference: { reference: 'Practitioner/li' } }],
+        securityLabel: [{ code: 'N' }],
+        purpose: [{ code: 'TREAT' }],
+        provision: [{ type: 'deny', securityLabel: [{ code: 'HIV' }] }],
+      },
+    };
+    const { status, body } = await rig.call('anna', 'POST', '/api/v1/consents', { consent });
+    expect({ status, body }).toMatchObject({ status: 201 });
+    const granted = body.granted as { id: GrantId }[];
+    expect(granted).toHaveLength(2);
+    const [first] = granted;
+    await until(() => rig.replica.grant(first?.id as GrantId) !== undefined, 'the replica has the grant');
+    await until(
+      async () => (await rig.call('anna', 'GET', `/api/v1/consents/${first?.id}/fhir`)).status === 200,
+      'it is shown',
+    );
+    const shown = await rig.call('anna', 'GET', `/api/v1/consents/${first?.id}/fhir`);
+    expect(shown.body).toMatchObject({
+      resourceType: 'Consent',
+      status: 'active',
+      patient: { reference: 'Patient/anna' },
+      provision: { type: 'permit', actor: [{ reference: { reference: 'Practitioner/li' } }] },
+      extension: [{ url: 'urn:consentry:proof' }],
+    });
+  });
+
+  it('refuses a FHIR Consent that cannot be held, with a reason for each part', async () => {
+    const consent = {
+      resourceType: 'Consent',
+      status: 'active',
+      patient: { reference: 'Patient/anna' },
+      provision: { type: 'permit', class: [{ code: 'Observation' }] },
+    };
+    const { status, body } = await rig.call('anna', 'POST', '/api/v1/consents', { consent });
+    expect(status).toBe(422);
+    expect(body).toMatchObject({ resourceType: 'OperationOutcome' });
+    expect((body.issue as unknown[]).length).toBe(2);
+    const others = { ...consent, patient: { reference: 'Patient/bert' } };
+    expect(await rig.call('anna', 'POST', '/api/v1/consents', { consent: others })).toMatchObject({ status: 422 });
+  });
+
+  it.each([
+    ['nobody', 'GET', '/api/v1/consents', undefined, 401],
+    ['doctor', 'GET', '/api/v1/consents?patient=anna', undefined, 403],
+    ['bert', 'GET', '/api/v1/consents?patient=anna', undefined, 403],
+    ['officer', 'GET', '/api/v1/consents?patient=anna', undefined, 200],
+    ['operator', 'GET', '/api/v1/consents?patient=anna', undefined, 200],
+    ['doctor', 'POST', '/api/v1/consents', { patient: 'anna', grants: [toClinic] }, 403],
+    ['bert', 'POST', '/api/v1/consents', { patient: 'anna', grants: [toClinic] }, 403],
+    ['doctor', 'POST', '/api/v1/consents/prepare', { patient: 'anna', grants: [toClinic] }, 403],
+    ['mother', 'POST', '/api/v1/consents/prepare', { patient: 'anna', grants: [toClinic] }, 403],
+    ['operator', 'POST', '/api/v1/consents', { patient: 'anna', grants: [toClinic] }, 403],
+    ['anna', 'POST', '/api/v1/consents', { grants: [{ ...toClinic, clases: ['labs'] }] }, 400],
+    ['anna', 'POST', '/api/v1/consents', { grants: [{ ...toClinic, until: 'tomorrow' }] }, 400],
+    ['anna', 'POST', '/api/v1/consents', {}, 400],
+    ['anna', 'POST', `/api/v1/consents/0x${'0'.repeat(64)}/revoke`, {}, 404],
+  ] as const)('answers %s %s %s with the right status', async (who, method, url, body, status) => {
+    expect((await rig.call(who, method, url, body)).status).toBe(status);
+  });
+
+  it('forgets the wording of somebody who was erased', async () => {
+    const dora = 'dora' as typeof anna;
+    await rig.book.note(dora, { what: 'registered', at: 0, by: 'x' });
+    expect(rig.book.of(dora)).toHaveLength(1);
+    await rig.vault.erase(dora);
+    expect(rig.book.of(dora)).toEqual([]);
+  });
+});
