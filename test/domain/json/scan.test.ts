@@ -151,7 +151,7 @@ describe('scan', () => {
   });
 
   it('finds a repeated key among many in linear time', () => {
-    const many = Array.from({ length: 200_000 }, (_, i) => `"key${i}":${i}`);
+    const many = Array.from({ length: 60_000 }, (_, i) => `"key${i}":${i}`);
     const started = performance.now();
     expect(verdict(`{${many.join(',')}}`)).toBe('accepted');
     expect(verdict(`{${[...many, '"key7":0'].join(',')}}`)).toMatch(/^duplicate-key/);
@@ -174,8 +174,11 @@ describe('scan', () => {
   });
 
   it('reads documents that outgrow its first columns', () => {
-    const value = Array.from({ length: 70_000 }, (_, i) => ({ i, name: `n${i}` }));
-    expect(toValue(tapeOf(JSON.stringify(value)), 0)).toEqual(value);
+    const value = Array.from({ length: 12_000 }, (_, i) => ({ i, name: `n${i}` }));
+    const tape = tapeOf(JSON.stringify(value));
+    expect(tape.length).toBeGreaterThan(32_768);
+    // One string, because expect takes seconds to compare values of this size.
+    expect(JSON.stringify(toValue(tape, 0)) === JSON.stringify(value)).toBe(true);
     expect(toValue(tapeOf('[1]'), 0)).toEqual([1]);
   });
 
@@ -194,7 +197,7 @@ describe('scan', () => {
           expect(toValue(tapeOf(json), 0)).toEqual(JSON.parse(json));
         },
       ),
-      { numRuns: 700 },
+      { numRuns: 400 },
     );
   });
 
