@@ -3,9 +3,10 @@ import type { Tape } from '../json/tape.ts';
 import { resourceType } from './ids.ts';
 import type { ConditionalReference, FhirInteraction, ResourceType } from './interaction.ts';
 import { defaultOperations, findOperation, type OperationTable } from './operations.ts';
-import type { SearchInclude, SearchQuery } from './search.ts';
-import { broadTargets, type CriterionTarget, searchName } from './search-name.ts';
+import type { SearchCriterion, SearchInclude, SearchQuery } from './search.ts';
+import { broadTargets, type CriterionDetail, type CriterionTarget, searchName } from './search-name.ts';
 import { searchParameter, searchParametersOf } from './search-parameters.ts';
+import { splitAt, tokenParts } from './search-value.ts';
 
 export type { CriterionTarget } from './search-name.ts';
 
@@ -51,17 +52,51 @@ const ownTargets = (query: SearchQuery, reads: Readonly<Record<string, string>>)
     return code === undefined ? none : broadTargets(code, name);
   });
 
+/** The codes in plain `code=` criteria: what the search finds has one of them. */
+const codesOf = (query: SearchQuery): readonly string[] | undefined => {
+  const asked = query.criteria.filter(({ name }) => name === 'code');
+  if (asked.length === 0) return undefined;
+  return asked.flatMap(({ value }) => splitAt(value, ',').map((each) => tokenParts(each).code));
+};
+
+const systemsOf = (value: string): readonly string[] => {
+  const systems = splitAt(value, ',').map((each) => tokenParts(each).system ?? '');
+  return systems.includes('') ? [] : [...new Set(systems)];
+};
+
+const criterionTargets = (
+  types: SearchedTypes,
+  criterion: SearchCriterion,
+  codes: readonly string[] | undefined,
+): readonly CriterionTarget[] => {
+  const found = searchName(types, criterion.name);
+  if (found === undefined) return none;
+  const plain = criterion.chain.length === 0 && criterion.has.length === 0;
+  const modifier = criterion.chain.length === 0 ? criterion.modifier : criterion.chain.at(-1)?.modifier;
+  const token = found.leaves[0]?.kind === 'token' && modifier !== 'missing';
+  // The codes say something of what is searched, and nothing of what a chain leads to.
+  const known = plain && criterion.name !== 'code' ? codes : undefined;
+  if (modifier === undefined && !token && known === undefined) return found.targets;
+  const detail: CriterionDetail = {
+    ...(modifier !== undefined && { modifier }),
+    ...(token && { systems: systemsOf(criterion.value) }),
+    ...(known !== undefined && { codes: known }),
+  };
+  return found.targets.map((target, at) => (at < found.leafFrom ? target : { ...target, detail }));
+};
+
 /** Every parameter of every type that a query on these types touches. */
 export const queryTargets = (types: SearchedTypes, query: SearchQuery): readonly CriterionTarget[] => {
   const targets: CriterionTarget[] = [];
-  for (const { name } of query.criteria) targets.push(...(searchName(types, name)?.targets ?? none));
+  const codes = codesOf(query);
+  for (const criterion of query.criteria) targets.push(...criterionTargets(types, criterion, codes));
   for (const include of query.includes)
     for (const code of includeCodes(include))
       targets.push({ type: include.source, code, name: `_${include.direction}`, kind: 'include' });
   for (const type of types)
     for (const { code } of query.sort) {
       if (type === undefined) targets.push(...broadTargets(code, '_sort', 'sort'));
-      else targets.push({ type, code, name: '_sort', kind: 'sort' });
+      else targets.push({ type, code, name: '_sort', kind: 'sort', ...(codes !== undefined && { detail: { codes } }) });
     }
   return targets;
 };

@@ -4,6 +4,15 @@ import type { ChainHop, ReverseHop } from './search.ts';
 import { pointsTo, type SearchParameter, searchParameter, typesWith } from './search-parameters.ts';
 import { takesModifier } from './search-value.ts';
 
+/** What narrows a criterion beside its parameter: a mask may leave some systems or codes of an element open. */
+export interface CriterionDetail {
+  readonly modifier?: string;
+  /** Of a token: the system of each of its values; empty when a value has none. */
+  readonly systems?: readonly string[];
+  /** The codes that the same search asks for in `code`. */
+  readonly codes?: readonly string[];
+}
+
 /** One parameter of one type that a query reads, and in which role: each is judged by scope, role, consent and mask. */
 export interface CriterionTarget {
   readonly type: ResourceType;
@@ -16,6 +25,7 @@ export interface CriterionTarget {
    * type, nothing is told by it either. In all other targets such a type is a reason to refuse.
    */
   readonly broad?: true;
+  readonly detail?: CriterionDetail;
 }
 
 /** The targets of a code that the call reads wherever it is. */
@@ -34,6 +44,8 @@ export interface SearchName {
   readonly has: readonly ReverseHop[];
   /** Every parameter of every type that the name can reach. */
   readonly targets: readonly CriterionTarget[];
+  /** Index of the first target with which the value is compared; the ones before it are steps on the way. */
+  readonly leafFrom: number;
   /** The parameters that the value is compared with: more than one when the types leave several open. */
   readonly leaves: readonly SearchParameter[];
 }
@@ -125,6 +137,7 @@ export const resolveName = (types: readonly (ResourceType | undefined)[], name: 
   const chain: ChainHop[] = [];
   let here: readonly (ResourceType | undefined)[] = types;
   let leaves: readonly Reached[] = [];
+  let leafFrom = 0;
   for (const [at, hop] of hops.entries()) {
     const turned = reverse(here, hop.has, name, targets);
     if (turned === undefined) return undefined;
@@ -134,6 +147,7 @@ export const resolveName = (types: readonly (ResourceType | undefined)[], name: 
     if (leaves.length === 0 || (at === 0 && leaves.length < here.length)) return undefined;
     const next = hops[at + 1];
     const kind = at > 0 || next !== undefined ? 'chain' : hop.has.length > 0 ? 'has' : 'filter';
+    leafFrom = targets.length;
     for (const { type } of leaves) {
       if (type === undefined) targets.push(...broadTargets(hop.code, name));
       else targets.push({ type, code: hop.code, name, kind });
@@ -165,6 +179,7 @@ export const resolveName = (types: readonly (ResourceType | undefined)[], name: 
     chain,
     has,
     targets,
+    leafFrom,
     leaves: leaves.map(({ parameter }) => parameter),
   };
 };

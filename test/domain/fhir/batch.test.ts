@@ -126,7 +126,7 @@ describe('a conditional reference', () => {
   it('is a search like any other, and judged as one', () => {
     const transaction = bundle('transaction', observation('Patient?identifier=http://s|1'));
     expect(criteriaTargets(transaction)).toEqual([
-      { type: 'Patient', code: 'identifier', name: 'identifier', kind: 'filter' },
+      { type: 'Patient', code: 'identifier', name: 'identifier', kind: 'filter', detail: { systems: ['http://s'] } },
     ]);
   });
 

@@ -38,6 +38,31 @@ describe('criteriaTargets', () => {
     ]);
   });
 
+  const details = (target: string): readonly unknown[] => {
+    const outcome = classify({ method: 'GET', target, headers: {}, body: undefined });
+    if (!outcome.ok) throw new Error(outcome.problem.code);
+    return criteriaTargets(outcome.interaction).map(({ detail }) => detail);
+  };
+
+  it.each([
+    ['/Patient?identifier=http://a|1,http://b|2', [{ systems: ['http://a', 'http://b'] }]],
+    ['/Patient?identifier=http://a|1,2', [{ systems: [] }]],
+    ['/Patient?name:exact=a&birthdate=1990', [{ modifier: 'exact' }, undefined]],
+    [
+      '/Observation?code=http://l|1,2&value-quantity=gt5&_sort=date',
+      [{ systems: [] }, { codes: ['1', '2'] }, { codes: ['1', '2'] }],
+    ],
+    ['/Observation?code:not=1&value-quantity=gt5', [{ modifier: 'not', systems: [] }, undefined]],
+    [
+      '/Observation?code=1&subject:Patient.identifier=http://a|1',
+      [{ systems: [] }, undefined, { systems: ['http://a'] }],
+    ],
+    ['/Patient?_has:Observation:patient:code:not=1', [undefined, { modifier: 'not', systems: [] }]],
+    ['/Patient?_has:Observation:patient:code=http://l|1', [undefined, { systems: ['http://l'] }]],
+  ])('tells what narrows the criteria of %s', (target, expected) => {
+    expect(details(target)).toEqual(expected);
+  });
+
   it.each([
     ['/Patient/1/*?_lastUpdated=ge2020', '_lastUpdated'],
     ['/Patient/1/*?_content=cancer', '_content'],
