@@ -83,12 +83,17 @@ export const typeNames = (): readonly string[] => [...Object.keys(elementSource)
 
 /** The elements of a type with this path name: several for a choice. */
 export const elementsNamed = (type: string, path: string): readonly ElementSchema[] => {
-  const schema = typeSchema(type);
+  // A primitive has the members of Element, in its `_name` sibling.
+  const schema = typeSchema(primitiveTypes.has(type) ? 'Element' : type);
   return schema === undefined
     ? []
     : [...schema.elements.values()].filter((element) => element.path === path || element.name === path);
 };
 
 export const pathNames = (type: string): readonly string[] => [
-  ...new Set([...(typeSchema(type)?.elements.values() ?? [])].map((element) => element.path)),
+  ...new Set(
+    [...(typeSchema(primitiveTypes.has(type) ? 'Element' : type)?.elements.values() ?? [])].map(
+      (element) => element.path,
+    ),
+  ),
 ];

@@ -414,6 +414,8 @@ export class State {
 
   #handDown(decision: Decision, inherited: Inherited | undefined): Inherited {
     const { method, rule } = decision;
+    // What hangs on a kept value beside it, its id and extensions, is not the value.
+    if (method === 'keep' && primitiveTypes.has(this.type)) return { mode: inherited?.mode ?? 'safe' };
     if (method === 'keep') {
       return { mode: rule === undefined && this.type !== 'Extension' ? (inherited?.mode ?? 'safe') : 'keep' };
     }
@@ -504,6 +506,10 @@ export class State {
   ): Action | undefined {
     const decision = this.#decide(items, inherited, layer, false);
     const { method, rule } = decision;
+    const isElementId = place.type === 'string' && place.name === 'id';
+    if (isElementId && rule === undefined && this.#automaton.layers[layer]?.defaults.unnamed === 'safe') {
+      return this.#action('remove', undefined, () => null, 'nothing');
+    }
     if (method === 'keep') return undefined;
     if (method !== 'by-type' && rule !== undefined && !this.#describes(place, decision, items)) {
       const transform = methodTransform(method, rule.options, place);

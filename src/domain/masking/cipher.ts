@@ -14,9 +14,11 @@ const toBase64Url = (bytes: Uint8Array): string =>
     .replace(/=+$/, '');
 
 const fromBase64Url = (text: string): Uint8Array | undefined => {
-  if (!/^[\w-]*$/.test(text)) return undefined;
+  if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) return undefined;
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  // One text has one sealed form: spare bits at the end must be zero.
+  return toBase64Url(bytes) === text ? bytes : undefined;
 };
 
 const keyId = (key: Uint8Array): string => hex(keyedHash(key, 'id').subarray(0, 4));

@@ -151,10 +151,8 @@ export const ageTransform = (bound: boolean): Transform => {
     if (value < 0) return undefined;
     const years = Number(raw(tape, value)) / unitsPerYear(tape, node);
     if (!(years >= 0)) return null;
-    if (years < 90 && years <= OLDEST) return undefined;
     // 89 and a half is still 89; the category begins at the ninetieth birthday.
-    if (years < 90) return undefined;
-    return years === 90 && text(tape, node) === category ? undefined : category;
+    return years < OLDEST + 1 ? undefined : category;
   };
 };
 
