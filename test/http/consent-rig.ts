@@ -5,8 +5,8 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { consentSigning } from '../../src/adapters/chain/consent-signing.ts';
 import { createRelayer } from '../../src/adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../../src/adapters/chain/replica.ts';
-import { type ConsentBook, openConsentBook } from '../../src/adapters/store/consent-book.ts';
 import { openLedger } from '../../src/adapters/store/files-ledger.ts';
+import { openSealedBook, type SealedBook } from '../../src/adapters/store/sealed-book.ts';
 import { openVault, type Vault } from '../../src/adapters/store/vault.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import type { ClientId, Principal, PurposeOfUse, Role, UserId } from '../../src/domain/identity/principal.ts';
@@ -47,7 +47,7 @@ export interface ConsentRig {
   readonly app: FastifyInstance;
   readonly vault: Vault;
   readonly replica: RegistryReplica;
-  readonly book: ConsentBook<ConsentNote>;
+  readonly book: SealedBook<ConsentNote>;
   readonly chain: Chain;
   ledgerSize(): number;
   call(
@@ -79,7 +79,12 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     clock,
     random,
   });
-  const book = await openConsentBook<ConsentNote>({ folder: join(chain.folder, 'book'), keys: vault, random });
+  const book = await openSealedBook<ConsentNote>({
+    folder: join(chain.folder, 'book'),
+    name: 'consents.book',
+    keys: vault,
+    random,
+  });
   const replica = createRegistryReplica({
     rpcUrls: [chain.anvil.rpcUrl],
     chainId,

@@ -7,19 +7,23 @@ import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 
 /**
- * What patients said, in words: the chain knows grantees and terms by keyed names only. Each line is sealed under the
- * patient's key, so erasure makes it noise, and what is lost is only the wording: the chain stays the truth.
+ * Notes about patients, each sealed under the patient's key, so that erasure makes them noise: what patients said about
+ * their consent in words (the chain knows keyed names only), and who broke the glass for them.
  */
-export interface ConsentBook<Note> {
+export interface SealedBook<Note> {
   /** Resolves when it is durable. */
   note(patient: PatientId, note: Note): Promise<void>;
   /** In the order they were made; none for somebody whose key is gone. */
   of(patient: PatientId): readonly Note[];
+  /** Of everybody whose key lives. */
+  all(): Iterable<readonly [PatientId, readonly Note[]]>;
   close(): Promise<void>;
 }
 
-export interface ConsentBookOptions {
+export interface SealedBookOptions {
   readonly folder: string;
+  /** File name in the folder: `consents.book`. */
+  readonly name: string;
   readonly keys: PayloadKeys;
   readonly random: Random;
   readonly files?: FileSystem;
@@ -29,8 +33,8 @@ const NONCE = 12;
 const TAG = 16;
 const NAME = 16;
 const utf8 = new TextEncoder();
-const NAME_LABEL = utf8.encode('consentry consent book name v1');
-const KEY_LABEL = utf8.encode('consentry consent book key v1');
+const NAME_LABEL = utf8.encode('consentry sealed book name v1');
+const KEY_LABEL = utf8.encode('consentry sealed book key v1');
 
 const nameOf = (key: Uint8Array): string =>
   Buffer.from(hmac(nodeHashing, key, NAME_LABEL))
@@ -61,11 +65,11 @@ const open = (key: Uint8Array, line: string): string | undefined => {
 };
 
 /** One line per note: the keyed name of whose it is, a space, the sealed note. */
-export const openConsentBook = async <Note>(options: ConsentBookOptions): Promise<ConsentBook<Note>> => {
-  const { folder, keys, random } = options;
+export const openSealedBook = async <Note>(options: SealedBookOptions): Promise<SealedBook<Note>> => {
+  const { folder, name: fileName, keys, random } = options;
   const files = options.files ?? nodeFileSystem;
   await makeFolderDurably(files, folder, folder);
-  const path = under(folder, 'consents.book');
+  const path = under(folder, fileName);
   const file = await files.openFile(path);
   const bytes = Buffer.from(await files.read(path));
   // A torn last line was never acknowledged.
@@ -92,6 +96,12 @@ export const openConsentBook = async <Note>(options: ConsentBookOptions): Promis
     keep(name, box);
   };
 
+  const notesOf = (key: Uint8Array): readonly Note[] =>
+    (lines.get(nameOf(key)) ?? [])
+      .map((line) => open(key, line))
+      .filter((text) => text !== undefined)
+      .map((text) => JSON.parse(text) as Note);
+
   return {
     note(patient, note) {
       const done = writing.then(() => append(patient, note));
@@ -100,11 +110,12 @@ export const openConsentBook = async <Note>(options: ConsentBookOptions): Promis
     },
     of(patient) {
       const key = keys.keyOf(patient);
-      if (key === undefined) return [];
-      return (lines.get(nameOf(key)) ?? [])
-        .map((line) => open(key, line))
-        .filter((text) => text !== undefined)
-        .map((text) => JSON.parse(text) as Note);
+      return key === undefined ? [] : notesOf(key);
+    },
+    *all() {
+      for (const [patient, key] of keys.all()) {
+        if (lines.has(nameOf(key))) yield [patient, notesOf(key)] as const;
+      }
     },
     async close() {
       await writing;
