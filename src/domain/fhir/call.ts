@@ -26,7 +26,10 @@ export interface ClassifyOptions {
   /** Entries of one batch or transaction. */
   readonly entries: number;
   readonly operations: OperationTable;
-  /** Absolute URLs, without the last slash, that an entry of a batch may put before its path. */
+  /**
+   * Absolute URLs of the gateway and its upstream, without the last slash: what stands below them in an entry of a
+   * batch or in a reference to search by is read as relative.
+   */
   readonly bases: readonly string[];
   /**
    * One entry of a batch that is not understood is refused alone, in `refused`; otherwise it refuses the batch. Set it

@@ -68,6 +68,7 @@ export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInt
     types: rule.searches === true && type !== undefined ? [type] : [],
     results: rule.searches === true ? searchResults : noResults,
     own: rule.parameters,
+    bases: options.bases,
   });
   if ('code' in query) return query;
   const base = {

@@ -46,9 +46,9 @@ const references = (body: Tape, options: ClassifyOptions, places: 'references' |
 };
 
 /** Criteria of a conditional write: at least one, and nothing that is not a criterion. */
-const conditionOf = (pairs: readonly Pair[], type: ResourceType): SearchQuery | Problem => {
+const conditionOf = (pairs: readonly Pair[], type: ResourceType, { bases }: ClassifyOptions): SearchQuery | Problem => {
   if (pairs.length === 0) return unsupported;
-  return parseQuery(pairs, { types: [type], results: noResults });
+  return parseQuery(pairs, { types: [type], results: noResults, bases });
 };
 
 const noneExistOf =
@@ -58,7 +58,7 @@ const noneExistOf =
     const ahead = mark < 0 ? '' : text.slice(0, mark);
     if (ahead !== '' && ahead !== type) return ambiguous;
     const pairs = readPairs(mark < 0 ? text : text.slice(mark + 1), options.parameters);
-    return 'code' in pairs ? pairs : conditionOf(pairs, type);
+    return 'code' in pairs ? pairs : conditionOf(pairs, type, options);
   };
 
 const readResults: ReadonlySet<string> = new Set(['_elements', '_summary']);
@@ -71,11 +71,15 @@ const historyVocabulary: Vocabulary = {
 const emptyVocabulary: Vocabulary = { types: [], results: noResults };
 
 /** The types that a search over several names in `_type`. */
-const searchVocabulary = (type: ResourceType | undefined, pairs: readonly Pair[]): Vocabulary => {
-  if (type !== undefined) return { types: [type], results: searchResults };
+const searchVocabulary = (
+  type: ResourceType | undefined,
+  pairs: readonly Pair[],
+  { bases }: ClassifyOptions,
+): Vocabulary => {
+  if (type !== undefined) return { types: [type], results: searchResults, bases };
   const named = pairs.find(([name]) => name === '_type')?.[1].split(',') ?? [];
   const types = [...new Set(named)].map(resourceType);
-  return { types: types.length === 0 ? [undefined] : types, results: searchResults, own: { _type: 'types' } };
+  return { types: types.length === 0 ? [undefined] : types, results: searchResults, own: { _type: 'types' }, bases };
 };
 
 const compartments: ReadonlySet<string> = new Set(['Patient', 'Encounter', 'RelatedPerson', 'Practitioner', 'Device']);
@@ -106,7 +110,7 @@ const search = (call: Call, place: SearchPlace, form: boolean, options: Classify
     return { kind: 'search', ...place, query: { ...emptyQuery, page }, headers };
   }
   if (place.type === undefined && place.compartment === undefined && pairs.length === 0) return unsupported;
-  const query = parseQuery(pairs, searchVocabulary(place.type, pairs));
+  const query = parseQuery(pairs, searchVocabulary(place.type, pairs, options));
   if ('code' in query) return query;
   // Within a batch there is no form: the same search goes on as a GET.
   return { kind: 'search', ...place, query, headers, ...(form && !call.nested && { form }), ...(head && { head }) };
@@ -172,9 +176,10 @@ const named = (
   call: Call,
   type: ResourceType,
   id: ResourceId | undefined,
+  options: ClassifyOptions,
 ): { readonly id: ResourceId } | { readonly query: SearchQuery } | Problem => {
   if (id === undefined) {
-    const query = conditionOf(call.pairs, type);
+    const query = conditionOf(call.pairs, type, options);
     return 'code' in query ? query : { query };
   }
   const nothing = parseQuery(call.pairs, emptyVocabulary);
@@ -187,7 +192,7 @@ const change = (
   id: ResourceId | undefined,
   options: ClassifyOptions,
 ): FhirInteraction | Problem => {
-  const which = named(call, type, id);
+  const which = named(call, type, id, options);
   if ('code' in which) return which;
   const headers = readHeaders(call.headers, call.method === 'PUT' ? headerUse.update : headerUse.change);
   if ('code' in headers) return headers;

@@ -15,6 +15,8 @@ export interface Vocabulary {
   readonly results: ReadonlySet<string>;
   /** Parameters of the call itself by name: `_since` of a history, `start` of $everything. */
   readonly own?: Readonly<Record<string, OwnKind>>;
+  /** Addresses of the gateway and its upstream: a reference below one of them goes on as a relative one. */
+  readonly bases?: readonly string[];
 }
 
 export type OwnKind = 'instant' | 'types' | 'id' | 'text' | 'reference' | 'boolean' | 'integer';
@@ -39,6 +41,8 @@ export const emptyQuery: SearchQuery = Object.freeze({
   includes: Object.freeze([]),
   sort: Object.freeze([]),
 });
+
+const none: readonly string[] = [];
 
 const MAX_ALTERNATIVES = 1000;
 
@@ -68,6 +72,17 @@ const ownFits = (kind: OwnKind, value: string): boolean => {
 /** `2020-01-01T00:00:00+02:00` typed into a URL arrives with a space where the plus was; nothing else can be meant. */
 const mendOffset = (value: string): string => value.replace(/(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:\d\d)/g, '$1+$2');
 
+/** What the caller was given as `https://gateway/fhir/Patient/1` the upstream knows as `Patient/1`. */
+const relative = (value: string, bases: readonly string[]): string => {
+  if (bases.length === 0 || !value.includes('://')) return value;
+  return splitAt(value, ',')
+    .map((each) => {
+      const base = bases.find((url) => each.startsWith(`${url}/`));
+      return base === undefined ? each : each.slice(base.length + 1);
+    })
+    .join(',');
+};
+
 const criterionOf = (vocabulary: Vocabulary, name: string, sent: string): SearchCriterion | undefined => {
   const { own } = vocabulary;
   const ownKind = own !== undefined && Object.hasOwn(own, name) ? own[name] : undefined;
@@ -79,8 +94,9 @@ const criterionOf = (vocabulary: Vocabulary, name: string, sent: string): Search
   if (vocabulary.types.length === 0) return undefined;
   const found = searchName(vocabulary.types, name);
   if (found === undefined) return undefined;
-  const dated = found.leaves[0]?.kind === 'date' || found.leaves[0]?.kind === 'composite';
-  const value = dated ? mendOffset(sent) : sent;
+  const kind = found.leaves[0]?.kind;
+  const dated = kind === 'date' || kind === 'composite';
+  const value = dated ? mendOffset(sent) : kind === 'reference' ? relative(sent, vocabulary.bases ?? none) : sent;
   if (!wellEscaped(value)) return undefined;
   const alternatives = splitAt(value, ',');
   if (alternatives.length > MAX_ALTERNATIVES) return undefined;

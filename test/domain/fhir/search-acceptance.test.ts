@@ -96,4 +96,19 @@ describe('searches that apps send', () => {
     const outcome = classify({ method: 'GET', target: '/Patient?name=a%5C%2Cb,c', headers: {}, body: undefined });
     expect(outcome).toMatchObject({ interaction: { query: { criteria: [{ values: ['a,b', 'c'] }] } } });
   });
+
+  it('reads a reference to the gateway itself as a relative one', () => {
+    const outcome = classify(
+      {
+        method: 'GET',
+        target: '/Observation?subject=https://gate.example/fhir/Patient/1,https://elsewhere/fhir/Patient/2',
+        headers: {},
+        body: undefined,
+      },
+      { bases: ['https://gate.example/fhir'] },
+    );
+    expect(outcome).toMatchObject({
+      interaction: { query: { criteria: [{ values: ['Patient/1', 'https://elsewhere/fhir/Patient/2'] }] } },
+    });
+  });
 });
