@@ -66,13 +66,15 @@ export interface Call {
   readonly nested: boolean;
 }
 
-const pageToken = /^[A-Za-z0-9_-]{16,8192}$/;
+const pageToken = /^[A-Za-z0-9_-]{16,16000}$/;
 
 /** The paging token of a query: undefined when it has none, null when it is malformed or not alone. */
 export const pageOf = (pairs: readonly Pair[]): string | undefined | null => {
   const paged = pairs.find(([name]) => name === '_page');
   if (paged === undefined) return undefined;
-  return pairs.length === 1 && pageToken.test(paged[1]) ? paged[1] : null;
+  // MedplumClient adds its own _count to every next link; the page has its size already.
+  const alone = pairs.every(([name]) => name === '_page' || name === '_count') && pairs.length <= 2;
+  return alone && pageToken.test(paged[1]) ? paged[1] : null;
 };
 
 /** The body as JSON. */
