@@ -33,7 +33,7 @@ export interface AppenderOptions<Note> {
 }
 
 export interface Appender<Note> {
-  /** Starts this writer's first segment. */
+  /** Starts a segment unless one is open: a proof that the disk takes writes. */
   begin(): Promise<void>;
   append(entry: Unwritten<Note>): Promise<number>;
   next(): number;
@@ -153,9 +153,20 @@ export const createAppender = <Note>(options: AppenderOptions<Note>): Appender<N
     running = undefined;
   };
 
+  const startUnlessOpen = async (): Promise<void> => {
+    segment ??= await startSegment();
+  };
+  const resume = (): void => {
+    running = waiting.length > 0 ? run() : undefined;
+  };
+
   return {
     begin: async () => {
-      segment ??= await startSegment();
+      while (running !== undefined) await running;
+      const begun = startUnlessOpen();
+      // Appends that come meanwhile wait for it, then run.
+      running = begun.then(resume, resume);
+      await begun;
     },
     next: () => next,
     append: (entry) => {

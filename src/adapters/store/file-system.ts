@@ -90,6 +90,15 @@ export const nodeFileSystem: FileSystem = {
   removeFolder: (path) => rm(path, { recursive: true, force: true }),
 };
 
+export const readText = async (files: FileSystem, path: string): Promise<string | undefined> => {
+  try {
+    return Buffer.from(await files.read(path)).toString('utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+};
+
 /** Writes beside the path and makes that durable; what is at the path is whole at every moment once it is renamed. */
 export const writeBeside = async (files: FileSystem, path: string, bytes: Uint8Array): Promise<string> => {
   const beside = `${path}.new`;

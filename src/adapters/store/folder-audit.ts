@@ -11,21 +11,12 @@ import {
   type Verified,
   verifyLog,
 } from '../../domain/ledger/verify.ts';
-import { type FileSystem, isMissing, nodeFileSystem, under } from './file-system.ts';
+import { type FileSystem, nodeFileSystem, readText, under } from './file-system.ts';
 import { nodeHashing } from './node-hash.ts';
 import { listSpans } from './recovery.ts';
 import { readRecord, SEGMENT_HEADER, type SegmentSpan } from './segment.ts';
 import { ed25519Verifier, logKey } from './signing-key.ts';
 import { createTileStore } from './tile-store.ts';
-
-const textOf = async (files: FileSystem, path: string): Promise<string | undefined> => {
-  try {
-    return Buffer.from(await files.read(path)).toString('utf8');
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-};
 
 /** The folder itself, or a data folder that holds it. */
 export const ledgerFolder = async (files: FileSystem, folder: string): Promise<string> =>
@@ -33,7 +24,7 @@ export const ledgerFolder = async (files: FileSystem, folder: string): Promise<s
 
 const folderSource = (folder: string, files: FileSystem): LogSource => {
   const tiles = createTileStore(under(folder, 'log'), files);
-  return { checkpoint: () => textOf(files, under(folder, 'log', 'checkpoint')), tile: (name) => tiles.read(name) };
+  return { checkpoint: () => readText(files, under(folder, 'log', 'checkpoint')), tile: (name) => tiles.read(name) };
 };
 
 /** Compares each leaf with the record it was made from, and the sealed payload with the digest in the leaf. */
@@ -78,7 +69,7 @@ export interface FolderAuditOptions {
 export type FolderAudit = Verified & { readonly origin?: string };
 
 const ownVerifier = async (files: FileSystem, folder: string, origin: string): Promise<NoteVerifier | undefined> => {
-  const pem = await textOf(files, under(folder, 'keys', 'signing.pem'));
+  const pem = await readText(files, under(folder, 'keys', 'signing.pem'));
   return pem === undefined ? undefined : logKey(origin, createPrivateKey(pem)).verifier;
 };
 
@@ -87,7 +78,7 @@ const history = async (
   folder: string,
   verifiers: readonly NoteVerifier[],
 ): Promise<Remembered[] | Finding> => {
-  const text = (await textOf(files, under(folder, 'checkpoints'))) ?? '';
+  const text = (await readText(files, under(folder, 'checkpoints'))) ?? '';
   const notes = text.split(/\n\n(?=[^\n—])/).filter((note) => note.trim() !== '');
   const remembered: Remembered[] = [];
   for (const [i, note] of notes.entries()) {

@@ -21,15 +21,17 @@ export class LedgerDamaged extends Error {
   }
 }
 
-export interface TileStore {
-  /** All of them, each whole or not there, and durable when this resolves. */
-  write(tiles: readonly (readonly [TileName, Uint8Array])[]): Promise<void>;
-  /** The file's bytes; a partial tile is also served from the full one that took its place. */
+export interface TileReader {
   read(name: TileName): Promise<Uint8Array | undefined>;
   /** The hashes of one tile of a log of `size`, checked for length. */
   hashes(level: number, index: number, size: number): Promise<readonly Hash[]>;
   /** Fetches the tiles that `work` needs and runs it. */
   withNodes<Result>(size: number, work: (nodeAt: NodeAt) => Result): Promise<Result>;
+}
+
+export interface TileStore extends TileReader {
+  /** All of them, each whole or not there, and durable when this resolves. */
+  write(tiles: readonly (readonly [TileName, Uint8Array])[]): Promise<void>;
   /** Partial tiles of a tile that is full now; clients fall back to the full one. */
   dropPartials(name: TileName): Promise<void>;
 }
@@ -53,34 +55,18 @@ class MissingTile extends Error {
   }
 }
 
-export const createTileStore = (folder: string, files: FileSystem): TileStore => {
+const cutToWidth = (name: TileName, bytes: Uint8Array): Uint8Array => {
+  if (name.level !== 'entries') return bytes.subarray(0, name.width * HASH_BYTES);
+  let at = 0;
+  for (let i = 0; i < name.width; i++) at += 2 + (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
+  return bytes.subarray(0, at);
+};
+
+/** Proofs over tiles from wherever `read` finds them. */
+export const createTileReader = (read: TileReader['read']): TileReader => {
   const cache = new LRUCache<string, readonly (readonly Hash[])[]>({ max: CACHED_TILES });
-  const known = new Set<string>();
 
-  const readFile = async (name: TileName): Promise<Uint8Array | undefined> => {
-    try {
-      return await files.read(under(folder, tilePath(name)));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
-  };
-
-  const cutToWidth = (name: TileName, bytes: Uint8Array): Uint8Array => {
-    if (name.level !== 'entries') return bytes.subarray(0, name.width * HASH_BYTES);
-    let at = 0;
-    for (let i = 0; i < name.width; i++) at += 2 + (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
-    return bytes.subarray(0, at);
-  };
-
-  const read = async (name: TileName): Promise<Uint8Array | undefined> => {
-    const bytes = await readFile(name);
-    if (bytes !== undefined || name.width === TILE_WIDTH) return bytes;
-    const full = await readFile({ ...name, width: TILE_WIDTH });
-    return full && cutToWidth(name, full);
-  };
-
-  const hashes: TileStore['hashes'] = async (level, index, size) => {
+  const hashes: TileReader['hashes'] = async (level, index, size) => {
     const width = Math.min(TILE_WIDTH, hashesAtLevel(level, size) - index * TILE_WIDTH);
     const name: TileName = { level, index, width };
     const bytes = width > 0 ? await read(name) : undefined;
@@ -107,26 +93,6 @@ export const createTileStore = (folder: string, files: FileSystem): TileStore =>
   return {
     read,
     hashes,
-    write: async (tiles) => {
-      const parents = new Set<string>();
-      for (const [name] of tiles) parents.add(dirname(under(folder, tilePath(name))));
-      for (const parent of parents) {
-        if (known.has(parent)) continue;
-        await makeFolderDurably(files, folder, parent);
-        known.add(parent);
-      }
-      for (let i = 0; i < tiles.length; i += AT_ONCE) {
-        // All of them end before a failure is told: a second try must not meet the first one's temporary files.
-        const written = await Promise.allSettled(
-          tiles.slice(i, i + AT_ONCE).map(async ([name, bytes]) => {
-            const path = under(folder, tilePath(name));
-            await files.rename(await writeBeside(files, path, bytes), path);
-          }),
-        );
-        for (const result of written) if (result.status === 'rejected') throw result.reason;
-      }
-      await Promise.all([...parents].map((parent) => files.syncFolder(parent)));
-    },
     withNodes: async (size, work) => {
       const here = new Map<string, readonly (readonly Hash[])[]>();
       const nodeAt: NodeAt = (level, index) => {
@@ -153,6 +119,50 @@ export const createTileStore = (folder: string, files: FileSystem): TileStore =>
           here.set(key, rows);
         }
       }
+    },
+  };
+};
+
+export const createTileStore = (folder: string, files: FileSystem): TileStore => {
+  const known = new Set<string>();
+
+  const readFile = async (name: TileName): Promise<Uint8Array | undefined> => {
+    try {
+      return await files.read(under(folder, tilePath(name)));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  };
+
+  const read = async (name: TileName): Promise<Uint8Array | undefined> => {
+    const bytes = await readFile(name);
+    if (bytes !== undefined || name.width === TILE_WIDTH) return bytes;
+    const full = await readFile({ ...name, width: TILE_WIDTH });
+    return full && cutToWidth(name, full);
+  };
+
+  return {
+    ...createTileReader(read),
+    write: async (tiles) => {
+      const parents = new Set<string>();
+      for (const [name] of tiles) parents.add(dirname(under(folder, tilePath(name))));
+      for (const parent of parents) {
+        if (known.has(parent)) continue;
+        await makeFolderDurably(files, folder, parent);
+        known.add(parent);
+      }
+      for (let i = 0; i < tiles.length; i += AT_ONCE) {
+        // All of them end before a failure is told: a second try must not meet the first one's temporary files.
+        const written = await Promise.allSettled(
+          tiles.slice(i, i + AT_ONCE).map(async ([name, bytes]) => {
+            const path = under(folder, tilePath(name));
+            await files.rename(await writeBeside(files, path, bytes), path);
+          }),
+        );
+        for (const result of written) if (result.status === 'rejected') throw result.reason;
+      }
+      await Promise.all([...parents].map((parent) => files.syncFolder(parent)));
     },
     dropPartials: async (name) => {
       const path = under(folder, `${tilePath({ ...name, width: TILE_WIDTH })}.p`);
