@@ -4,6 +4,7 @@ import type { Instant } from './domain/instant.ts';
 import { operationOutcome } from './domain/outcome.ts';
 import { problemRow } from './domain/problem.ts';
 import type { Clock, Forward, Random, RiskEngine, Telemetry } from './ports.ts';
+import type { Answer } from './stages/answer.ts';
 import { eventOf } from './stages/assess.ts';
 import type { Capabilities } from './stages/capabilities.ts';
 import { clear } from './stages/clear.ts';
@@ -21,13 +22,6 @@ import { isWrite, type Judged, judgeEach } from './stages/judge.ts';
 import type { Recorder } from './stages/record.ts';
 import type { Release, Released } from './stages/release.ts';
 import { pipeline, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
-
-/** What goes back over HTTP. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
-}
 
 export interface Gateway {
   /** Never rejects for anything the caller, the upstream, the chain or the disk does: those are answers. */

@@ -1,18 +1,17 @@
 import { hash } from 'node:crypto';
-import type { Config } from '../config/schema.ts';
 import { restrictCapability, smartConfiguration } from '../domain/fhir/capability.ts';
 import type { Bases } from '../domain/fhir/references.ts';
 import { operationOutcome } from '../domain/outcome.ts';
 import { type ProblemCode, problem, problemRow } from '../domain/problem.ts';
 import { ownRead } from '../domain/upstream.ts';
-import type { Answer } from '../gateway.ts';
+import type { Answer } from '../stages/answer.ts';
 import type { UpstreamReader } from '../ports.ts';
 import type { Capabilities } from '../stages/capabilities.ts';
 
 export interface CapabilityParts {
   readonly reader: UpstreamReader;
   readonly bases: Bases;
-  readonly issuers: Config['issuers'];
+  readonly issuers: () => Parameters<typeof smartConfiguration>[0];
 }
 
 /** The upstream's statement is asked for again after this. */
@@ -41,7 +40,7 @@ export function capabilityDocuments(parts: CapabilityParts): Capabilities {
       if (path === '/.well-known/smart-configuration')
         return bodiless(
           method,
-          document(JSON.stringify(smartConfiguration(parts.issuers, parts.bases)), 'application/json'),
+          document(JSON.stringify(smartConfiguration(parts.issuers(), parts.bases)), 'application/json'),
           headers['if-none-match'],
         );
       if (path !== '/metadata') return undefined;

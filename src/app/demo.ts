@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Anvil, startAnvil } from '../adapters/chain/anvil.ts';
 import { type Deployment, deployContracts } from '../adapters/chain/deploy.ts';
@@ -8,6 +8,7 @@ import { type SandboxIssuer, startSandboxIssuer } from '../adapters/identity/san
 import { hospitalFolder, type Persona, readPersonas } from '../adapters/upstream/demo-fixtures.ts';
 import { type LoadProgress, loadFolder } from '../adapters/upstream/load-folder.ts';
 import { type SandboxFhir, startSandboxFhir } from '../adapters/upstream/sandbox-fhir.ts';
+import { patientsOf } from '../adapters/upstream/sandbox-fhir-patients.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { type DemoStep, signDemoConsents } from './demo-consents.ts';
@@ -47,10 +48,11 @@ const ORIGIN = 'consentry.local/sandbox';
 
 /** The whole product on loopback: a real chain with the contracts, a FHIR server with patients, an issuer, the gateway. */
 export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
-  const { state, ports, step } = options;
+  const { state, step } = options;
   if (options.fresh) rmSync(state, { recursive: true, force: true });
   mkdirSync(state, { recursive: true });
-  for (const [name, port] of Object.entries(ports)) await free(name, port);
+  const ports = { ...options.ports, gateway: await free('gateway', options.ports.gateway) };
+  for (const name of ['fhir', 'issuer', 'chain'] as const) await free(name, ports[name]);
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
@@ -81,6 +83,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
       keyFile: join(state, 'issuer-keys.json'),
       gatewayAudience: audience,
       personas,
+      patients: async () => patientsOf(fhir),
     });
     closers.push(() => issuer.close());
 
@@ -151,7 +154,6 @@ function demoConfig(
         data: state,
         vaultKey: 'env:DEMO_VAULT_KEY',
         ledger: { origin: ORIGIN, anchorSeconds: 10 },
-        corsOrigins: ['http://localhost:3000', 'http://127.0.0.1:3000'],
       }),
     },
   });
@@ -164,9 +166,8 @@ function keptKey(file: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
-/** Says which port is taken before anything starts: a half-started demo helps nobody. */
-function free(name: string, port: number): Promise<void> {
-  if (port === 0) return Promise.resolve();
+/** Says which port is taken before anything starts; for 0, which one is free: tokens name the gateway's address as audience. */
+function free(name: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', () =>
@@ -176,6 +177,9 @@ function free(name: string, port: number): Promise<void> {
         ),
       ),
     );
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+    probe.listen(port, '127.0.0.1', () => {
+      const taken = (probe.address() as AddressInfo).port;
+      probe.close(() => resolve(taken));
+    });
   });
 }

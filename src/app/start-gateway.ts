@@ -8,6 +8,7 @@ import { createLedgerAnchor } from '../adapters/chain/anchor.ts';
 import { createRelayer, type Relayer } from '../adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/replica.ts';
 import { createSender } from '../adapters/chain/sender.ts';
+import { createIssuerDirectory } from '../adapters/identity/issuer-directory.ts';
 import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
@@ -82,6 +83,17 @@ export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBy
 
 /** Picks the adapters, wires the stages, and listens. Rejects with a sentence when a part cannot start; nothing listens then. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  // What was opened is closed in reverse, whether the start fails half-way or the gateway is stopped.
+  const opened = new AsyncDisposableStack();
+  try {
+    return await open(options, opened);
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function open(options: GatewayOptions, opened: AsyncDisposableStack): Promise<RunningGateway> {
   const { config, environment } = options;
   const clock = options.clock ?? systemClock;
   const random = systemRandom;
@@ -90,6 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
   const watch = telemetry({ level: options.log ?? 'info' });
   const policies = openPolicies(config.policies, config.upstream.url, watch);
+  opened.defer(() => policies.close());
   const vaultKey = keyBytes(secret(config.vaultKey, environment), 'vaultKey');
   const vault = await openVault({
     folder: join(data, 'vault'),
@@ -98,6 +111,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     epoch: String(config.epoch),
     random,
   });
+  opened.defer(() => vault.close());
   const ledger = await openLedger({
     folder: join(data, 'ledger'),
     origin: config.ledger.origin,
@@ -106,6 +120,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     random,
     ...(options.ledgerFiles === undefined ? {} : { files: options.ledgerFiles }),
   });
+  opened.defer(() => ledger.close());
   const replica = createRegistryReplica({
     rpcUrls: config.chain.rpcUrls,
     chainId: config.chain.chainId,
@@ -115,23 +130,36 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     snapshotFile: join(data, 'replica.snapshot'),
     ...(config.chain.quorum === undefined ? {} : { quorum: config.chain.quorum }),
   });
+  opened.defer(() => replica.stop());
   await replica.start();
   const carrier = openCarrier(config, environment, data);
+  if (carrier !== undefined) opened.defer(() => carrier.stop());
   await carrier?.relayer.start();
   const risk = openRisk(config.riskModel, join(config.policies, 'risk.yaml'));
   const verifier = createJwtVerifier({
-    issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile }) => ({
+    issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
       issuer,
       audience,
       algorithms,
       ...(jwksUri === undefined ? { file: jwksFile ?? '' } : { jwksUri }),
+      ...(claims === undefined ? {} : { claims }),
     })),
   });
+
+  // Keys that cannot be had now may come later: calls are refused as auth-unavailable until then.
+  await verifier
+    .warm()
+    .catch((error: unknown) => watch.failed('issuer-keys', error instanceof Error ? error.name : typeof error));
+  const directory = createIssuerDirectory(
+    config.issuers.map(({ issuer, jwksUri }) => ({ issuer, ...(jwksUri === undefined ? {} : { jwksUri }) })),
+  );
+  await directory.refresh();
 
   const agent = upstreamAgent(
     config.upstream.timeoutMs,
     config.upstream.ca === undefined ? undefined : readFileSync(config.upstream.ca, 'utf8'),
   );
+  opened.defer(() => agent.close());
   const bearer = config.upstream.bearer;
   const authorization = bearer === undefined ? {} : { authorization: `Bearer ${secret(bearer, environment)}` };
   const limits: Limits = { ...defaultLimits, bytes: config.limits.answerBytes };
@@ -151,10 +179,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     // The router sees the prefix alone: hostile paths are judged by classify, not by the router's own reading of them.
     rewriteUrl: (request) => (isFhir(request.url ?? '') ? `${prefix}/` : (request.url ?? '/')),
   });
+  opened.defer(() => app.close());
   handleErrors(app, (name) => watch.failed('http', name));
-  if (config.corsOrigins.length > 0)
+  if (config.corsOrigins.length > 0 || config.profile === 'sandbox')
     await app.register(cors, {
-      origin: [...config.corsOrigins],
+      origin: corsOrigins(config),
       exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt'],
     });
 
@@ -182,6 +211,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     maxPages: config.facts.maxPages,
     learn: risk.seen,
   });
+  opened.defer(() => facts.stop());
   await facts.first;
 
   const gateway = createGateway(
@@ -220,7 +250,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
         seen: risk.seen,
       }),
       record: recorder(ledger, 10_000),
-      capabilities: capabilityDocuments({ reader, bases, issuers: config.issuers }),
+      capabilities: capabilityDocuments({ reader, bases, issuers: () => directory.current() }),
       pageSize: config.limits.pageSize,
       bases,
     },
@@ -248,10 +278,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 
   keepOperatorAccess(data, { url: address.url, token: operatorToken });
-  const anchoring =
-    carrier?.anchor === undefined
-      ? undefined
-      : anchorLedger(ledger, carrier.anchor, config.ledger.anchorSeconds, watch);
+  if (carrier?.anchor !== undefined) {
+    const anchoring = anchorLedger(ledger, carrier.anchor, config.ledger.anchorSeconds, watch);
+    opened.defer(() => anchoring.stop());
+  }
 
   return {
     url: address.url,
@@ -265,17 +295,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     policies,
     telemetry: watch,
     random,
-    async close() {
-      await app.close();
-      await facts.stop();
-      await anchoring?.stop();
-      await carrier?.stop();
-      await ledger.close();
-      await replica.stop();
-      await vault.close();
-      policies.close();
-      await agent.close();
-    },
+    close: () => opened.disposeAsync(),
   };
 }
 
@@ -308,6 +328,13 @@ function openCarrier(config: Config, environment: GatewayOptions['environment'],
 const prefix = '/fhir';
 
 const isFhir = (url: string): boolean => url === prefix || url.startsWith(`${prefix}/`) || url.startsWith(`${prefix}?`);
+
+/** The sandbox is for developers: any page on this machine may call it. */
+function corsOrigins(config: Config): (string | RegExp)[] {
+  return config.profile === 'sandbox'
+    ? [...config.corsOrigins, /^http:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/]
+    : [...config.corsOrigins];
+}
 
 function consentHealth(replica: RegistryReplica, clock: Clock, most: number) {
   const age = replica.headAge(clock.now());

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Explanation } from '../http/explain.ts';
+import type { Explanation } from '../domain/ledger/explanation.ts';
 import { UsageError } from './config.ts';
 
 export interface ExplainTools {

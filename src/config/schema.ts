@@ -53,6 +53,26 @@ export const configSchema = Type.Object(
           }),
           jwksUri: Type.Optional(Type.String({ pattern: '^https?://', description: 'Where its keys are.' })),
           jwksFile: Type.Optional(Type.String({ description: 'Its keys as a JWKS file.' })),
+          claims: Type.Optional(
+            Type.Object(
+              {
+                names: Type.Optional(
+                  Type.Object(
+                    {
+                      roles: Type.Optional(Type.String()),
+                      organisation: Type.Optional(Type.String()),
+                      purpose: Type.Optional(Type.String()),
+                      study: Type.Optional(Type.String()),
+                      reason: Type.Optional(Type.String()),
+                    },
+                    { ...strict, description: 'Under which names its tokens carry what the gateway reads.' },
+                  ),
+                ),
+                defaultPurpose: Type.Optional(Type.String({ description: 'Purpose of use of tokens that name none.' })),
+              },
+              strict,
+            ),
+          ),
         },
         strict,
       ),
@@ -133,7 +153,11 @@ export const configSchema = Type.Object(
     ),
     facts: Type.Object(
       {
-        everySeconds: Type.Number({ minimum: 1, default: 60, description: 'How often relationships are read from the FHIR server.' }),
+        everySeconds: Type.Number({
+          minimum: 1,
+          default: 60,
+          description: 'How often relationships are read from the FHIR server.',
+        }),
         maxPages: Type.Integer({ minimum: 0, default: 500, description: 'Most pages of a type read in one round.' }),
       },
       { ...strict, default: {} },

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
-import { problemRow } from '../domain/problem.ts';
+import { explanation } from '../domain/ledger/explanation.ts';
 import type { Clock, IdentityVerifier, LedgerStore } from '../ports.ts';
 import { refuse } from './errors.ts';
 
@@ -12,24 +12,6 @@ export interface ExplainParts {
   readonly clock: Clock;
   /** Of whoever can read the data folder on this machine: sees every entry. */
   readonly operatorToken: string;
-}
-
-/** What an entry tells the one who asked for it. */
-export interface Explanation {
-  readonly requestId: string;
-  readonly at: string;
-  readonly decision: 'permit' | 'deny';
-  readonly code?: string;
-  /** One sentence. */
-  readonly summary: string;
-  readonly whoCanMend?: string;
-  readonly interaction?: LedgerEntry['interaction'];
-  readonly stages: LedgerEntry['story'];
-  readonly outcome: LedgerEntry['outcome'];
-  readonly policy?: LedgerEntry['policy'];
-  readonly risk?: LedgerEntry['risk'];
-  readonly consent?: LedgerEntry['consent'];
-  readonly receipt: { readonly index: number; readonly leaf: string; readonly log: string };
 }
 
 /** `GET /api/v1/explain/{requestId}`: why a call was answered as it was; callers see their own calls only. */
@@ -58,25 +40,3 @@ export async function askerOf(
 
 const own = (entry: LedgerEntry, asker: Principal): boolean =>
   entry.actor?.user === asker.user && entry.actor.issuer === asker.issuer && entry.actor.client === asker.client;
-
-export function explanation(entry: LedgerEntry, receipt: Explanation['receipt']): Explanation {
-  const row = entry.code === undefined ? undefined : problemRow(entry.code);
-  return {
-    requestId: entry.requestId,
-    at: new Date(entry.at).toISOString(),
-    decision: entry.decision,
-    ...(entry.code === undefined ? {} : { code: entry.code }),
-    summary:
-      row === undefined
-        ? `Allowed: ${entry.outcome.returned} resources released, ${entry.outcome.masked} elements masked.`
-        : `Refused in the stage ${entry.stage ?? 'unknown'}: ${row.text}`,
-    ...(row === undefined ? {} : { whoCanMend: row.fix }),
-    ...(entry.interaction === undefined ? {} : { interaction: entry.interaction }),
-    stages: entry.story,
-    outcome: entry.outcome,
-    ...(entry.policy === undefined ? {} : { policy: entry.policy }),
-    ...(entry.risk === undefined ? {} : { risk: entry.risk }),
-    ...(entry.consent === undefined ? {} : { consent: entry.consent }),
-    receipt,
-  };
-}

@@ -1,4 +1,4 @@
-import type { Answer } from '../gateway.ts';
+import type { Answer } from './answer.ts';
 import type { Received } from './exchange.ts';
 
 /** `/metadata` and `/.well-known/smart-configuration`: open to all, and about nobody. */

@@ -2,8 +2,9 @@ import proxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
 import type { Cleared, UpstreamResponse } from '../../domain/upstream.ts';
-import type { Answer, Gateway } from '../../gateway.ts';
+import type { Gateway } from '../../gateway.ts';
 import type { Forward } from '../../ports.ts';
+import type { Answer } from '../../stages/answer.ts';
 import { readAnswer } from './answer.ts';
 import { faultOf } from './fault.ts';
 
