@@ -90,6 +90,8 @@ const skipSpace = (bytes: Uint8Array, view: DataView, from: number): number => {
     const byte = at < size ? (bytes[at] as number) : 0;
     if (byte !== SPACE && byte !== NEWLINE && byte !== RETURN && byte !== TAB) return at;
     at += 1;
+    // One space, after a colon or a comma, is the usual case.
+    if (at < size && (bytes[at] as number) > SPACE) return at;
     while (at <= lastWord) {
       const other = view.getInt32(at, true) ^ 0x20202020;
       if (other !== 0) {
