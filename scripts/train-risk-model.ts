@@ -34,7 +34,7 @@ for (let n = 1; n <= 2; n++) sampleHouse({ ...house, world: 500 + n, seed: 900 +
 
 const { inputs, labels } = balanced(train.rows(), 0.3, Number(values.rows), seed);
 const { net, error } = await trainNet(
-  { inputs, labels, hidden: [16], iterations: Number(values.iterations), rate: 0.05, seed },
+  { inputs, labels, hidden: [16], iterations: Number(values.iterations), rate: 0.15, seed },
   (iteration, now) => {
     if (iteration % 10 === 0) console.error(`iteration ${iteration}: error ${now.toFixed(5)}`);
   },

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { decideCommand } from '../cli/decide.ts';
 import { ledgerCommand } from '../cli/ledger.ts';
 import { policyCommand } from '../cli/policy.ts';
+import { riskCommand } from '../cli/risk.ts';
 import { keyBytes } from './secrets.ts';
 
 /** The policies that come with the product. */
@@ -74,4 +75,9 @@ async function localKeys(folder: string) {
   if (!existsSync(keyFile) || !existsSync(join(data, 'vault'))) return undefined;
   const { readVaultKeys } = await import('../adapters/store/vault.ts');
   return readVaultKeys(join(data, 'vault'), keyBytes(readFileSync(keyFile, 'utf8').trim(), keyFile));
+}
+
+export async function risk(): Promise<Command> {
+  const { riskTools } = await import('../adapters/risk/tools.ts');
+  return riskCommand(riskTools(() => new Date()));
 }

@@ -118,6 +118,8 @@ const readable = async <Value>(work: Promise<Value>): Promise<Value> => {
       throw new UsageError(
         `${'path' in error ? String(error.path) : 'A file'} cannot be read or written. Check the path and the permissions.`,
       );
+    if (error instanceof Error && (error.name === 'RiskInputError' || error.name === 'PromotionRefused'))
+      throw new UsageError(error.message);
     throw error;
   }
 };

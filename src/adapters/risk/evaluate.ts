@@ -253,7 +253,7 @@ class Learner {
     if (!enough) return options.base;
     const { inputs, labels } = balanced(train, 0.3, options.rows, options.seed);
     const { net, error } = await trainNet(
-      { inputs, labels, hidden: [16], iterations: options.iterations, rate: 0.05, seed: options.seed },
+      { inputs, labels, hidden: [16], iterations: options.iterations, rate: 0.15, seed: options.seed },
       (iteration) => options.onProgress('train', iteration, options.iterations),
     );
     const card: ModelParts['card'] = {

@@ -14,8 +14,9 @@ const isGzip = (file: string): boolean => {
 
 /** The lines of a file, plain or gzip (told by its first bytes); a byte order mark and carriage returns are dropped. */
 export async function* linesOf(file: string): AsyncGenerator<string[]> {
+  const packed = isGzip(file);
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
-  const stream = isGzip(file) ? source.pipe(createGunzip({ chunkSize: 1 << 18 })) : source;
+  const stream = packed ? source.pipe(createGunzip({ chunkSize: 1 << 18 })) : source;
   // A fault of the source does not pass through a pipe by itself.
   if (stream !== source) source.on('error', (cause) => stream.destroy(cause));
   const decoder = new TextDecoder();

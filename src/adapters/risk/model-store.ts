@@ -31,7 +31,9 @@ export interface Settled {
 }
 
 /** Refused for a reason that the person can mend. */
-export class PromotionRefused extends Error {}
+export class PromotionRefused extends Error {
+  override readonly name = 'PromotionRefused';
+}
 
 const empty: State = { champion: undefined, previous: [], waiting: {}, history: [] };
 const words = (hash: string): Buffer => Buffer.from(`consentry-risk-promotion/1\n${hash}\n`);

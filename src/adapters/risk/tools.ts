@@ -22,7 +22,9 @@ export const shippedModelFile = new URL('models/risk.json', root);
 export const shippedPolicyFile = new URL('policies/risk.yaml', root);
 
 /** A file that is there but cannot be used; the text says why. */
-export class RiskInputError extends Error {}
+export class RiskInputError extends Error {
+  override readonly name = 'RiskInputError';
+}
 
 export const readModelFile = (file: string | URL): RiskModel => {
   let json: unknown;
@@ -81,7 +83,7 @@ export const riskTools = (now: () => Date) => ({
       files,
       (day) => progress('days', day, days),
     );
-    return { ...files, ...counts };
+    return { ...counts, eventsFile: files.events, contextFile: files.context, labelsFile: files.labels };
   },
 
   async evaluate(

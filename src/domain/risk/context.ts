@@ -47,6 +47,14 @@ interface Shifts {
   sorted: boolean;
 }
 
+export interface ContextState {
+  readonly version: string;
+  readonly staff: readonly (readonly [string, StaffFact])[];
+  readonly patients: readonly (readonly [string, PatientFacts])[];
+  readonly shifts: readonly (readonly [string, Shifts])[];
+  readonly applications: readonly string[];
+}
+
 export interface ContextLimits {
   readonly patients: number;
   readonly staff: number;
@@ -137,6 +145,37 @@ export class RiskContext {
     return this.#patients.peek(id);
   }
 
+  /** All facts, as plain values for a structured clone. */
+  state(): ContextState {
+    return structuredClone({
+      version: 'context/1',
+      staff: [...this.#staff.entries()],
+      patients: [...this.#patients.entries()],
+      shifts: [...this.#shifts.entries()],
+      applications: [...this.#applications],
+    });
+  }
+
+  /** False, and nothing is changed, when the state is of another version. */
+  restore(state: unknown): boolean {
+    if (typeof state !== 'object' || state === null || !('version' in state) || state.version !== 'context/1')
+      return false;
+    const known = state as ContextState;
+    for (const [id, fact] of known.staff) {
+      this.#staff.set(id, fact);
+      if (fact.patientId !== undefined) this.#employees.set(fact.patientId, id);
+    }
+    for (const [id, facts] of known.patients) {
+      this.#patients.set(id, facts);
+      if (facts.relations.length > 0) this.#related++;
+      tally(this.#surnames, facts.surname, 1);
+      tally(this.#zips, facts.zip4, 1);
+    }
+    for (const [id, shifts] of known.shifts) this.#shifts.set(id, shifts);
+    for (const application of known.applications) this.#applications.add(application);
+    return true;
+  }
+
   /** All patients of whom anything is known. */
   eachPatient(): IterableIterator<[string, PatientFacts]> {
     return this.#patients.entries();
@@ -200,15 +239,17 @@ export class RiskContext {
       return;
     }
     const patientId = text(fact.patientId);
+    // Several resources may speak of one person: what one leaves out, another may have said.
+    const known = this.#staff.get(id);
     this.#staff.set(id, {
-      role: text(fact.role),
-      department: text(fact.department),
-      surname: folded(fact.surname),
-      address: folded(fact.address),
-      zip4: folded(fact.zip4),
-      from: timeOf(fact.from) ?? Number.NEGATIVE_INFINITY,
-      until: endOf(fact.until) ?? Number.POSITIVE_INFINITY,
-      patientId,
+      role: text(fact.role) ?? known?.role,
+      department: text(fact.department) ?? known?.department,
+      surname: folded(fact.surname) ?? known?.surname,
+      address: folded(fact.address) ?? known?.address,
+      zip4: folded(fact.zip4) ?? known?.zip4,
+      from: timeOf(fact.from) ?? known?.from ?? Number.NEGATIVE_INFINITY,
+      until: endOf(fact.until) ?? known?.until ?? Number.POSITIVE_INFINITY,
+      patientId: patientId ?? known?.patientId,
     });
     if (patientId !== undefined && this.#employees.size < this.#limits.staff) this.#employees.set(patientId, id);
   }

@@ -230,6 +230,6 @@ export const emptyParts = {
     left: Int32Array.of(0),
     sample: 2,
   },
-  combine: { weights: Array.from({ length: HEADS }, (_, head) => (head === HEADS - 1 ? 1 : 0)), bias: -5 },
+  combine: { weights: Array.from({ length: HEADS }, (_, head) => (head >= HEADS - 2 ? 1 : 0)), bias: -5 },
   ladder: { notice: 0.4, stepUp: 0.6, block: 0.9 },
 } as const;

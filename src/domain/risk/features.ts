@@ -70,6 +70,20 @@ interface Team {
   otherWroteAt: number;
 }
 
+/** Raised when the profiles take another shape. */
+const STATE = `profiles/1/${FEATURES}/${MATRIX}/${MEASURES}`;
+
+export interface FeatureState {
+  readonly version: string;
+  readonly users: readonly (readonly [string, object])[];
+  readonly peers: readonly (readonly [string, object])[];
+  readonly heat: readonly (readonly [string, Heat])[];
+  readonly teams: readonly (readonly [string, Team])[];
+  readonly popular: readonly (readonly [string, number])[];
+  readonly total: number;
+  readonly began: number;
+}
+
 interface Heat {
   heat: number;
   time: number;
@@ -118,7 +132,7 @@ export class RiskFeatures {
   readonly #vector = new Float64Array(FEATURES);
   readonly #next = new Float64Array(MATRIX);
   readonly #values = new Float64Array(MEASURES);
-  readonly #relatedOthers = { related: 0, seen: 0, any: false };
+  readonly #relatedOthers = { related: 0, seen: 0 };
   #total = 0;
   #began = Number.NaN;
 
@@ -138,6 +152,34 @@ export class RiskFeatures {
 
   get sizes(): { readonly users: number; readonly patients: number; readonly groups: number; readonly values: number } {
     return { users: this.users.size, patients: this.#heat.size, groups: this.peers.size, values: this.#popular.size };
+  }
+
+  /** All that was learned, as plain values for a structured clone; nothing in it is shared with the running profiles. */
+  state(): FeatureState {
+    return structuredClone({
+      version: STATE,
+      users: [...this.users.entries()],
+      peers: [...this.peers.entries()],
+      heat: [...this.#heat.entries()],
+      teams: [...this.#teams.entries()],
+      popular: [...this.#popular.entries()],
+      total: this.#total,
+      began: this.#began,
+    });
+  }
+
+  /** False, and nothing is changed, when the state is of another version: profiles then begin anew. */
+  restore(state: unknown): boolean {
+    if (typeof state !== 'object' || state === null || !('version' in state) || state.version !== STATE) return false;
+    const known = state as FeatureState;
+    for (const [id, plain] of known.users) this.users.set(id, Object.assign(new UserProfile(), plain));
+    for (const [key, plain] of known.peers) this.peers.set(key, PeerProfile.from(plain));
+    for (const [patient, heat] of known.heat) this.#heat.set(patient, heat);
+    for (const [key, team] of known.teams) this.#teams.set(key, team);
+    for (const [value, count] of known.popular) this.#popular.set(value, count);
+    this.#total = known.total;
+    this.#began = known.began;
+    return true;
   }
 
   user(id: string): UserProfile | undefined {

@@ -1,6 +1,3 @@
-import { is, member, stringOf, toValue } from '../json/cursor.ts';
-import type { Tape } from '../json/tape.ts';
-import { BoundedMap } from './bounded-map.ts';
 import type { ContextFact } from './event.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -103,6 +100,34 @@ export const factsOf = (resource: unknown): ContextFact[] => {
         },
       ];
     }
+    case 'MedicationRequest': {
+      const patient = patientOf(resource.subject);
+      return patient === undefined
+        ? []
+        : [
+            {
+              kind: 'order',
+              patient,
+              staff: staffOf([resource.requester, resource.performer]),
+              ...times(resource.authoredOn, undefined),
+            },
+          ];
+    }
+    case 'Practitioner': {
+      const id = text(resource.id);
+      if (id === undefined) return [];
+      const home = list(resource.address)[0];
+      const street = home === undefined || !Array.isArray(home.line) ? undefined : text(home.line[0]);
+      return [
+        {
+          kind: 'staff',
+          id: `Practitioner/${id}`,
+          ...optional('surname', text(list(resource.name)[0]?.family)),
+          ...optional('address', street === undefined ? undefined : `${street} ${text(home?.city) ?? ''}`),
+          ...optional('zip4', text(home?.postalCode)),
+        },
+      ];
+    }
     case 'Patient': {
       const id = text(resource.id);
       if (id === undefined) return [];
@@ -146,34 +171,3 @@ const serviceOf = (value: unknown): string | undefined => {
   const concept = Array.isArray(value) ? value[0] : value;
   return isJson(concept) ? text(list(concept.coding)[0]?.code) : undefined;
 };
-
-type RelationFact = Exclude<ContextFact, { readonly kind: 'staff' | 'patient' | 'shift' | 'client' }>;
-
-const telling = ['Encounter', 'Appointment', 'CareTeam', 'ServiceRequest', 'Patient', 'PractitionerRole'] as const;
-const REMEMBERED = 100_000;
-
-/** Reads facts from resources on their tape; a version that was read before costs a look at its id. */
-export class FhirFacts {
-  readonly #known = new BoundedMap<string, true>(REMEMBERED);
-
-  /** `writer`: who wrote the resource just now, so that a link made by oneself is seen as such. */
-  of(tape: Tape, node: number, writer?: { readonly user: string; readonly at: string }): ContextFact[] {
-    const kind = member(tape, node, 'resourceType');
-    if (kind < 0 || !telling.some((type) => is(tape, kind, type))) return [];
-    const meta = member(tape, node, 'meta');
-    const version =
-      stringOf(tape, member(tape, meta, 'versionId')) ?? stringOf(tape, member(tape, meta, 'lastUpdated'));
-    const id = stringOf(tape, member(tape, node, 'id'));
-    if (version !== undefined && id !== undefined && writer === undefined) {
-      const key = `${stringOf(tape, kind) ?? ''}/${id}/${version}`;
-      if (this.#known.peek(key) === true) return [];
-      this.#known.set(key, true);
-    }
-    const facts = factsOf(toValue(tape, node));
-    if (writer === undefined) return facts;
-    return facts.map((fact) => (isRelation(fact) ? { ...fact, recordedBy: writer.user, recordedAt: writer.at } : fact));
-  }
-}
-
-const isRelation = (fact: ContextFact): fact is RelationFact =>
-  fact.kind === 'encounter' || fact.kind === 'appointment' || fact.kind === 'careteam' || fact.kind === 'referral';

@@ -5,7 +5,7 @@ import type { Logistic } from './logistic.ts';
 import type { Network } from './network.ts';
 
 /** The heads that are combined, in the order of the combining weights. */
-export const heads = ['net', 'logistic', 'forest', 'rules'] as const;
+export const heads = ['net', 'logistic', 'forest', 'rules', 'explained'] as const;
 export const HEADS = heads.length;
 
 export interface Ladder {

@@ -206,6 +206,19 @@ export class PeerProfile {
     this.automated = automated;
   }
 
+  /** From the plain copy of a peer profile. */
+  static from(plain: object): PeerProfile {
+    const copy = plain as PeerProfile;
+    const peer = new PeerProfile(copy.automated);
+    const { types, interactions, purposes, departments, ...rest } = copy;
+    Object.assign(peer, rest);
+    Object.assign(peer.types, types);
+    Object.assign(peer.interactions, interactions);
+    Object.assign(peer.purposes, purposes);
+    Object.assign(peer.departments, departments);
+    return peer;
+  }
+
   learn(values: Float64Array, hour: number): void {
     this.count++;
     // The prior counts as 200 observations; later the group forgets slowly.

@@ -132,7 +132,8 @@ export const relate = (
     }
     if (newest === undefined || relation.start > newest.start) newest = relation;
     if (user !== undefined && isDecoy(relation, user, time)) {
-      decoys++;
+      // Who books for others makes such links all day; only one that names oneself is a decoy.
+      if (mine) decoys++;
       continue;
     }
     if (mine) {

@@ -7,9 +7,6 @@ import type { RiskReason } from './score.ts';
 
 const clamp = (value: number, limit: number): number => Math.min(limit, Math.max(-limit, value));
 
-/** Points of log-odds that an explanation is worth. */
-const EXPLAINED = 1.6;
-
 export interface Scorer {
   /** Probability at the reference prior. NaN when anything in the input was NaN; the caller MUST treat that as a failure. */
   score(vector: Float64Array, rules: number): number;
@@ -32,6 +29,8 @@ export const createScorer = (model: Pick<RiskModel, 'net' | 'logistic' | 'forest
     out[1] = clamp(linear(model.logistic, vector), 16) / 4;
     out[2] = (isolation(model.forest, vector) - 0.5) * 10;
     out[3] = rules * 4;
+    // Explain first: what an explanation covers must be far odder than what none covers to be as suspect.
+    out[4] = (vector[at.unexplained] as number) < 0.46 ? -1 : 0;
     return out;
   };
 
@@ -43,8 +42,6 @@ export const createScorer = (model: Pick<RiskModel, 'net' | 'logistic' | 'forest
       // A head that carries no weight may not spoil the sum; one that does passes its NaN on.
       if (weight !== 0) sum += weight * (scratch[head] as number);
     }
-    // Explain first: what an explanation covers must be far odder than what none covers to be as suspect.
-    if ((vector[at.unexplained] as number) < 0.46) sum -= EXPLAINED;
     return sigmoid(sum);
   };
 
