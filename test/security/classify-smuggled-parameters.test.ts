@@ -32,6 +32,8 @@ describe('a parameter that could slip past the judge', () => {
     ['with a filter language', '_filter=subject%20eq%20Patient/2'],
     ['for a page of someone else', '_getpages=abc'],
     ['for a page with more beside it', '_page=aaaaaaaaaaaaaaaaaaaa&code=1'],
+    ['for two pages', '_page=aaaaaaaaaaaaaaaaaaaa&_page=bbbbbbbbbbbbbbbbbbbb'],
+    ['for a page with two counts', '_page=aaaaaaaaaaaaaaaaaaaa&_count=1&_count=2'],
     ['for a count twice', '_count=1&_count=1000'],
     ['for a summary twice', '_summary=count&_summary=false'],
     ['for elements twice', '_elements=id&_elements=subject'],

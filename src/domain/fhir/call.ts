@@ -70,11 +70,13 @@ const pageToken = /^[A-Za-z0-9_-]{16,16000}$/;
 
 /** The paging token of a query: undefined when it has none, null when it is malformed or not alone. */
 export const pageOf = (pairs: readonly Pair[]): string | undefined | null => {
-  const paged = pairs.find(([name]) => name === '_page');
-  if (paged === undefined) return undefined;
+  const paged = pairs.filter(([name]) => name === '_page');
+  const [first] = paged;
+  if (first === undefined) return undefined;
   // MedplumClient adds its own _count to every next link; the page has its size already.
-  const alone = pairs.every(([name]) => name === '_page' || name === '_count') && pairs.length <= 2;
-  return alone && pageToken.test(paged[1]) ? paged[1] : null;
+  const others = pairs.filter(([name]) => name !== '_page');
+  const alone = paged.length === 1 && others.length <= 1 && others.every(([name]) => name === '_count');
+  return alone && pageToken.test(first[1]) ? first[1] : null;
 };
 
 /** The body as JSON. */
