@@ -1,3 +1,4 @@
+import { primitiveTypes, typeSchema } from '../fhir/schema.ts';
 import { is, member, stringOf, text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { type Action, type Edge, type State, unknownAction, type Variant } from './automaton.ts';
@@ -12,6 +13,28 @@ import type { OpenSplice, WalkState } from './walk-state.ts';
 const ABSENT_LIST = '[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]';
 /** Data-absent-reason `masked`: what stands where a value may not. */
 export const ABSENT = `{"extension":${ABSENT_LIST}}`;
+const absences = new Map<string, string>();
+
+/** The mark in place of an element of the type: what the type requires is marked too, or it would not be valid. */
+const absenceOf = (type: string): string => {
+  let known = absences.get(type);
+  if (known === undefined) {
+    const parts = [`"extension":${ABSENT_LIST}`];
+    for (const element of typeSchema(type)?.elements.values() ?? []) {
+      if (!element.required || element.choice) continue;
+      const primitive = primitiveTypes.has(element.type);
+      const mark = primitive ? ABSENT : absenceOf(element.type);
+      parts.push(`"${primitive ? '_' : ''}${element.name}":${element.list ? `[${mark}]` : mark}`);
+    }
+    known = `{${parts.join(',')}}`;
+    absences.set(type, known);
+  }
+  return known;
+};
+
+/** First letters of the members without which an object of the type says nothing (ext-1, inv-1). */
+const saying: Readonly<Record<string, string>> = { Extension: 've_', 'Parameters.parameter': 'vrp_' };
+
 const LABEL_SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
 
 /** What an edit did, for those who explain it. */
@@ -162,6 +185,7 @@ class Walk implements WalkState {
     const first = this.splices.length;
     let kept = 0;
     let before = -1;
+    const needed = saying[variant.type];
     let hasValue = false;
     for (let key = node + 1; key < past; key = next[key] as number) {
       const value = key + 1;
@@ -169,10 +193,8 @@ class Walk implements WalkState {
       const outcome = this.#member(node, key, value, variant, isResource);
       if (outcome === 'kept') {
         kept += 1;
-        if (variant.type === 'Extension' && !hasValue) {
-          // `value...`, `extension`, `_value...`
-          const letter = bytes[(start[key] as number) + 1];
-          hasValue = letter === 0x76 || letter === 0x65 || letter === 0x5f;
+        if (needed !== undefined && !hasValue) {
+          hasValue = needed.includes(String.fromCharCode(bytes[(start[key] as number) + 1] as number));
         }
       } else if (kept > 0) {
         this.splices.push({ start: before, end: memberEnd, text: '' });
@@ -181,8 +203,7 @@ class Walk implements WalkState {
       }
       before = memberEnd;
     }
-    // An extension is its value: with the URL alone it would say nothing (ext-1).
-    if (variant.type === 'Extension' && kept > 0 && !hasValue) return 0;
+    if (needed !== undefined && kept > 0 && !hasValue) return 0;
     if (variant.hidden.length > 0) {
       if (kept === 0) {
         this.splices.length = first;
@@ -197,7 +218,8 @@ class Walk implements WalkState {
   #hide(node: number, edge: Edge, kept: number): number {
     const at = (this.tape.end[node] as number) - 1;
     const name = edge.primitive ? `_${edge.element.name}` : edge.element.name;
-    const absent = edge.element.list ? `[${ABSENT}]` : ABSENT;
+    const mark = edge.primitive ? ABSENT : absenceOf(edge.element.type);
+    const absent = edge.element.list ? `[${mark}]` : mark;
     this.splices.push({ start: at, end: at, text: `${kept > 0 ? ',' : ''}"${name}":${absent}` });
     this.#labels |= LABEL.redacted;
     return 1;
@@ -388,6 +410,7 @@ class Walk implements WalkState {
     }
     const first = this.splices.length;
     let kept = 0;
+    let nulls = 0;
     let before = -1;
     for (let item = value + 1; item < (next[value] as number); item = next[item] as number) {
       const outcome =
@@ -396,8 +419,10 @@ class Walk implements WalkState {
           : kind[item] === KIND.null && edge.primitive
             ? 'kept'
             : 'removed';
+      if (kind[item] === KIND.null) nulls += 1;
       if (outcome === 'kept') kept += 1;
       else if (edge.primitive) {
+        nulls += 1;
         // The place of an item of `_given` is that of the value it belongs to.
         this.splices.push({ start: start[item] as number, end: end[item] as number, text: 'null' });
         kept += 1;
@@ -407,10 +432,14 @@ class Walk implements WalkState {
       }
       before = end[item] as number;
     }
-    if (kept > 0) return 'kept';
+    if (kept > nulls) return 'kept';
     this.splices.length = first;
-    if (!edge.element.required || edge.state.alwaysHidden) return 'removed';
-    this.splices.push({ start: start[value] as number, end: end[value] as number, text: `[${ABSENT}]` });
+    if (edge.primitive || !edge.element.required || edge.state.alwaysHidden) return 'removed';
+    this.splices.push({
+      start: start[value] as number,
+      end: end[value] as number,
+      text: `[${absenceOf(edge.element.type)}]`,
+    });
     return 'kept';
   }
 
@@ -435,9 +464,10 @@ class Walk implements WalkState {
           this.#note(node, action, 'removed');
           return 'removed';
         }
-        if (this.#isMasked(node)) return 'kept';
+        const mark = edge.primitive ? ABSENT : absenceOf(edge.element.type);
+        if (this.#isText(node, mark)) return 'kept';
         this.#note(node, action, 'masked');
-        this.splices.push({ start: start[node] as number, end: end[node] as number, text: ABSENT });
+        this.splices.push({ start: start[node] as number, end: end[node] as number, text: mark });
         return 'kept';
       }
       if (result !== undefined) {
@@ -453,15 +483,15 @@ class Walk implements WalkState {
     if (edge.element.path === 'modifierExtension') throw new Withheld('modifier-extension');
     this.splices.length = first;
     if (optional) return 'removed';
-    this.splices.push({ start: start[node] as number, end: end[node] as number, text: ABSENT });
+    const mark = edge.primitive ? ABSENT : absenceOf(edge.element.type);
+    this.splices.push({ start: start[node] as number, end: end[node] as number, text: mark });
     return 'kept';
   }
 
   /** Already nothing but the mark: masking twice is masking once. */
-  #isMasked(node: number): boolean {
+  #isText(node: number, mark: string): boolean {
     return (
-      (this.tape.end[node] as number) - (this.tape.start[node] as number) === ABSENT.length &&
-      this.#slice(node) === ABSENT
+      (this.tape.end[node] as number) - (this.tape.start[node] as number) === mark.length && this.#slice(node) === mark
     );
   }
 
