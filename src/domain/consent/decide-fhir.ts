@@ -44,11 +44,11 @@ const answer = (
   if (resource === undefined) {
     return { ok: true, decision: decideForPatients(documents, request, [], undefined) };
   }
-  const one = (at: number): FhirDecision => {
-    const value = toValue(tape, at);
+  const one = (resourceTape: Tape, at: number): FhirDecision => {
+    const value = toValue(resourceTape, at);
     const content = isObject(value) ? value : {};
-    const facts = classifier.classify(tape, at);
-    const span = resourceSpan(tape, at);
+    const facts = classifier.classify(resourceTape, at);
+    const span = resourceSpan(resourceTape, at);
     return decideForPatients(
       documents,
       request,
@@ -57,17 +57,21 @@ const answer = (
     );
   };
   const resourceNode = member(tape, node, 'resource');
-  if (resource.resourceType !== 'Bundle') return { ok: true, decision: one(resourceNode) };
+  if (tape.kind[resourceNode] === KIND.string) {
+    const named = scan(new TextEncoder().encode(JSON.stringify(resource)));
+    return named.ok ? { ok: true, decision: one(named.tape, 0) } : { ok: false, fault: 'The resource cannot be read.' };
+  }
+  if (resource.resourceType !== 'Bundle') return { ok: true, decision: one(tape, resourceNode) };
   // A Bundle leaves whole only when each of its resources may.
   const decisions: FhirDecision[] = [];
   const entries = member(tape, resourceNode, 'entry');
   if (entries >= 0 && tape.kind[entries] === KIND.array) {
     for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
       const inner = member(tape, entry, 'resource');
-      if (inner >= 0) decisions.push(one(inner));
+      if (inner >= 0) decisions.push(one(tape, inner));
     }
   }
-  return { ok: true, decision: joint(decisions) ?? one(resourceNode) };
+  return { ok: true, decision: joint(decisions) ?? one(tape, resourceNode) };
 };
 
 /** Answers a request file: one request, or an array of them (then one answer each, in order). */

@@ -210,8 +210,10 @@ const exceptionsOf = (
     return ruleOf(inner, alternate ?? stated, where, context);
   });
 
-/** v3-ActCode, ActConsentDirective: what the base policy of an R4 Consent says. */
+/** v3-ActCode, ActConsentDirective, and the policies of STU3: what the base policy of an R4 Consent says. */
 const directives: Readonly<Record<string, Effect>> = {
+  'opt-in': 'permit',
+  'opt-out': 'deny',
   OPTIN: 'permit',
   OPTINR: 'permit',
   IMPLIED: 'permit',
@@ -256,7 +258,10 @@ const emergencies: ConsentRule = {
 const rootR4 = (consent: FhirObject, faults: Faults): ConsentRule => {
   const policyRule = objectAt(consent, 'policyRule', 'Consent', faults);
   const codes = policyRule === undefined ? [] : conceptOf(policyRule, 'Consent.policyRule', faults).codes;
-  const base = policyBase(codes, faults);
+  const uris = objectsAt(consent, 'policy', 'Consent', faults).flatMap(({ uri }) =>
+    typeof uri === 'string' ? [{ code: uri.slice(uri.lastIndexOf('/') + 1) }] : [],
+  );
+  const base = policyBase(codes, faults) ?? policyBase(uris, faults);
   const provision = objectAt(consent, 'provision', 'Consent', faults);
   const stated = provision === undefined ? undefined : typeAt(provision, 'provision', faults);
   const effect = base !== undefined && stated !== undefined && base !== stated ? 'deny' : (stated ?? base);

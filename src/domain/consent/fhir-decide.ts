@@ -92,8 +92,10 @@ const obligationsOf = (
 ): readonly FhirObligation[] => {
   const context = contextTruth(rule, question);
   if (context === 'no') return [];
-  const own = rule.effect === 'deny' && hasContent(rule) ? [obligationOf(rule, statement)] : [];
-  return [...own, ...rule.exceptions.flatMap((one) => obligationsOf(one, question, statement))];
+  if (rule.effect === 'deny' && hasContent(rule)) return [obligationOf(rule, statement)];
+  // A permit that does not speak of this resource refuses nothing of it either.
+  if (rule.effect === 'permit' && contentTruth(rule, question) === 'no') return [];
+  return rule.exceptions.flatMap((one) => obligationsOf(one, question, statement));
 };
 
 /** In the order of the tests: the later one fails, the closer the consent came. */

@@ -58,14 +58,19 @@ const actionTruth = (stated: string, asked: string | undefined): Truth => {
   return covered === undefined ? 'unknown' : covered.includes(verb) ? 'yes' : 'no';
 };
 
+const isActReason = (system: string): boolean => /ActReason$|^urn:oid:2\.16\.840\.1\.113883\.5\.8$/.test(system);
+
+/** ActReason has had several URLs over the releases of FHIR. */
+const isForeign = (left: string | undefined, right: string | undefined): boolean =>
+  left !== undefined && right !== undefined && left !== right && !(isActReason(left) && isActReason(right));
+
 /** Of several purposes asked for, a permit must cover each and a deny touches any. */
 const purposeTruth = (rule: ConsentRule, asked: readonly Code[]): Truth => {
   if (rule.purposes.length === 0) return 'yes';
   if (asked.length === 0) return 'unknown';
   const truths = asked.map((purpose) =>
     anyConcept(rule.purposes, (stated) => {
-      const foreign = stated.system !== undefined && purpose.system !== undefined && stated.system !== purpose.system;
-      return !foreign && coversPurpose(stated.code, purpose.code) ? 'yes' : 'no';
+      return !isForeign(stated.system, purpose.system) && coversPurpose(stated.code, purpose.code) ? 'yes' : 'no';
     }),
   );
   return rule.effect === 'deny' ? any(truths) : all(...truths);

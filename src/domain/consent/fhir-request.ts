@@ -70,6 +70,13 @@ const codesOf = (value: unknown): readonly Code[] =>
     return [typeof one.system === 'string' ? { system: one.system, code: one.code } : { code: one.code }];
   });
 
+/** `Observation` or `Observation/o1` stands for a resource of which nothing else is known. */
+const resourceNamed = (text: string): FhirObject | string => {
+  const [, resourceType, id] = /^([A-Z][A-Za-z]{1,63})(?:\/([A-Za-z0-9.-]{1,64}))?$/.exec(text) ?? [];
+  if (resourceType === undefined) return text;
+  return id === undefined ? { resourceType } : { resourceType, id };
+};
+
 const refuse = (fault: string): RequestReading => ({ ok: false, fault });
 
 /**
@@ -88,7 +95,8 @@ export const readRequest = (value: unknown, now: number): RequestReading => {
   if (value.time !== undefined && span === undefined) {
     return refuse('The time of the request is no FHIR dateTime such as "2026-11-22T12:00:00Z".');
   }
-  if (value.resource !== undefined && !isObject(value.resource)) {
+  const resource = typeof value.resource === 'string' ? resourceNamed(value.resource) : value.resource;
+  if (resource !== undefined && !isObject(resource)) {
     return refuse('The resource of the request must be a FHIR resource.');
   }
   const action = isObject(value.action) || Array.isArray(value.action) ? codesOf(value.action)[0]?.code : value.action;
@@ -105,6 +113,6 @@ export const readRequest = (value: unknown, now: number): RequestReading => {
       action,
       time: span?.from ?? now,
     },
-    resource: value.resource,
+    resource,
   };
 };

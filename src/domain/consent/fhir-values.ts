@@ -77,11 +77,10 @@ export const conceptOf = (value: FhirObject, path: string, faults: Faults): Conc
 export const sameCode = (left: Code, right: Code): boolean =>
   left.code === right.code && (left.system === undefined || right.system === undefined || left.system === right.system);
 
-/** Unknown members are faults: a misspelt narrowing would be no narrowing. Primitive extensions (`_status`) may be there. */
+/** Unknown members are faults: a misspelt narrowing would be no narrowing. Extensions of primitives begin with `_`. */
 export const knownMembers = (value: FhirObject, known: ReadonlySet<string>, path: string, faults: Faults): void => {
   for (const name of Object.keys(value)) {
-    if (name === 'id' || name === 'extension' || known.has(name)) continue;
-    if (name.startsWith('_') && known.has(name.slice(1))) continue;
+    if (name === 'id' || name === 'extension' || name.startsWith('_') || known.has(name)) continue;
     faults.push(`${path}.${name}`);
   }
 };

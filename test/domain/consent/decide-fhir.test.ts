@@ -87,7 +87,8 @@ describe('the request', () => {
     ['no patient', { actor: [] }],
     ['a time that is none', { patient: 'Patient/p1', time: 'soon' }],
     ['an actor that is no reference', { patient: 'Patient/p1', actor: ['Dr. One'] }],
-    ['a resource that is text', { patient: 'Patient/p1', resource: 'Observation' }],
+    ['a resource that is a number', { patient: 'Patient/p1', resource: 7 }],
+    ['a resource that is no name of one', { patient: 'Patient/p1', resource: 'the X-ray' }],
     ['no JSON', '{"patient":'],
   ])('is refused for %s', (_, request) => {
     expect(refused(request)).toBe(true);
@@ -123,6 +124,18 @@ describe('the request', () => {
       expect(answer([consent], { patient: { reference: 'Patient/p1' }, ...form }).decision).toBe('permit');
     }
     expect(answer([consent], { patient: 'p1', ...forms[0], roles: 'http://other|doctor' }).decision).toBe('deny');
+  });
+
+  it('may name the resource only', () => {
+    const consent = {
+      resourceType: 'Consent',
+      status: 'active',
+      subject: { reference: 'Patient/p1' },
+      decision: 'deny',
+      provision: [{ data: [{ meaning: 'instance', reference: { reference: 'Observation/o1' } }] }],
+    };
+    const of = (resource: string) => answer([consent], { patient: 'p1', actor: [], resource }).decision;
+    expect([of('Observation/o1'), of('Observation/o2'), of('Observation')]).toEqual(['permit', 'deny', 'deny']);
   });
 
   it('for a Bundle opens only when each of its resources may', () => {
