@@ -67,6 +67,7 @@ export function initialAccumulator(chainId: number, contract: string): Buffer {
 }
 
 const scratch = Buffer.alloc(4096);
+const names = new Uint32Array(16);
 
 export function foldRecord(accumulator: Buffer, record: Buffer): Buffer {
   const length = 32 + record.length;
@@ -106,6 +107,15 @@ function scopeAt(record: Buffer, index: number): GrantScope {
   };
 }
 
+/** Id and terms as words; the array is used again for the next event. */
+function namesOf(record: Buffer): Uint32Array {
+  for (let n = 0; n < 8; n++) {
+    names[n] = record.readUInt32BE(32 + n * 4);
+    names[8 + n] = record.readUInt32BE(160 + n * 4);
+  }
+  return names;
+}
+
 function granted(record: Buffer, block: number): RegistryEvent {
   const head = record.readUInt8(4 * 32 + 31);
   const granteeKind = granteeKinds[(head >> 3) & 7];
@@ -114,15 +124,14 @@ function granted(record: Buffer, block: number): RegistryEvent {
     type: 'granted',
     block,
     grant: {
-      id: word(record, 1) as GrantId,
       subject: word(record, 2) as SubjectKey,
       granteeKind,
       grantee: word(record, 3) as GranteeKey,
       effect: (head & 4) === 0 ? 'permit' : 'deny',
       ...scopeAt(record, 4),
-      terms: word(record, 5),
       block,
     },
+    names: namesOf(record),
   };
 }
 

@@ -33,7 +33,7 @@ export function registerCall(subject: SubjectKey, controller: string): RelayCall
     key: `register:${subject}`,
     subject,
     data: registry.encodeFunctionData('registerSubject', [subject, controller]),
-    gas: 120_000,
+    gas: 90_000,
     effect: boundTo(subject, controller),
   };
 }
@@ -48,7 +48,7 @@ export function grantCall(signed: SignedGrant): RelayCall {
     subject,
     grant: signed.id,
     data: registry.encodeFunctionData('grantBySig', parameters),
-    gas: 160_000 + signatureGas(signed),
+    gas: 100_000 + signatureGas(signed),
     // Granted, or granted and revoked since: either way the signature is spent.
     effect: { view: wordOf(subject, signed.id), mask: statusBits, value: 'any' },
   };
@@ -63,7 +63,7 @@ export function narrowCall(signed: SignedNarrowing): RelayCall {
     subject,
     grant: id,
     data,
-    gas: 120_000 + signatureGas(signed),
+    gas: 90_000 + signatureGas(signed),
     effect: { view: wordOf(subject, id), mask: `0x${'f'.repeat(62)}00`, value: scopeWord(scope) },
   };
 }
@@ -76,7 +76,7 @@ export function revokeCall(signed: SignedRevocation): RelayCall {
     subject,
     grant: id,
     data: registry.encodeFunctionData('revokeBySig', [subject, id, signer, signature]),
-    gas: 120_000 + signatureGas(signed),
+    gas: 90_000 + signatureGas(signed),
     effect: { view: wordOf(subject, id), mask: statusBits, value: '0x2' },
   };
 }
@@ -131,7 +131,7 @@ export function rebindCall(signed: SignedRebinding): RelayCall {
     key: `rebind:${subject}:${nonce}`,
     subject,
     data: registry.encodeFunctionData('rebindBySig', parameters),
-    gas: 120_000 + signatureGas(signed),
+    gas: 90_000 + signatureGas(signed),
     effect: boundTo(subject, controller),
   };
 }

@@ -16,6 +16,7 @@ import { type RelayItem, type RelayKind, RelayQueue } from './relay-queue.ts';
 import { RpcError } from './rpc.ts';
 import { createSender, errorName, NonceTakenError, type Receipt, type Sender, type SenderOptions } from './sender.ts';
 import type { SignedDelegation, SignedGrant, SignedNarrowing, SignedRebinding, SignedRevocation } from './sign.ts';
+import { encodeBatch } from './transaction.ts';
 
 export interface RelayerOptions extends SenderOptions {
   readonly contract: string;
@@ -63,6 +64,8 @@ export interface Relayer {
   metrics(): { readonly pending: number; readonly mined: number; readonly failed: number; readonly retries: number };
   stop(): Promise<void>;
 }
+
+const batchSelector = registry.getFunction('batch')?.selector ?? '';
 
 interface Tracked {
   readonly ticket: Ticket;
@@ -238,7 +241,7 @@ class ChainRelayer implements Relayer {
     for (const item of items) {
       if (this.#tries.has(item.id)) continue;
       gas += item.gas;
-      if (gas > (this.#options.maxGas ?? 15_000_000) && batch.length > 0) break;
+      if (gas > (this.#options.maxGas ?? 25_000_000) && batch.length > 0) break;
       batch.push(item);
     }
     return batch;
@@ -250,7 +253,12 @@ class ChainRelayer implements Relayer {
     const single = items.length === 1 && only;
     return this.#sender.send({
       to: this.#options.contract,
-      data: single ? only.data : registry.encodeFunctionData('batch', [items.map((item) => item.data)]),
+      data: single
+        ? only.data
+        : encodeBatch(
+            batchSelector,
+            items.map((item) => item.data),
+          ),
       // Not estimated: a batch that lets calls fail looks cheapest when they all do.
       gas: 60_000 + items.reduce((sum, item) => sum + item.gas, 0),
       onSigned: (signed) => this.#queue.sent(ids, signed),

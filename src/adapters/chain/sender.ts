@@ -2,6 +2,7 @@ import { type Interface, keccak256, Transaction, Wallet } from 'ethers';
 import type { RawLog } from './event-codec.ts';
 import { quantity } from './header.ts';
 import { createFailoverRpc, type Rpc, RpcError } from './rpc.ts';
+import { signTransaction } from './transaction.ts';
 
 export interface Receipt {
   readonly tx: string;
@@ -129,17 +130,9 @@ export function createSender(options: SenderOptions): Sender {
     const gas = sending.gas ?? (await estimate(sending));
     const hashes: string[] = [];
     for (let attempt = 0; ; attempt++) {
-      const transaction = Transaction.from({
-        type: 2,
-        chainId: options.chainId,
-        nonce,
-        to: sending.to ?? null,
-        data: sending.data,
-        gasLimit: gas,
-        ...(await fees(attempt)),
-      });
-      const raw = await wallet.signTransaction(transaction);
-      const hash = keccak256(raw);
+      const { to, data } = sending;
+      const { chainId, key } = options;
+      const { raw, hash } = signTransaction({ chainId, nonce, to, data, gasLimit: gas, ...(await fees(attempt)) }, key);
       hashes.push(hash);
       await sending.onSigned?.({ nonce, hash, raw });
       await broadcast(raw).catch((error) => {

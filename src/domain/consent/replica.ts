@@ -11,11 +11,19 @@ import type {
   SubjectKey,
 } from './grant.ts';
 import { grantConditions, granteeKinds } from './grant.ts';
+import { IdIndex } from './id-index.ts';
 import type { GrantScope } from './typed-data.ts';
+import { hexOf, sameWords, wordCount, wordsOf } from './words.ts';
 
 /** The registry's events, decoded. */
 export type RegistryEvent =
-  | { readonly type: 'granted'; readonly block: number; readonly grant: Grant }
+  | {
+      readonly type: 'granted';
+      readonly block: number;
+      readonly grant: Omit<Grant, 'id' | 'terms'>;
+      /** The id and the commitment to the terms, as words: nobody reads most of them as text. */
+      readonly names: Uint32Array;
+    }
   | { readonly type: 'narrowed'; readonly block: number; readonly id: GrantId; readonly scope: GrantScope }
   | { readonly type: 'revoked'; readonly block: number; readonly id: GrantId }
   | { readonly type: 'attested'; readonly block: number; readonly attestation: Attestation }
@@ -31,6 +39,11 @@ export type RegistryEvent =
     }
   /** Folded into the accumulator like the others, without a meaning for decisions. */
   | { readonly type: 'other'; readonly block: number };
+
+export function grantedEvent(grant: Grant): RegistryEvent {
+  const names = wordsOf(grant.terms, wordsOf(grant.id, new Uint32Array(2 * wordCount)), wordCount);
+  return { type: 'granted', block: grant.block, grant, names };
+}
 
 interface Fact {
   readonly condition: GrantCondition;
@@ -54,8 +67,8 @@ interface Step {
 const none: readonly Grant[] = [];
 const end = 0xffff_ffff;
 
-/** A row is 64 bytes, as a cache line is: to read a grant is to wait for memory once. */
-const width = 16;
+/** A row is 128 bytes, two cache lines next to each other: to read a grant is to wait for memory once. */
+const width = 32;
 const cell = {
   subject: 0,
   grantee: 1,
@@ -69,8 +82,12 @@ const cell = {
   /** The low 32 bits of from, until, dataFrom, dataUntil; their high 8 bits in one cell. */
   times: 7,
   high: 11,
+  /** Eight words each. */
+  id: 16,
+  terms: 24,
 } as const;
 const revokedBit = 16;
+const recentSubjects = 16_384;
 
 /**
  * The registry's state. A grant is a row of numbers: a million of them as objects would cost the garbage collector several
@@ -81,14 +98,15 @@ const revokedBit = 16;
  * a narrowing, a withdrawal) counts as soon as it is applied.
  */
 export class ConsentFold {
+  readonly #sought = new Uint32Array(wordCount);
   #rows = 0;
   #active = 0;
-  #id: (GrantId | undefined)[] = [];
-  #terms: string[] = [];
   #cells = new Uint32Array(0);
   readonly #free: number[] = [];
 
-  readonly #rowOf = new Map<GrantId, number>();
+  readonly #rowOf = new IdIndex((row) => this.#cell(row, cell.id));
+  /** Grants of subjects asked for lately, as objects; any change empties it. */
+  readonly #recent = new Map<number, readonly Grant[]>();
   readonly #subjectOf = new Map<SubjectKey, number>();
   readonly #subjects: SubjectKey[] = [];
   readonly #controllers: (string | undefined)[] = [];
@@ -113,7 +131,8 @@ export class ConsentFold {
   }
 
   apply(event: RegistryEvent): void {
-    if (event.type === 'granted') this.#grant(event.grant);
+    this.#forget();
+    if (event.type === 'granted') this.#grant(event.grant, event.names);
     else if (event.type === 'narrowed') this.#narrow(event.block, event.id, event.scope);
     else if (event.type === 'revoked') this.#revoke(event.block, event.id);
     else if (event.type === 'attested') {
@@ -140,7 +159,7 @@ export class ConsentFold {
       count++;
     }
     this.#journal.splice(0, count);
-    for (const [id, until] of this.#held) if (until < block) this.#held.delete(id);
+    for (const [id, until] of this.#held) if (until < block) this.release(id);
   }
 
   /**
@@ -148,6 +167,7 @@ export class ConsentFold {
    * transaction is nearly always mined again, and in between nobody may see more than the patient wants.
    */
   rollback(block: number, holdUntil: number): void {
+    this.#forget();
     for (let step = this.#journal.at(-1); step && step.block > block; step = this.#journal.at(-1)) {
       this.#journal.pop();
       step.undo?.();
@@ -159,21 +179,23 @@ export class ConsentFold {
 
   /** Shuts a grant at once, before the chain says so. */
   hold(id: GrantId): void {
+    this.#forget();
     this.#held.set(id, Number.POSITIVE_INFINITY);
   }
 
   /** Ends a hold whose revocation turned out to be impossible to carry out. */
   release(id: GrantId): void {
+    this.#forget();
     this.#held.delete(id);
   }
 
   find(id: GrantId): Grant | undefined {
-    const row = this.#rowOf.get(id);
+    const row = this.#row(id);
     return row === undefined || this.#isShut(row) ? undefined : this.#read(row);
   }
 
   subjectOfGrant(id: GrantId): SubjectKey | undefined {
-    const row = this.#rowOf.get(id);
+    const row = this.#row(id);
     return row === undefined ? undefined : this.#subjects[this.#cell(row, cell.subject)];
   }
 
@@ -193,13 +215,9 @@ export class ConsentFold {
   grantsOf(subject: SubjectKey, final: number): readonly Grant[] {
     const index = this.#subjectOf.get(subject);
     if (index === undefined || this.#closed) return none;
-    let grants: Grant[] | undefined;
-    for (let row = this.#first[index] ?? end; row !== end; row = this.#cell(row, cell.next)) {
-      if (this.#cell(row, cell.block) > final || this.#isShut(row)) continue;
-      if (grants) grants.push(this.#read(row));
-      else grants = [this.#read(row)];
-    }
-    return grants ?? none;
+    const grants = this.#recent.get(index) ?? this.#readAll(index);
+    for (const grant of grants) if (grant.block > final) return grants.filter((one) => one.block <= final);
+    return grants;
   }
 
   attested(grant: GrantId, condition: GrantCondition, final: number): EpochSeconds | undefined {
@@ -215,12 +233,33 @@ export class ConsentFold {
     return undefined;
   }
 
-  #grant(grant: Grant): void {
-    if (this.#rowOf.has(grant.id)) throw new Error('The registry never issues a grant id twice.');
+  /** Emptying a Map costs something even when it is empty, and a start applies a million events. */
+  #forget(): void {
+    if (this.#recent.size > 0) this.#recent.clear();
+  }
+
+  #readAll(subject: number): readonly Grant[] {
+    const grants: Grant[] = [];
+    for (let row = this.#first[subject] ?? end; row !== end; row = this.#cell(row, cell.next)) {
+      if (!this.#isShut(row)) grants.push(this.#read(row));
+    }
+    if (this.#recent.size >= recentSubjects) this.#recent.clear();
+    this.#recent.set(subject, grants);
+    return grants;
+  }
+
+  #row(id: GrantId): number | undefined {
+    return this.#rowWith(wordsOf(id, this.#sought), 0);
+  }
+
+  #rowWith(words: Uint32Array, at: number): number | undefined {
+    return this.#rowOf.find(words[at] ?? 0, (row) => sameWords(this.#cells, row * width + cell.id, words, at));
+  }
+
+  #grant(grant: Omit<Grant, 'id' | 'terms'>, names: Uint32Array): void {
+    if (this.#rowWith(names, 0) !== undefined) throw new Error('The registry never issues a grant id twice.');
     const row = this.#free.pop() ?? this.#newRow();
     const subject = this.#subjectIndex(grant.subject);
-    this.#id[row] = grant.id;
-    this.#terms[row] = grant.terms;
     const at = row * width;
     this.#cells[at + cell.subject] = subject;
     this.#cells[at + cell.grantee] = this.#granteeIndex(grant.grantee);
@@ -229,7 +268,8 @@ export class ConsentFold {
     this.#cells[at + cell.head] = granteeKinds.indexOf(grant.granteeKind) | (grant.effect === 'deny' ? 8 : 0);
     this.#setScope(row, grant);
     this.#first[subject] = row;
-    this.#rowOf.set(grant.id, row);
+    this.#cells.set(names, at + cell.id);
+    this.#rowOf.add(row);
     this.#active++;
     this.#journal.push({
       block: grant.block,
@@ -241,7 +281,7 @@ export class ConsentFold {
   }
 
   #narrow(block: number, id: GrantId, scope: GrantScope): void {
-    const row = this.#rowOf.get(id);
+    const row = this.#row(id);
     if (row === undefined) return;
     const before = this.#read(row);
     this.#setScope(row, scope);
@@ -249,7 +289,7 @@ export class ConsentFold {
   }
 
   #revoke(block: number, id: GrantId): void {
-    const row = this.#rowOf.get(id);
+    const row = this.#row(id);
     // The contract lets an id be spent before its grant arrives; then there is nothing here to close.
     if (row === undefined) return;
     this.#setRevoked(row, true);
@@ -317,12 +357,15 @@ export class ConsentFold {
 
   #isShut(row: number): boolean {
     if ((this.#cell(row, cell.head) & revokedBit) !== 0) return true;
-    const id = this.#id[row];
-    return this.#held.size > 0 && id !== undefined && this.#held.has(id);
+    return this.#held.size > 0 && this.#held.has(this.#idAt(row));
   }
 
   #cell(row: number, column: number): number {
     return this.#cells[row * width + column] ?? 0;
+  }
+
+  #idAt(row: number): GrantId {
+    return hexOf(this.#cells, row * width + cell.id) as GrantId;
   }
 
   #read(row: number): Grant {
@@ -334,7 +377,7 @@ export class ConsentFold {
     const time = (n: number) =>
       (((high >>> (n * 8)) & 255) * 2 ** 32 + (cells[at + cell.times + n] ?? 0)) as EpochSeconds;
     return {
-      id: this.#id[row] as GrantId,
+      id: this.#idAt(row),
       subject: this.#subjects[cells[at + cell.subject] ?? 0] as SubjectKey,
       granteeKind: granteeKinds[head & 7] as GranteeKind,
       grantee: this.#grantees[cells[at + cell.grantee] ?? 0] as GranteeKey,
@@ -348,7 +391,7 @@ export class ConsentFold {
       until: time(1),
       dataFrom: time(2),
       dataUntil: time(3),
-      terms: this.#terms[row] ?? '',
+      terms: hexOf(cells, at + cell.terms),
       block: cells[at + cell.block] ?? 0,
     };
   }
@@ -374,10 +417,7 @@ export class ConsentFold {
   }
 
   #remove(row: number): void {
-    const id = this.#id[row];
-    if (id !== undefined) this.#rowOf.delete(id);
-    this.#id[row] = undefined;
-    this.#terms[row] = '';
+    this.#rowOf.delete(row);
     const subject = this.#cell(row, cell.subject);
     const next = this.#cell(row, cell.next);
     let at = this.#first[subject] ?? end;

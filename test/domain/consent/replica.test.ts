@@ -8,7 +8,7 @@ import type {
   GrantId,
   SubjectKey,
 } from '../../../src/domain/consent/grant.ts';
-import { ConsentFold, type RegistryEvent, viewOf } from '../../../src/domain/consent/replica.ts';
+import { ConsentFold, grantedEvent, type RegistryEvent, viewOf } from '../../../src/domain/consent/replica.ts';
 
 const at = (value: number) => value as EpochSeconds;
 const subjects = ['a', 'b', 'c'].map((name) => `0x${name.repeat(64)}` as SubjectKey);
@@ -56,7 +56,7 @@ const histories = fc
     return steps.flatMap(({ kind, which, step, condition, time }): readonly RegistryEvent[] => {
       block += step;
       const subject = subjects[which % 3] as SubjectKey;
-      if (kind === 'grant') return [{ type: 'granted', block, grant: grantOf(made++, block) }];
+      if (kind === 'grant') return [grantedEvent(grantOf(made++, block))];
       if (kind === 'bind') return [{ type: 'bound', block, subject, controller: `0x${String(time).repeat(40)}` }];
       if (kind === 'delegate') {
         const delegate = `0x${String(which % 3).repeat(40)}`;
@@ -94,7 +94,7 @@ const seen = (fold: ConsentFold, final: number) => ({
 
 describe('the fold of the registry', () => {
   it('gives every field of a grant back as it was', () => {
-    const fold = folded([{ type: 'granted', block: 7, grant: grantOf(1, 7) }]);
+    const fold = folded([grantedEvent(grantOf(1, 7))]);
     expect(fold.grantsOf(subjects[1] as SubjectKey, 7)).toEqual([grantOf(1, 7)]);
     expect(fold.find(idOf(1))).toEqual(grantOf(1, 7));
   });
@@ -124,8 +124,8 @@ describe('the fold of the registry', () => {
   it('shows what opens when its block is final, and hides what closes at once', () => {
     const subject = subjects[1] as SubjectKey;
     const fold = folded([
-      { type: 'granted', block: 5, grant: grantOf(1, 5) },
-      { type: 'granted', block: 6, grant: grantOf(4, 6) },
+      grantedEvent(grantOf(1, 5)),
+      grantedEvent(grantOf(4, 6)),
       { type: 'attested', block: 6, attestation: { grant: idOf(1), condition: 'REFERRAL', until: at(9) } },
     ]);
     expect(fold.grantsOf(subject, 5).map((grant) => grant.id)).toEqual([idOf(1)]);
@@ -141,7 +141,7 @@ describe('the fold of the registry', () => {
 
   it('lets a hold end only after its block', () => {
     const subject = subjects[1] as SubjectKey;
-    const fold = folded([{ type: 'granted', block: 5, grant: grantOf(1, 5) }]);
+    const fold = folded([grantedEvent(grantOf(1, 5))]);
     fold.apply({ type: 'revoked', block: 6, id: idOf(1) });
     fold.rollback(5, 70);
     fold.commit(70);
@@ -155,10 +155,10 @@ describe('the fold of the registry', () => {
 
   it('gives views that do not learn of later grants and do learn of later revocations', () => {
     const subject = subjects[1] as SubjectKey;
-    const fold = folded([{ type: 'granted', block: 5, grant: grantOf(1, 5) }]);
+    const fold = folded([grantedEvent(grantOf(1, 5))]);
     const head = { number: 5, hash: '', time: at(0) };
     const view = viewOf(fold, { contract: '', chainId: 1, head, final: 5 });
-    fold.apply({ type: 'granted', block: 6, grant: grantOf(4, 6) });
+    fold.apply(grantedEvent(grantOf(4, 6)));
     expect(view.grantsOf(subject)).toHaveLength(1);
     fold.apply({ type: 'revoked', block: 6, id: idOf(1) });
     expect(view.grantsOf(subject)).toHaveLength(0);
@@ -169,7 +169,7 @@ describe('the fold of the registry', () => {
   it('frees the rows of what was revoked', () => {
     const fold = new ConsentFold();
     for (let n = 0; n < 5_000; n++) {
-      fold.apply({ type: 'granted', block: n, grant: grantOf(n, n) });
+      fold.apply(grantedEvent(grantOf(n, n)));
       fold.apply({ type: 'revoked', block: n, id: idOf(n) });
       fold.commit(n);
     }
