@@ -4,8 +4,8 @@ import type { Bases } from '../domain/fhir/references.ts';
 import { operationOutcome } from '../domain/outcome.ts';
 import { type ProblemCode, problem, problemRow } from '../domain/problem.ts';
 import { ownRead } from '../domain/upstream.ts';
-import type { Answer } from '../stages/answer.ts';
 import type { UpstreamReader } from '../ports.ts';
+import type { Answer } from '../stages/answer.ts';
 import type { Capabilities } from '../stages/capabilities.ts';
 
 export interface CapabilityParts {

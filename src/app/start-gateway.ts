@@ -18,10 +18,12 @@ import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
 import { upstreamReader } from '../adapters/upstream/reader.ts';
 import type { Config } from '../config/schema.ts';
 import type { EpochSeconds } from '../domain/consent/grant.ts';
+import type { PatientId } from '../domain/fhir/interaction.ts';
 import { anchorLinks } from '../domain/fhir/links.ts';
 import { defaultOperations } from '../domain/fhir/operations.ts';
 import type { Instant } from '../domain/instant.ts';
 import { defaultLimits, type Limits } from '../domain/json/fault.ts';
+import type { MaskingContext } from '../domain/masking/plan.ts';
 import { maskResource } from '../domain/masking/walk.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import { handleErrors } from '../http/errors.ts';
@@ -214,12 +216,28 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   opened.defer(() => facts.stop());
   await facts.first;
 
+  const maskingContext = (now: number, patient: PatientId | undefined): MaskingContext => ({
+    asOf: dayOf(now),
+    key: () => maskingKey,
+    ...(patient === undefined ? {} : { patient }),
+  });
+
   const gateway = createGateway(
     {
-      classify: classify({ json: { ...defaultLimits, bytes: config.limits.bodyBytes }, operations }, pages),
+      classify: classify(
+        {
+          json: { ...defaultLimits, bytes: config.limits.bodyBytes },
+          operations,
+          partialBatch: true,
+          get bases() {
+            return [bases.gatewayBase, bases.upstreamBase];
+          },
+        },
+        pages,
+      ),
       authenticate: authenticate(verifier),
-      authorise: authorise(policies, operations),
-      locate: locate({ bases, reader, limits, budgetMs: config.upstream.timeoutMs }),
+      authorise: authorise({ policies, operations, maskingKey }),
+      locate: locate({ bases, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
       consent: consent({
         registry: replica,
         keys: vault,
@@ -229,17 +247,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         openedAt: (_principal, now) => now as EpochSeconds,
       }),
       assess: assess(options.risk ?? risk),
-      plan: plan(policies),
+      plan: plan(operations),
       release: release({
         bundle: {
           release: resourceRelease({
             right: resourceRight(bases, vault),
             mask: maskResource,
-            maskingContext: (part, patient) => ({
-              asOf: new Date(part.question.now * 1000).toISOString().slice(0, 10),
-              key: () => maskingKey,
-              ...(patient === undefined ? {} : { patient }),
-            }),
+            maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
             anchor: (tape, node) => anchorLinks(tape, node, bases),
           }),
           bases,
@@ -324,6 +338,17 @@ function openCarrier(config: Config, environment: GatewayOptions['environment'],
     },
   };
 }
+
+/** A date string costs more to make than to compare. */
+const dayOf = (() => {
+  let day = -1;
+  let text = '';
+  return (now: number): string => {
+    const today = Math.floor(now / 86_400_000);
+    if (today !== day) [day, text] = [today, new Date(now).toISOString().slice(0, 10)];
+    return text;
+  };
+})();
 
 const prefix = '/fhir';
 

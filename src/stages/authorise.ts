@@ -1,18 +1,30 @@
 import type { FhirInteraction } from '../domain/fhir/interaction.ts';
 import type { OperationTable } from '../domain/fhir/operations.ts';
 import { permits } from '../domain/identity/authorise.ts';
+import type { Principal } from '../domain/identity/principal.ts';
+import type { CompiledPlan } from '../domain/masking/compile.ts';
+import { derivedKey } from '../domain/masking/keyed.ts';
+import { revealIds } from '../domain/masking/reveal.ts';
 import { roleFor } from '../domain/policy/role-policy.ts';
+import type { PolicySnapshot } from '../domain/policy/snapshot.ts';
 import type { Policies } from '../ports.ts';
 import type { Authenticated, Authorised } from './exchange.ts';
 import { deny, proceed, type Stage } from './stage.ts';
 
 /** SMART scopes are an upper bound; the role's own rights lie beneath it, and both must allow the call. */
-export function authorise(policies: Policies, operations: OperationTable): Stage<Authenticated, Authorised> {
+export interface AuthoriseParts {
+  readonly policies: Policies;
+  readonly operations: OperationTable;
+  readonly maskingKey: Uint8Array;
+}
+
+export function authorise({ policies, operations, maskingKey }: AuthoriseParts): Stage<Authenticated, Authorised> {
+  const masks = maskFinder();
   return {
     name: 'authorise',
     failure: 'scope-insufficient',
     budgetMs: 500,
-    run(input) {
+    run(input, context) {
       const policy = policies.current();
       if (policy === undefined)
         return deny('policy-unavailable', { rule: 'policy-unavailable', text: 'No valid policy set is loaded.' });
@@ -35,9 +47,22 @@ export function authorise(policies: Policies, operations: OperationTable): Stage
           rule: `role:${principal.roles[0] ?? 'none'}`,
           text: 'No role of the token allows the call for its purpose of use.',
         });
+      const mask = masks(policy, principal, context.now);
+      if (mask === undefined) {
+        return deny('policy-no-rule', {
+          rule: 'policy-no-rule',
+          text: 'No masking policy covers this role and purpose.',
+        });
+      }
       return proceed(
         {
           ...input,
+          // What a pseudonymous answer named is asked for by pseudonym: from here on the call names the ids behind them.
+          interaction: mask.pseudonymous
+            ? revealIds(interaction, derivedKey(maskingKey, `pseudonym/${mask.project}`))
+            : interaction,
+          mask,
+          policyHash: policy.hash,
           ...(access.patientOnly === undefined ? {} : { patientOnly: access.patientOnly }),
           ...(access.stored === undefined ? {} : { stored: access.stored }),
         },
@@ -67,4 +92,26 @@ function rightOf(interaction: FhirInteraction): 'read' | 'write' {
     default:
       return interaction satisfies never;
   }
+}
+
+/** Plans by principal: principals live as long as their cached token, and a policy set as long as it is in force. */
+function maskFinder() {
+  const known = new WeakMap<
+    Principal,
+    { readonly policy: PolicySnapshot; readonly on: string; readonly mask: CompiledPlan | undefined }
+  >();
+  let day = -1;
+  let on = '';
+  return (policy: PolicySnapshot, principal: Principal, now: number): CompiledPlan | undefined => {
+    const today = Math.floor(now / 86_400_000);
+    if (today !== day) {
+      day = today;
+      on = new Date(now).toISOString().slice(0, 10);
+    }
+    const found = known.get(principal);
+    if (found !== undefined && found.policy === policy && found.on === on) return found.mask;
+    const mask = policy.masking.planFor({ ...principal, on });
+    known.set(principal, { policy, on, mask });
+    return mask;
+  };
 }

@@ -92,6 +92,7 @@ const nothing: SearchQuery = { criteria: [], includes: [], sort: [] };
 function writeHeaders(headers: FhirHeaders, version: string | undefined): FhirHeaders {
   return {
     preferReturn: 'representation',
+    ...(headers.ifNoneMatch === '*' ? { ifNoneMatch: '*' } : {}),
     ...(headers.ifNoneExist === undefined ? {} : { ifNoneExist: headers.ifNoneExist }),
     ...(version === undefined ? {} : { ifMatch: `W/"${version}"` }),
   };

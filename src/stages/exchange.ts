@@ -7,8 +7,9 @@ import type { SearchCriterion } from '../domain/fhir/search.ts';
 import type { Resolve } from '../domain/fhir/subjects.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { Scope } from '../domain/identity/scope.ts';
-import type { Tape } from '../domain/json/tape.ts';
+import type { CompiledPlan } from '../domain/masking/compile.ts';
 import type { MaskingPlan } from '../domain/masking/plan.ts';
+import type { Problem } from '../domain/problem.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
 import type { Assessment } from '../domain/risk/score.ts';
 
@@ -38,6 +39,9 @@ export interface Authenticated extends Classified {
 }
 
 export interface Authorised extends Authenticated {
+  /** The compiled mask of role, purpose, client and organisation. */
+  readonly mask: CompiledPlan;
+  readonly policyHash: string;
   /** The scopes hold only for this patient (SMART `patient/` scopes): every resource of the call must be theirs. */
   readonly patientOnly?: PatientId;
   /** Granular scopes of a write: what stands at the upstream must match one of them before it is changed. */
@@ -55,8 +59,10 @@ export type SubjectSet =
 
 export interface Located extends Authorised {
   readonly subjects: SubjectSet;
-  /** Of a write by id: the version that stands at the upstream, read for the decision. */
-  readonly current?: { readonly tape: Tape; readonly versionId: string | undefined };
+  /** Why a write cannot be made of what was sent; told after consent has been judged. */
+  readonly refusedWrite?: Problem;
+  /** Of a write: the version that the upstream must still hold. */
+  readonly version?: string;
   /** A criterion that the gateway adds so that the upstream returns the one patient whom the scopes allow. */
   readonly constraint?: SearchCriterion;
 }
@@ -79,7 +85,4 @@ export interface Assessed extends Consented {
 
 export interface Planned extends Assessed {
   readonly plan: MaskingPlan;
-  readonly policyHash: string;
-  /** Of a write: the upstream version that the caller's If-Match stands for. */
-  readonly version?: string;
 }

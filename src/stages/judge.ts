@@ -32,24 +32,26 @@ export async function judgeEach(
   }
   const resolve = bundleReferences(interaction.body, 0, bases, 'request');
   const parts: Part[] = [];
+  for (const { index, problem: refusal } of interaction.refused ?? [])
+    parts[index] = { kind: 'refused', problem: refusal };
   for (const entry of interaction.entries) {
     const verdict = await stages.run(
       {
         ...exchange,
         interaction: entry.interaction,
-        resolve,
+        ...(resolve === undefined ? {} : { resolve }),
         ...(entry.fullUrl === undefined ? {} : { fullUrl: entry.fullUrl }),
       },
       context,
     );
     if (verdict.kind === 'continue') {
-      parts.push({ kind: 'permitted', value: verdict.value });
+      parts[entry.index] = { kind: 'permitted', value: verdict.value };
       continue;
     }
     if (interaction.kind === 'transaction') {
       return { ...verdict, problem: withEntry(verdict.problem, entry.index) };
     }
-    parts.push({ kind: 'refused', problem: verdict.problem });
+    parts[entry.index] = { kind: 'refused', problem: verdict.problem };
   }
   return proceed({ exchange, shape: interaction.kind, parts });
 }

@@ -9,24 +9,31 @@ import { member, stringOf } from '../domain/json/cursor.ts';
 import type { Limits } from '../domain/json/fault.ts';
 import { scan } from '../domain/json/scan.ts';
 import type { Tape } from '../domain/json/tape.ts';
+import type { MaskingContext } from '../domain/masking/plan.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import { ownRead } from '../domain/upstream.ts';
 import type { UpstreamReader } from '../ports.ts';
 import type { Authorised, Located, SubjectSet } from './exchange.ts';
 import { deny, proceed, type Stage, type StageContext, type Verdict } from './stage.ts';
+import { resolveWrite } from './write-back.ts';
 
 export interface LocateParts {
   readonly bases: Bases;
   readonly reader: UpstreamReader;
   readonly limits: Limits;
   readonly budgetMs: number;
+  readonly maskingContext: (now: number, patient: PatientId | undefined) => MaskingContext;
 }
 
-type Current = NonNullable<Located['current']>;
+/** What stands at the upstream, read for the decision. */
+interface Current {
+  readonly tape: Tape;
+  readonly versionId: string | undefined;
+}
 
 /** Which patients can this call touch? From path, query and body; for writes also from what stands at the upstream. */
 export function locate(parts: LocateParts): Stage<Authorised, Located> {
-  const { bases, reader, limits } = parts;
+  const { bases, reader, limits, maskingContext } = parts;
 
   return {
     name: 'locate',
@@ -122,10 +129,19 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     interaction: Extract<FhirInteraction, { kind: 'create' }>,
     context: StageContext,
   ): Verdict<Located> | Promise<Verdict<Located>> {
+    const resolved = resolveWrite(interaction, {
+      plan: input.mask,
+      context: maskingContext(context.now, undefined),
+      limits,
+      current: undefined,
+    });
+    if ('code' in resolved)
+      return deny(resolved, { rule: resolved.code, text: 'The body cannot be written by this caller.' });
+    const written = { interaction: resolved.interaction };
     // A new patient has nobody to ask yet: the right to write decides, and the echo is judged like any other answer.
     if (interaction.type === 'Patient')
-      return found(input, { kind: 'patients', ids: linked(interaction.body, bases), every: true }, context);
-    return whose(interaction.body, input, context).then((subjects) => owned(input, subjects, context));
+      return found(input, { kind: 'patients', ids: linked(interaction.body, bases), every: true }, context, written);
+    return whose(interaction.body, input, context).then((subjects) => owned(input, subjects, context, written));
   }
 
   /** What is there now must be open to the caller as well as what is to be there: else a write moves a record. */
@@ -152,8 +168,6 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
         text: 'What stands at the FHIR server is outside the granular scopes.',
       });
     }
-    const before = current === undefined ? undefined : await whose(current.tape, input, context);
-    const after = interaction.kind === 'update' ? await whose(interaction.body, input, context) : undefined;
     if (current === undefined && interaction.kind !== 'update') {
       return type === 'Patient'
         ? found(input, byId(type, id), context)
@@ -162,8 +176,26 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
             text: 'There is no such resource, or it may not be changed.',
           });
     }
-    const both = joined(before, after);
-    return owned(input, both, context, current === undefined ? {} : { current });
+    const before = current === undefined ? undefined : await whose(current.tape, input, context);
+    const patient = before?.kind === 'patients' ? before.ids[0] : undefined;
+    const resolved = resolveWrite(interaction, {
+      plan: input.mask,
+      context: maskingContext(context.now, patient),
+      limits,
+      current,
+    });
+    // A conflict is told by `plan`, after consent: to others it would tell that there is something to conflict with.
+    if ('code' in resolved)
+      return owned(input, before ?? (await whose(bodyOf(interaction, current), input, context)), context, {
+        refusedWrite: resolved,
+      });
+    const written = {
+      interaction: resolved.interaction,
+      ...(resolved.version === undefined ? {} : { version: resolved.version }),
+    };
+    const after =
+      resolved.interaction.kind === 'delete' ? undefined : await whose(resolved.interaction.body, input, context);
+    return owned(input, joined(before, after), context, written);
   }
 
   function owned(
@@ -240,6 +272,12 @@ const located = {
   discover: 'Whose records the call touches is known from the answer; each resource is judged.',
   universal: 'The type belongs to no patient.',
 } as const;
+
+const bodyOf = (
+  interaction: Extract<FhirInteraction, { kind: 'update' | 'patch' | 'delete' }>,
+  current: Current | undefined,
+): Tape =>
+  interaction.kind === 'update' || current === undefined ? (interaction as { readonly body: Tape }).body : current.tape;
 
 /** True when nothing of the type can be a patient's. */
 const isUniversal = (type: ResourceType): boolean => {

@@ -58,7 +58,8 @@ describe('a full disk', () => {
             const member = Reflect.get(target, name) as unknown;
             if (typeof member !== 'function') return member;
             return (...args: unknown[]) => {
-              if (full && name !== 'close') return Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+              if (full && name !== 'close')
+                return Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
               return (member as (...given: unknown[]) => unknown).apply(target, args);
             };
           },

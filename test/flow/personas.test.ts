@@ -232,3 +232,57 @@ describe('a batch', () => {
     expect(response.text).not.toContain('Noor');
   });
 });
+
+describe('writing back a masked view', () => {
+  it('keeps what was hidden, takes what was changed, and wants the version that was read', async () => {
+    const read = await rig.get('/Patient/patient-hana', 'clinician').expect(200);
+    const changed = { ...read.body, maritalStatus: { text: 'changed by the doctor' } };
+    const without = await rig.send('put', '/Patient/patient-hana', 'clinician', changed);
+    expect([without.status, codeOf(without)]).toEqual([428, 'precondition-required']);
+    const etag = read.headers['etag'] ?? '';
+    await rig.send('put', '/Patient/patient-hana', 'clinician', changed, { 'if-match': etag }).expect(200);
+    const stored = await fetch(`${rig.demo.fhir.url}/Patient/patient-hana`).then((response) => response.text());
+    expect(stored).toContain('changed by the doctor');
+    expect(stored).toMatch(/us-ssn","value":"\d{3}-\d{2}-\d{4}"/);
+    expect(stored).not.toContain('rendered-value');
+    expect(stored).not.toContain('REDACTED');
+    const late = await rig.send('put', '/Patient/patient-hana', 'clinician', changed, { 'if-match': etag });
+    expect([late.status, codeOf(late)]).toEqual([412, 'precondition-failed']);
+  });
+
+  it('turns a patch into the update that it amounts to, and refuses one that asks about what is hidden', async () => {
+    await rig
+      .send('patch', '/Patient/patient-hana', 'clinician', '[{"op":"replace","path":"/gender","value":"other"}]', {
+        'content-type': 'application/json-patch+json',
+      })
+      .expect(200);
+    const asked = await rig.send(
+      'patch',
+      '/Patient/patient-hana',
+      'clinician',
+      '[{"op":"test","path":"/identifier/1/value","value":"999-12-3456"}]',
+      { 'content-type': 'application/json-patch+json' },
+    );
+    expect([asked.status, codeOf(asked)]).toEqual([422, 'write-masked']);
+    const moved = await rig.send(
+      'patch',
+      '/Observation/observation-hana-1-bp',
+      'clinician',
+      '[{"op":"replace","path":"/subject/reference","value":"Patient/patient-noor"}]',
+      { 'content-type': 'application/json-patch+json' },
+    );
+    expect(moved.status).toBe(403);
+  });
+});
+
+describe('pseudonyms', () => {
+  it('are taken back in the path and in criteria, so that research goes on from what it was shown', async () => {
+    const patient = await rig.get('/Patient/patient-ada', 'researcher').expect(200);
+    const pseudonym = (patient.body as { id: string }).id;
+    expect(pseudonym).not.toBe('patient-ada');
+    const again = await rig.get(`/Patient/${pseudonym}`, 'researcher').expect(200);
+    expect(again.body.id).toBe(pseudonym);
+    const observations = await rig.get(`/Observation?patient=${pseudonym}&_count=50`, 'researcher').expect(200);
+    expect(observations.body.total).toBeGreaterThan(0);
+  });
+});

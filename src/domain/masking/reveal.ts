@@ -16,11 +16,17 @@ export function revealIds(interaction: FhirInteraction, key: Uint8Array): FhirIn
       return { ...interaction, id: id(interaction.id) };
     case 'history':
     case 'operation':
-      return { ...interaction, ...(interaction.id === undefined ? {} : { id: id(interaction.id) }), query: revealQuery(interaction.query, key) };
+      return {
+        ...interaction,
+        ...(interaction.id === undefined ? {} : { id: id(interaction.id) }),
+        query: revealQuery(interaction.query, key),
+      };
     case 'search':
       return {
         ...interaction,
-        ...(interaction.compartment === undefined ? {} : { compartment: { ...interaction.compartment, id: id(interaction.compartment.id) } }),
+        ...(interaction.compartment === undefined
+          ? {}
+          : { compartment: { ...interaction.compartment, id: id(interaction.compartment.id) } }),
         query: revealQuery(interaction.query, key),
       };
     default:
@@ -29,7 +35,9 @@ export function revealIds(interaction: FhirInteraction, key: Uint8Array): FhirIn
 }
 
 const revealQuery = (query: SearchQuery, key: Uint8Array): SearchQuery =>
-  query.criteria.length === 0 ? query : { ...query, criteria: query.criteria.map((criterion) => revealCriterion(criterion, key)) };
+  query.criteria.length === 0
+    ? query
+    : { ...query, criteria: query.criteria.map((criterion) => revealCriterion(criterion, key)) };
 
 function revealCriterion(criterion: SearchCriterion, key: Uint8Array): SearchCriterion {
   let changed = false;
