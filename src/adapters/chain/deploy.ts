@@ -1,6 +1,8 @@
-import { AbiCoder, Interface } from 'ethers';
+import { AbiCoder, Interface, keccak256, toUtf8Bytes } from 'ethers';
 import { authorityAbi, authorityBytecode } from './generated/authority.ts';
 import { consentRegistryAbi, consentRegistryBytecode } from './generated/consent-registry.ts';
+import { directoryAbi, directoryBytecode } from './generated/directory.ts';
+import { issuerRegistryAbi, issuerRegistryBytecode } from './generated/issuer-registry.ts';
 import { ledgerAnchorAbi, ledgerAnchorBytecode } from './generated/ledger-anchor.ts';
 import { quantity } from './header.ts';
 import { createRpc } from './rpc.ts';
@@ -15,6 +17,9 @@ export interface Deployment {
   /** The same contract: facts share the registry's accumulator, so that one proof covers both. */
   readonly attestations: string;
   readonly ledgerAnchor: string;
+  readonly issuerRegistry: string;
+  /** Names and versions of the others. */
+  readonly directory: string;
   /** The block the first of them was made in; no event is older. */
   readonly block: number;
 }
@@ -26,6 +31,11 @@ export interface DeployOptions {
   readonly attesters?: readonly string[];
   /** Accounts that may pause and unpause. The deployer's unless given. */
   readonly pausers?: readonly string[];
+  /** Accounts that may trust issuers of credentials, and distrust them at once. The deployer's unless given. */
+  readonly trusters?: readonly string[];
+  /** Accounts that may publish new versions, and how many seconds ahead they have to say so: two days unless given. */
+  readonly publishers?: readonly string[];
+  readonly publishDelay?: number;
   /** Logs to open: origin line and the account that may anchor it. */
   readonly logs?: readonly { readonly origin: string; readonly writer: string }[];
 }
@@ -33,11 +43,16 @@ export interface DeployOptions {
 /** Roles of the authority contract. Role 0 is its administrator. */
 const registrarRole = 1n;
 const pauserRole = 2n;
+const publisherRole = 3n;
+const trusterRole = 4n;
+const twoDays = 48 * 3600;
 const allConditions = 15;
 
 const authority = new Interface(authorityAbi);
 const registry = new Interface(consentRegistryAbi);
 const anchor = new Interface(ledgerAnchorAbi);
+const issuers = new Interface(issuerRegistryAbi);
+const directory = new Interface(directoryAbi);
 
 export async function deployContracts(
   rpcUrl: string,
@@ -56,16 +71,35 @@ export async function deployContracts(
       const receipt = await sender.send({ to, data });
       if (!receipt.ok) throw new Error('The chain refused to set up a role of the contracts.');
     };
-    const may = async (role: bigint, functions: readonly string[], accounts: readonly string[]) => {
-      const selectors = functions.map((name) => registry.getFunction(name)?.selector);
-      const target = [consent.address, selectors, role];
+    const issuer = await create(sender, issuerRegistryBytecode, [manager.address]);
+    const names = await create(sender, directoryBytecode, [manager.address]);
+    const may = async (
+      role: bigint,
+      contract: { readonly address: string; readonly abi: Interface },
+      functions: readonly string[],
+      accounts: readonly string[],
+      delay = 0,
+    ) => {
+      const selectors = functions.map((name) => contract.abi.getFunction(name)?.selector);
+      const target = [contract.address, selectors, role];
       await call(manager.address, authority.encodeFunctionData('setTargetFunctionRole', target));
       for (const account of accounts) {
-        await call(manager.address, authority.encodeFunctionData('grantRole', [role, account, 0]));
+        await call(manager.address, authority.encodeFunctionData('grantRole', [role, account, delay]));
       }
     };
-    await may(registrarRole, ['registerSubject'], options.registrars ?? [admin]);
-    await may(pauserRole, ['pause', 'unpause'], options.pausers ?? [admin]);
+    const onRegistry = { address: consent.address, abi: registry };
+    const onIssuers = { address: issuer.address, abi: issuers };
+    const onDirectory = { address: names.address, abi: directory };
+    await may(registrarRole, onRegistry, ['registerSubject'], options.registrars ?? [admin]);
+    await may(pauserRole, onRegistry, ['pause', 'unpause'], options.pausers ?? [admin]);
+    await may(trusterRole, onIssuers, ['trust', 'distrust'], options.trusters ?? [admin]);
+    // The first versions are published by the administrator; later ones are announced ahead.
+    const published = { ConsentRegistry: consent, LedgerAnchor: ledger, IssuerRegistry: issuer };
+    for (const [name, { address }] of Object.entries(published)) {
+      await call(names.address, directory.encodeFunctionData('publish', [keccak256(toUtf8Bytes(name)), address]));
+    }
+    const delay = options.publishDelay ?? twoDays;
+    await may(publisherRole, onDirectory, ['publish'], options.publishers ?? [admin], delay);
     for (const attester of options.attesters ?? [admin]) {
       await call(consent.address, registry.encodeFunctionData('setAttester', [attester, allConditions]));
     }
@@ -78,6 +112,8 @@ export async function deployContracts(
       consentRegistry: consent.address,
       attestations: consent.address,
       ledgerAnchor: ledger.address,
+      issuerRegistry: issuer.address,
+      directory: names.address,
       block: manager.block,
     };
   } finally {

@@ -46,9 +46,7 @@ export class History {
 
   /** The accumulator after the head, proven against the state root that the quorum agreed on. */
   async prove(prover: Endpoint, head: Header): Promise<Buffer | undefined> {
-    const parameters = [this.#contract, [accumulatorSlot], hexQuantity(head.number)];
-    const proof = await prover.rpc.call<StorageProof>('eth_getProof', parameters);
-    const word = provenWord(head.stateRoot, this.#contract, accumulatorSlot, proof);
+    const word = await proveWord(prover, head, this.#contract, accumulatorSlot);
     return word === undefined ? undefined : Buffer.from(word.slice(2), 'hex');
   }
 
@@ -93,4 +91,15 @@ export class History {
     }
     return records;
   }
+}
+
+export async function proveWord(
+  prover: Endpoint,
+  head: Header,
+  contract: string,
+  slot: string,
+): Promise<string | undefined> {
+  const parameters = [contract, [slot], hexQuantity(head.number)];
+  const proof = await prover.rpc.call<StorageProof>('eth_getProof', parameters);
+  return provenWord(head.stateRoot, contract, slot, proof);
 }

@@ -57,6 +57,11 @@ export interface RegistryReplica extends ConsentRegistry {
   grant(id: GrantId): Grant | undefined;
   controllerOf(subject: SubjectKey): string | undefined;
   mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean;
+  /**
+   * The word in another contract's storage, proven against the newest view's block; `undefined` when there is no such
+   * proof, which for an empty slot is always so.
+   */
+  provenWord(contract: string, slot: string): Promise<string | undefined>;
   /** Looks for news now instead of at the next poll. */
   nudge(): void;
   metrics(): ReplicaMetrics;

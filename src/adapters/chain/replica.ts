@@ -6,7 +6,7 @@ import { Endpoint } from './endpoint.ts';
 import { decodeRecord, foldRecord, initialAccumulator } from './event-codec.ts';
 import { EventLog, type PlacedMark } from './event-log.ts';
 import { bloomTest, type Header } from './header.ts';
-import { type FoldedRecord, History } from './history.ts';
+import { type FoldedRecord, History, proveWord } from './history.ts';
 import { agreedHeader, quorumHead } from './quorum.ts';
 import type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics, ReplicaProblem } from './replica-contract.ts';
 import { RpcError } from './rpc.ts';
@@ -57,6 +57,8 @@ class Replica implements RegistryReplica {
   #timer: NodeJS.Timeout | undefined;
   readonly #counts = { events: 0, proofs: 0, proofFailures: 0, reorgs: 0, resyncs: 0 };
   #quorumHeight: number | undefined;
+  /** The header behind the newest view. */
+  #header: Header | undefined;
   #final: number | undefined;
   readonly #started = Promise.withResolvers<void>();
 
@@ -124,6 +126,19 @@ class Replica implements RegistryReplica {
 
   mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean {
     return this.#fold.mayAct(subject, actor.toLowerCase(), right, now);
+  }
+
+  async provenWord(contract: string, slot: string): Promise<string | undefined> {
+    const head = this.#header;
+    if (!head) return undefined;
+    for (const prover of this.#vouchers) {
+      const word = await proveWord(prover, head, contract.toLowerCase(), slot).catch((error) => {
+        if (!(error instanceof RpcError)) throw error;
+        return undefined;
+      });
+      if (word !== undefined) return word;
+    }
+    return undefined;
   }
 
   nudge(): void {
@@ -388,6 +403,7 @@ class Replica implements RegistryReplica {
     const final = Math.min(head.number, Math.max(finalNow, this.#final ?? 0));
     if (this.#view && this.#view.head.hash === head.hash && this.#final === final) return;
     this.#final = final;
+    this.#header = head;
     const block: BlockRef = { number: head.number, hash: head.hash, time: head.time as EpochSeconds };
     const { chainId } = this.#options;
     this.#view = viewOf(this.#fold, { contract: this.#contract, chainId, head: block, final });
@@ -405,6 +421,7 @@ class Replica implements RegistryReplica {
 
   #reset(): void {
     this.#view = undefined;
+    this.#header = undefined;
     this.#final = undefined;
     this.#tainted = false;
     this.#mismatches = 0;
