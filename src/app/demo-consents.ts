@@ -49,7 +49,7 @@ export async function signDemoConsents(
   }
   await Promise.all(registered);
 
-  const settled: Promise<unknown>[] = [];
+  const settled: Promise<RelayOutcome>[] = [];
   const signed: { readonly consent: DemoConsent; readonly grant: SignedGrant }[] = [];
   for (const consent of consents) {
     const holder = keys.get(consent.patient);
@@ -65,7 +65,7 @@ export async function signDemoConsents(
   }
   await Promise.all(settled);
 
-  const after: Promise<unknown>[] = [];
+  const after: Promise<RelayOutcome>[] = [];
   for (const { consent, grant } of signed) {
     const holder = keys.get(consent.patient);
     if (holder === undefined) continue;
@@ -80,9 +80,9 @@ export async function signDemoConsents(
       }
     }
   }
-  await Promise.all(after);
-  const open = signed.filter(({ consent }) => consent.revokedInDemo !== true);
-  await until(replica, () => open.every(({ grant }) => replica.grant(grant.id) !== undefined));
+  const blocks = (await Promise.all([...settled, ...after])).map((outcome) => (outcome.ok ? (outcome.block ?? 0) : 0));
+  const last = Math.max(0, ...blocks);
+  await until(replica, () => (replica.view()?.head.number ?? -1) >= last);
   writeFileSync(
     marker,
     `${JSON.stringify(

@@ -30,7 +30,9 @@ export async function judgeEach(
     if (verdict.kind === 'deny') return verdict;
     return proceed({ exchange, shape: 'single', parts: [{ kind: 'permitted', value: verdict.value }] });
   }
-  const resolve = bundleReferences(interaction.body, 0, bases, 'request');
+  // Servers resolve references among the entries of a transaction only.
+  const resolve =
+    interaction.kind === 'transaction' ? bundleReferences(interaction.body, 0, bases, 'request') : undefined;
   const parts: Part[] = [];
   for (const { index, problem: refusal } of interaction.refused ?? [])
     parts[index] = { kind: 'refused', problem: refusal };
