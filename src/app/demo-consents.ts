@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
+import type { RelayOutcome } from '../adapters/chain/relayer.ts';
 import {
   addressOfKey,
   controllerOfSigner,
