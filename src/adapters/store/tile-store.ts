@@ -55,7 +55,8 @@ class MissingTile extends Error {
   }
 }
 
-const cutToWidth = (name: TileName, bytes: Uint8Array): Uint8Array => {
+/** The first `width` entries or hashes of a wider tile. */
+export const cutToWidth = (name: TileName, bytes: Uint8Array): Uint8Array => {
   if (name.level !== 'entries') return bytes.subarray(0, name.width * HASH_BYTES);
   let at = 0;
   for (let i = 0; i < name.width; i++) at += 2 + (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));

@@ -1,0 +1,312 @@
+import { createPrivateKey, randomUUID } from 'node:crypto';
+import pg from 'pg';
+import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { toBase64Url } from '../../domain/ledger/base64.ts';
+import { formatCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import { entryKinds, type LedgerEntry, type LedgerReceipt } from '../../domain/ledger/entry.ts';
+import { emptyRoot, type Hash } from '../../domain/ledger/merkle.ts';
+import { type NoteSigner, signNote } from '../../domain/ledger/note.ts';
+import { parseTilePath } from '../../domain/ledger/tiles.ts';
+import type { Clock, Random } from '../../ports.ts';
+import { LedgerUnavailable } from './appender.ts';
+import { LedgerFenced } from './control.ts';
+import type { FilesLedger, LedgerTrouble } from './files-ledger.ts';
+import type { EntryQuery } from './ledger-index.ts';
+import { nodeHashing } from './node-hash.ts';
+import type { PayloadKeys } from './payload-keys.ts';
+import { APPEND, POSTGRES_SCHEMA, SCHEMA_LOCK } from './postgres-schema.ts';
+import { createSequencer, type Published, postgresTiles, readPublished } from './postgres-sequencer.ts';
+import { inTransaction } from './postgres-transaction.ts';
+import { proveConsistency, proveEntry } from './prover.ts';
+import { leafHashOf } from './recovery.ts';
+import { createSealer, type SealedEntry } from './sealer.ts';
+import { logKey } from './signing-key.ts';
+
+export interface PostgresLedgerOptions {
+  /** `postgres://` URL; several gateways name the same database. */
+  readonly url: string;
+  readonly origin: string;
+  readonly node?: string;
+  /** PEM of the Ed25519 key that all gateways of the log share. */
+  readonly signingKey: string;
+  /** 32 bytes that all of them share, for what belongs to no patient. */
+  readonly ownKey: Uint8Array;
+  readonly signers?: (publicOrigin: string) => readonly NoteSigner[];
+  readonly payloadKeys: PayloadKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: {
+    readonly pending?: number;
+    readonly integrateMs?: number;
+    readonly leaseMs?: number;
+    readonly timeoutMs?: number;
+  };
+}
+
+interface Waiting extends SealedEntry {
+  readonly entry: LedgerEntry;
+  readonly resolve: (index: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Rows of one statement: bounded so that no other gateway waits long for the row that hands out indexes. */
+const MOST_PER_COMMIT = 500;
+const RECENT = 10_000;
+
+const unversioned = (reference: string): string => reference.split('/_history/')[0] ?? reference;
+const column = <Value>(batch: readonly Waiting[], value: (one: Waiting) => Value): Value[] => batch.map(value);
+
+const prepareSchema = (pool: pg.Pool, origin: string, note: string, root: Hash): Promise<void> =>
+  inTransaction(pool, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
+    await client.query(POSTGRES_SCHEMA);
+    await client.query('INSERT INTO ledger_logs VALUES ($1, 0) ON CONFLICT DO NOTHING', [origin]);
+    await client.query('INSERT INTO ledger_checkpoints VALUES ($1, 0, $2, $3) ON CONFLICT DO NOTHING', [
+      origin,
+      root,
+      note,
+    ]);
+  });
+
+const whereOf = (origin: string, query: EntryQuery): { readonly text: string; readonly values: unknown[] } => {
+  const values: unknown[] = [origin];
+  const wheres = ['origin = $1'];
+  const where = (sql: string, value: unknown): void => {
+    values.push(value);
+    wheres.push(sql.replace('?', `$${values.length}`));
+  };
+  if (query.patient !== undefined) where('patients @> ?', [query.patient]);
+  if (query.resource !== undefined) where('resources @> ?', [query.resource]);
+  if (query.user !== undefined) where('usr = ?', query.user);
+  for (const name of ['client', 'organisation', 'purpose', 'type'] as const)
+    if (query[name] !== undefined) where(`${name} = ?`, query[name]);
+  if (query.requestId !== undefined) where('request = ?', query.requestId);
+  if (query.decision !== undefined) where('permit = ?', query.decision === 'permit');
+  if (query.from !== undefined) where('at >= ?', query.from);
+  if (query.until !== undefined) where('at < ?', query.until);
+  if (query.before !== undefined) where('idx < ?', query.before);
+  if (query.kinds !== undefined)
+    where(
+      'kind = ANY(?)',
+      query.kinds.map((kind) => entryKinds.indexOf(kind)),
+    );
+  values.push(query.limit);
+  return {
+    text: `SELECT idx FROM ledger_entries WHERE ${wheres.join(' AND ')} ORDER BY idx DESC LIMIT $${values.length}`,
+    values,
+  };
+};
+
+/** The same log in PostgreSQL: any number of gateways append, the commit acknowledges, one of them sequences. */
+export const openPostgresLedger = async (options: PostgresLedgerOptions): Promise<FilesLedger> => {
+  const { url, origin, payloadKeys, random, clock } = options;
+  const { pending = 20_000, integrateMs = 200, leaseMs = 5000, timeoutMs = 10_000 } = options.limits ?? {};
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 6,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    statement_timeout: timeoutMs,
+    // Whatever the server's default: an acknowledged commit is on its disk.
+    options: '-c synchronous_commit=on',
+  });
+  const troubles = new Set<LedgerTrouble>();
+  const trouble: LedgerTrouble = (event, error) => {
+    for (const listener of troubles) listener(event, error);
+  };
+  // An idle connection that the server cut: the pool replaces it.
+  pool.on('error', () => undefined);
+
+  const key = logKey(origin, createPrivateKey(options.signingKey));
+  const signers = [key.signer, ...(options.signers?.(origin) ?? [])];
+  const root = emptyRoot(nodeHashing);
+  try {
+    await prepareSchema(pool, origin, signNote(formatCheckpoint({ origin, size: 0, root }), signers), root);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  const sealer = createSealer({ payloadKeys, ownKey: options.ownKey, node: options.node ?? origin, random });
+  const holder = randomUUID();
+  const tiles = postgresTiles(pool, origin);
+  const sequencer = createSequencer({ pool, origin, holder, leaseMs, signers, verifier: key.verifier });
+  const listeners = new Set<Parameters<FilesLedger['onPublish']>[0]>();
+  const recent = new Map<string, { readonly entry: LedgerEntry; readonly index: number; readonly hash: Hash }>();
+  let published: Published = await readPublished(pool, origin, key.verifier);
+  let size = published.checkpoint.size;
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  let closed = false;
+  let healthy = true;
+
+  const commit = async (batch: readonly Waiting[]): Promise<void> => {
+    try {
+      const { rows } = await pool.query(APPEND, [
+        origin,
+        batch.length,
+        column(batch, ({ leaf }) => leaf),
+        column(batch, ({ payload }) => payload),
+        column(batch, ({ entry }) => entry.requestId),
+        column(batch, ({ entry }) => entry.at),
+        column(batch, ({ entry }) => entryKinds.indexOf(entry.kind)),
+        column(batch, ({ entry }) => entry.decision === 'permit'),
+        column(batch, ({ entry }) => entry.actor?.user ?? null),
+        column(batch, ({ entry }) => entry.actor?.client ?? null),
+        column(batch, ({ entry }) => entry.actor?.organisation ?? null),
+        column(batch, ({ entry }) => entry.purpose ?? null),
+        column(batch, ({ entry }) => entry.interaction?.type ?? null),
+        column(batch, ({ entry }) => JSON.stringify(entry.patients)),
+        column(batch, ({ entry }) => JSON.stringify(entry.resources.map(unversioned))),
+      ]);
+      const first = Number(rows[0]?.first);
+      if (!Number.isSafeInteger(first)) throw new Error('the log is not in the database');
+      size = Math.max(size, first + batch.length);
+      healthy = true;
+      batch.forEach(({ entry, hash, resolve }, i) => {
+        recent.set(entry.requestId, { entry, index: first + i, hash });
+        resolve(first + i);
+      });
+      for (const old of recent.keys()) {
+        if (recent.size <= RECENT) break;
+        recent.delete(old);
+      }
+    } catch (error) {
+      // A connection cut in mid-commit leaves it open whether the entries are in: they may be, unacknowledged.
+      healthy = false;
+      trouble('write-failed', error);
+      for (const { reject } of batch) reject(new LedgerUnavailable('The ledger cannot be written.', { cause: error }));
+    }
+  };
+  const run = async (): Promise<void> => {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, MOST_PER_COMMIT);
+      waiting = waiting.slice(batch.length);
+      await commit(batch);
+    }
+    running = undefined;
+  };
+
+  let working: Promise<void> | undefined;
+  const round = async (): Promise<void> => {
+    const next = await sequencer.round();
+    const moved = next.checkpoint.size > published.checkpoint.size;
+    published = next;
+    size = Math.max(size, next.checkpoint.size);
+    healthy = true;
+    if (moved) for (const listener of listeners) listener(next.checkpoint, next.note);
+  };
+  const integrate = async (): Promise<Published['checkpoint']> => {
+    while (working !== undefined) await working.catch(() => undefined);
+    working = round().finally(() => {
+      working = undefined;
+    });
+    await working;
+    return published.checkpoint;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const tick = (): void => {
+    if (closed) return;
+    timer = setTimeout(() => {
+      integrate()
+        .catch((error) => trouble(error instanceof LedgerFenced ? 'fenced' : 'integrate-failed', error))
+        .finally(tick);
+    }, integrateMs);
+    timer.unref();
+  };
+  await integrate();
+  tick();
+
+  const receipt = (index: number, hash: Hash): LedgerReceipt => ({ log: origin, index, leaf: toBase64Url(hash) });
+  const rowAt = async (index: number) => {
+    const { rows } = await pool.query(
+      'SELECT leaf, payload, patients FROM ledger_entries WHERE origin = $1 AND idx = $2',
+      [origin, index],
+    );
+    return rows[0] as { leaf: Uint8Array; payload: Uint8Array; patients: PatientId[] } | undefined;
+  };
+  const open: FilesLedger['open'] = async (index) => {
+    const row = await rowAt(index);
+    return row && sealer.open(index, row, 'ledger_entries', row.patients);
+  };
+
+  return {
+    origin,
+    verifierKey: key.verifierKey,
+    size: () => size,
+    integrated: () => published.checkpoint,
+    checkpoint: () => published.note,
+    healthy: () => healthy,
+    integrate,
+    open,
+    leaf: async (index) => (await rowAt(index))?.leaf,
+    append: async (entry) => {
+      if (closed) throw new LedgerUnavailable('The ledger is closed.');
+      if (waiting.length >= pending) throw new LedgerUnavailable('The ledger is overloaded.');
+      const sealed = await sealer.seal(entry).catch((error) => {
+        throw new LedgerUnavailable('The entry cannot be sealed.', { cause: error });
+      });
+      const index = await new Promise<number>((resolve, reject) => {
+        waiting.push({ ...sealed, entry, resolve, reject });
+        running ??= run();
+      });
+      return receipt(index, sealed.hash);
+    },
+    find: async (requestId) => {
+      const known = recent.get(requestId);
+      if (known !== undefined) return { entry: known.entry, receipt: receipt(known.index, known.hash) };
+      const { rows } = await pool.query(
+        'SELECT max(idx) AS idx FROM ledger_entries WHERE origin = $1 AND request = $2',
+        [origin, requestId],
+      );
+      const found = rows[0]?.idx === null || rows[0] === undefined ? undefined : await open(Number(rows[0].idx));
+      return found && { entry: found.entry, receipt: receipt(found.index, leafHashOf(found.leaf)) };
+    },
+    query: async (query) => (await pool.query(whereOf(origin, query))).rows.map(({ idx }) => Number(idx)),
+    forget: async (patient) => {
+      for (const [requestId, { entry }] of recent) if (entry.patients.includes(patient)) recent.delete(requestId);
+      await pool.query(
+        `UPDATE ledger_entries SET patients = array_remove(patients, $2),
+           resources = CASE WHEN cardinality(patients) = 1 THEN '{}' ELSE array_remove(resources, $3) END
+         WHERE origin = $1 AND patients @> ARRAY[$2]`,
+        [origin, patient, `Patient/${patient}`],
+      );
+    },
+    receiptProof: async (index, extra) => {
+      const deadline = clock.now() + timeoutMs;
+      // Another gateway may be the one that integrates.
+      while (index >= published.checkpoint.size && clock.now() < deadline) {
+        await integrate();
+        if (index >= published.checkpoint.size) await new Promise((resolve) => setTimeout(resolve, integrateMs / 4));
+      }
+      return proveEntry(tiles, published, index, extra);
+    },
+    consistency: (from) => proveConsistency(tiles, published, from),
+    resource: async (path) => {
+      if (path === 'checkpoint') return Buffer.from(published.note);
+      const name = parseTilePath(path);
+      return name && tiles.read(name);
+    },
+    onPublish: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onTrouble: (listener) => {
+      troubles.add(listener);
+      return () => troubles.delete(listener);
+    },
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      await running;
+      await integrate().catch((error) => trouble('integrate-failed', error));
+      await pool
+        .query("UPDATE ledger_leases SET renewed = 'epoch', holder = '' WHERE origin = $1 AND holder = $2", [
+          origin,
+          holder,
+        ])
+        .catch(() => undefined);
+      await pool.end();
+    },
+  };
+};

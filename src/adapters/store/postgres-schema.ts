@@ -1,0 +1,46 @@
+/**
+ * One set of tables for all logs of a cluster. `ledger_logs` hands out indexes: its row is locked until the insert that
+ * used them commits, so indexes have no gaps and become visible in order.
+ */
+export const POSTGRES_SCHEMA = `
+CREATE TABLE IF NOT EXISTS ledger_logs (origin text PRIMARY KEY, next bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_checkpoints (
+  origin text PRIMARY KEY, size bigint NOT NULL, root bytea NOT NULL, note text NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_leases (
+  origin text PRIMARY KEY, epoch bigint NOT NULL, holder text NOT NULL, renewed timestamptz NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_tiles (
+  origin text NOT NULL, level int NOT NULL, idx bigint NOT NULL, width int NOT NULL, bytes bytea NOT NULL,
+  PRIMARY KEY (origin, level, idx, width));
+CREATE TABLE IF NOT EXISTS ledger_entries (
+  origin text NOT NULL, idx bigint NOT NULL, leaf bytea NOT NULL, payload bytea NOT NULL,
+  request text, at bigint, kind smallint, permit boolean, usr text, client text, organisation text, purpose text,
+  type text, patients text[] NOT NULL, resources text[] NOT NULL, PRIMARY KEY (origin, idx));
+CREATE INDEX IF NOT EXISTS ledger_entries_request ON ledger_entries (origin, request);
+CREATE INDEX IF NOT EXISTS ledger_entries_patients ON ledger_entries USING gin (patients);
+CREATE INDEX IF NOT EXISTS ledger_entries_resources ON ledger_entries USING gin (resources);`;
+
+/** Several gateways start at once; only one of them makes the tables. */
+export const SCHEMA_LOCK = 7_206_921_004;
+
+export const APPEND = `
+WITH taken AS (
+  UPDATE ledger_logs SET next = next + $2 WHERE origin = $1 RETURNING next - $2 AS first
+), added AS (
+  INSERT INTO ledger_entries
+  SELECT $1, taken.first + u.n - 1, u.leaf, u.payload, u.request, u.at, u.kind, u.permit, u.usr, u.client, u.organisation,
+    u.purpose, u.type, ARRAY(SELECT jsonb_array_elements_text(u.patients::jsonb)),
+    ARRAY(SELECT jsonb_array_elements_text(u.resources::jsonb))
+  FROM taken, unnest($3::bytea[], $4::bytea[], $5::text[], $6::bigint[], $7::smallint[], $8::boolean[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+    WITH ORDINALITY AS u(leaf, payload, request, at, kind, permit, usr, client, organisation, purpose, type, patients,
+    resources, n)
+)
+SELECT first FROM taken`;
+
+/** Keeps the lease, or takes one that was not renewed; a change of hands is a new epoch. */
+export const LEASE = `
+INSERT INTO ledger_leases AS held VALUES ($1, 1, $2, now())
+ON CONFLICT (origin) DO UPDATE SET renewed = now(), holder = $2,
+  epoch = CASE WHEN held.holder = $2 THEN held.epoch ELSE held.epoch + 1 END
+WHERE held.holder = $2 OR held.renewed < now() - make_interval(secs => $3)
+RETURNING epoch`;
