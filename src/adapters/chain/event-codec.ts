@@ -43,7 +43,7 @@ export const foldedTopics: readonly string[] = Object.values(eventTopics);
 const decoders = new Map<string, (record: Buffer, block: number) => RegistryEvent>([
   [eventTopics.granted.slice(2, 18), granted],
   [eventTopics.narrowed.slice(2, 18), narrowed],
-  [eventTopics.revoked.slice(2, 18), (r, block) => ({ type: 'revoked', block, id: word(r, 1) as GrantId })],
+  [eventTopics.revoked.slice(2, 18), revoked],
   [eventTopics.attested.slice(2, 18), attested],
   [eventTopics.withdrawn.slice(2, 18), withdrawn],
   [
@@ -137,6 +137,10 @@ function granted(record: Buffer, block: number): RegistryEvent {
 
 function narrowed(record: Buffer, block: number): RegistryEvent {
   return { type: 'narrowed', block, id: word(record, 1) as GrantId, scope: scopeAt(record, 3) };
+}
+
+function revoked(record: Buffer, block: number): RegistryEvent {
+  return { type: 'revoked', block, id: word(record, 1) as GrantId, subject: word(record, 2) as SubjectKey };
 }
 
 function attested(record: Buffer, block: number): RegistryEvent {

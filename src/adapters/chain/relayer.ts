@@ -40,6 +40,7 @@ export interface Ticket {
 export interface Pending {
   readonly kind: RelayKind;
   readonly grant: GrantId | undefined;
+  readonly subject: SubjectKey | undefined;
 }
 
 /**
@@ -153,7 +154,11 @@ class ChainRelayer implements Relayer {
   }
 
   pending(): readonly Pending[] {
-    return [...this.#queue.items.values()].map(({ kind, grant }) => ({ kind, grant: grant as GrantId | undefined }));
+    return [...this.#queue.items.values()].map(({ kind, grant, subject }) => ({
+      kind,
+      grant: grant as GrantId | undefined,
+      subject: subject as SubjectKey | undefined,
+    }));
   }
 
   metrics() {

@@ -45,8 +45,11 @@ export type ReplicaProblem = 'no-quorum' | 'no-answer' | 'not-proven' | 'disprov
 export interface RegistryReplica extends ConsentRegistry {
   /** Resolves when the first view is there: caught up, and proven complete by the chain. Rejects only when stopped. */
   start(): Promise<void>;
-  /** Shuts a grant before the chain does. The caller has verified that the subject's side wants it. */
-  revokeOnSight(id: GrantId): void;
+  /**
+   * Shuts a grant before the chain does. The caller has verified that whoever may act for the subject wants it; a grant of
+   * another subject stays as it is. Without a subject the grant must be known, and is taken to be meant.
+   */
+  revokeOnSight(id: GrantId, subject?: SubjectKey): void;
   /** Takes back `revokeOnSight`, when the chain refused the revocation for good. */
   releaseOnSight(id: GrantId): void;
   /** Called for each grant that is shut, on sight or by the chain. Returns how to end that. */

@@ -38,7 +38,7 @@ class Replica implements RegistryReplica {
   readonly #file: EventLog | undefined;
   readonly #revoked = new Set<(id: GrantId) => void>();
   readonly #viewed = new Set<(view: ConsentView) => void>();
-  readonly #onSight = new Set<GrantId>();
+  readonly #onSight = new Map<GrantId, SubjectKey>();
 
   #fold = new ConsentFold();
   /** Steps that can be gone back to, oldest first; the last one is where the fold stands. */
@@ -96,9 +96,10 @@ class Replica implements RegistryReplica {
     return this.#view ? now / 1000 - this.#view.head.time : Number.POSITIVE_INFINITY;
   }
 
-  revokeOnSight(id: GrantId): void {
-    this.#onSight.add(id);
-    this.#fold.hold(id);
+  revokeOnSight(id: GrantId, subject = this.#fold.subjectOfGrant(id)): void {
+    if (subject === undefined) return;
+    this.#onSight.set(id, subject);
+    this.#fold.hold(id, subject);
     for (const listener of this.#revoked) listener(id);
   }
 
@@ -391,7 +392,7 @@ class Replica implements RegistryReplica {
       this.#file?.append(record, block);
       this.#counts.events++;
       if (event.type === 'revoked') {
-        this.#onSight.delete(event.id);
+        if (this.#onSight.get(event.id) === event.subject) this.#onSight.delete(event.id);
         if (this.#view) for (const listener of this.#revoked) listener(event.id);
       }
     }
@@ -428,7 +429,7 @@ class Replica implements RegistryReplica {
     this.#lastPlaced = 0;
     this.#fold.close();
     this.#fold = new ConsentFold();
-    for (const id of this.#onSight) this.#fold.hold(id);
+    for (const [id, subject] of this.#onSight) this.#fold.hold(id, subject);
     const accumulator = initialAccumulator(this.#options.chainId, this.#contract);
     const number = (this.#options.fromBlock ?? 0) - 1;
     this.#marks = [{ number, time: 0, hash: genesis, accumulator, offset: 0 }];

@@ -25,7 +25,7 @@ export type RegistryEvent =
       readonly names: Uint32Array;
     }
   | { readonly type: 'narrowed'; readonly block: number; readonly id: GrantId; readonly scope: GrantScope }
-  | { readonly type: 'revoked'; readonly block: number; readonly id: GrantId }
+  | { readonly type: 'revoked'; readonly block: number; readonly id: GrantId; readonly subject: SubjectKey }
   | { readonly type: 'attested'; readonly block: number; readonly attestation: Attestation }
   | { readonly type: 'withdrawn'; readonly block: number; readonly id: GrantId; readonly condition: GrantCondition }
   | { readonly type: 'bound'; readonly block: number; readonly subject: SubjectKey; readonly controller: string }
@@ -49,6 +49,11 @@ interface Fact {
   readonly condition: GrantCondition;
   readonly until: EpochSeconds;
   readonly block: number;
+}
+
+interface Hold {
+  readonly until: number;
+  readonly subject: SubjectKey;
 }
 
 interface Delegation {
@@ -117,7 +122,7 @@ export class ConsentFold {
   readonly #delegations = new Map<string, Delegation>();
   readonly #journal: Step[] = [];
   /** Grants held shut although the chain does not say so (yet, or any more), and the block after which that ends. */
-  readonly #held = new Map<GrantId, number>();
+  readonly #held = new Map<GrantId, Hold>();
 
   #closed = false;
 
@@ -134,7 +139,7 @@ export class ConsentFold {
     this.#forget();
     if (event.type === 'granted') this.#grant(event.grant, event.names);
     else if (event.type === 'narrowed') this.#narrow(event.block, event.id, event.scope);
-    else if (event.type === 'revoked') this.#revoke(event.block, event.id);
+    else if (event.type === 'revoked') this.#revoke(event.block, event.id, event.subject);
     else if (event.type === 'attested') {
       const { grant, condition, until } = event.attestation;
       const facts = this.#facts.get(grant) ?? [];
@@ -159,7 +164,7 @@ export class ConsentFold {
       count++;
     }
     this.#journal.splice(0, count);
-    for (const [id, until] of this.#held) if (until < block) this.release(id);
+    for (const [id, { until }] of this.#held) if (until < block) this.release(id);
   }
 
   /**
@@ -172,15 +177,20 @@ export class ConsentFold {
       this.#journal.pop();
       step.undo?.();
     }
-    for (const [id, until] of this.#held) {
-      if (until === held) this.#held.set(id, holdUntil);
+    for (const [id, { until, subject }] of this.#held) {
+      if (until === untilSettled) this.#held.set(id, { until: holdUntil, subject });
     }
   }
 
-  /** Shuts a grant at once, before the chain says so. */
-  hold(id: GrantId): void {
+  /**
+   * Shuts a grant at once, before the chain says so; also one that has not arrived yet. A grant of another subject is not
+   * touched: nobody may shut what is not theirs.
+   */
+  hold(id: GrantId, subject: SubjectKey): void {
+    const of = this.subjectOfGrant(id);
+    if (of !== undefined && of !== subject) return;
     this.#forget();
-    this.#held.set(id, Number.POSITIVE_INFINITY);
+    this.#held.set(id, { until: Number.POSITIVE_INFINITY, subject });
   }
 
   /** Ends a hold whose revocation turned out to be impossible to carry out. */
@@ -288,10 +298,10 @@ export class ConsentFold {
     this.#journal.push({ block, undo: () => this.#setScope(row, before) });
   }
 
-  #revoke(block: number, id: GrantId): void {
+  #revoke(block: number, id: GrantId, subject: SubjectKey): void {
     const row = this.#row(id);
-    // The contract lets an id be spent before its grant arrives; then there is nothing here to close.
-    if (row === undefined) return;
+    // An id can be spent before its grant arrives, and each subject spends ids of its own: then nothing here is closed.
+    if (row === undefined || this.#subjects[this.#cell(row, cell.subject)] !== subject) return;
     this.#setRevoked(row, true);
     this.#active--;
     const wasHeld = this.#held.get(id);
@@ -301,7 +311,7 @@ export class ConsentFold {
       undo: () => {
         this.#setRevoked(row, false);
         this.#active++;
-        this.#held.set(id, wasHeld ?? held);
+        this.#held.set(id, wasHeld ?? { until: untilSettled, subject });
       },
       commit: () => {
         this.#facts.delete(id);
@@ -357,7 +367,8 @@ export class ConsentFold {
 
   #isShut(row: number): boolean {
     if ((this.#cell(row, cell.head) & revokedBit) !== 0) return true;
-    return this.#held.size > 0 && this.#held.has(this.#idAt(row));
+    if (this.#held.size === 0) return false;
+    return this.#held.get(this.#idAt(row))?.subject === this.#subjects[this.#cell(row, cell.subject)];
   }
 
   #cell(row: number, column: number): number {
@@ -458,7 +469,7 @@ export class ConsentFold {
 }
 
 /** Marks a revocation just taken back, until `rollback` gives it an end. */
-const held = -1;
+const untilSettled = -1;
 
 function widen(from: Uint32Array<ArrayBuffer>, to: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   to.set(from);

@@ -90,6 +90,23 @@ describe('the registry replica with a relayer', () => {
     expect(replica.view()?.grantsOf(patient.subject)).toEqual([]);
   });
 
+  it('lets nobody revoke the grant of another patient', async () => {
+    const { patient, signed } = await grantedOne();
+    const other = newPatient();
+    await (await relayer.register(other.subject, other.wallet.address)).settled;
+    const foreign = await signRevocation(other.wallet.key, other.subject, signed.id, chain.domain);
+    const outcome = await (await relayer.revoke(foreign)).settled;
+    const block = outcome.ok ? (outcome.block ?? 0) : 0;
+    await until(() => (replica.view()?.head.number ?? 0) >= block, 'the block is seen');
+    replica.revokeOnSight(signed.id, other.subject);
+    expect(
+      replica
+        .view()
+        ?.grantsOf(patient.subject)
+        .map((grant) => grant.id),
+    ).toEqual([signed.id]);
+  });
+
   it('narrows a grant and refuses to widen it', async () => {
     const { patient, signed } = await grantedOne({ classes: 0b11 });
     const narrow = (classes: number) =>

@@ -72,7 +72,7 @@ const histories = fc
       if (kind === 'narrow')
         return [{ type: 'narrowed', block, id, scope: { ...grantOf(n, block), classes: 2 ** time } }];
       gone.add(n);
-      return [{ type: 'revoked', block, id }];
+      return [{ type: 'revoked', block, id, subject: subjects[n % 3] as SubjectKey }];
     });
   });
 
@@ -111,7 +111,8 @@ describe('the fold of the registry', () => {
         fold.rollback(back, 1_000);
         const kept = events.filter((event) => event.block <= back);
         const expected = folded(kept);
-        for (const event of events) if (event.type === 'revoked' && event.block > back) expected.hold(event.id);
+        for (const event of events)
+          if (event.type === 'revoked' && event.block > back) expected.hold(event.id, event.subject);
         expect(seen(fold, final)).toEqual(seen(expected, final));
         // What comes on the other fork is taken as if it came first.
         for (const event of events.slice(kept.length)) fold.apply(event);
@@ -135,20 +136,20 @@ describe('the fold of the registry', () => {
     expect(fold.attested(idOf(1), 'REFERRAL', 6)).toBe(4);
     fold.apply({ type: 'attested', block: 8, attestation: { grant: idOf(1), condition: 'REFERRAL', until: at(20) } });
     expect(fold.attested(idOf(1), 'REFERRAL', 6)).toBe(4);
-    fold.apply({ type: 'revoked', block: 9, id: idOf(1) });
+    fold.apply({ type: 'revoked', block: 9, id: idOf(1), subject });
     expect(fold.grantsOf(subject, 5)).toEqual([]);
   });
 
   it('lets a hold end only after its block', () => {
     const subject = subjects[1] as SubjectKey;
     const fold = folded([grantedEvent(grantOf(1, 5))]);
-    fold.apply({ type: 'revoked', block: 6, id: idOf(1) });
+    fold.apply({ type: 'revoked', block: 6, id: idOf(1), subject });
     fold.rollback(5, 70);
     fold.commit(70);
     expect(fold.grantsOf(subject, 100)).toEqual([]);
     fold.commit(71);
     expect(fold.grantsOf(subject, 100)).toHaveLength(1);
-    fold.hold(idOf(1));
+    fold.hold(idOf(1), subject);
     fold.commit(1_000_000);
     expect(fold.grantsOf(subject, 100)).toEqual([]);
   });
@@ -160,17 +161,30 @@ describe('the fold of the registry', () => {
     const view = viewOf(fold, { contract: '', chainId: 1, head, final: 5 });
     fold.apply(grantedEvent(grantOf(4, 6)));
     expect(view.grantsOf(subject)).toHaveLength(1);
-    fold.apply({ type: 'revoked', block: 6, id: idOf(1) });
+    fold.apply({ type: 'revoked', block: 6, id: idOf(1), subject });
     expect(view.grantsOf(subject)).toHaveLength(0);
     fold.close();
     expect(view.grantsOf(subject)).toEqual([]);
+  });
+
+  it('lets nobody shut what belongs to another subject', () => {
+    const [other, subject] = subjects as [SubjectKey, SubjectKey];
+    const fold = folded([grantedEvent(grantOf(1, 5))]);
+    fold.apply({ type: 'revoked', block: 6, id: idOf(1), subject: other });
+    fold.hold(idOf(1), other);
+    expect(fold.grantsOf(subject, 9)).toHaveLength(1);
+    fold.hold(idOf(4), other);
+    fold.apply(grantedEvent(grantOf(4, 7)));
+    expect(fold.grantsOf(subject, 9)).toHaveLength(2);
+    fold.hold(idOf(4), subject);
+    expect(fold.grantsOf(subject, 9)).toHaveLength(1);
   });
 
   it('frees the rows of what was revoked', () => {
     const fold = new ConsentFold();
     for (let n = 0; n < 5_000; n++) {
       fold.apply(grantedEvent(grantOf(n, n)));
-      fold.apply({ type: 'revoked', block: n, id: idOf(n) });
+      fold.apply({ type: 'revoked', block: n, id: idOf(n), subject: subjects[n % 3] as SubjectKey });
       fold.commit(n);
     }
     expect(fold.size).toBe(0);
