@@ -89,7 +89,7 @@ async function assemble(): Promise<Command> {
     }),
   );
   const commands = await import('./app/commands.ts');
-  for (const make of [commands.decide, commands.policy, commands.ledger, commands.risk])
+  for (const make of [commands.consent, commands.decide, commands.policy, commands.ledger, commands.risk])
     program.addCommand(await make());
   for (const command of program.commands) command.exitOverride();
   return program;
