@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Eraser, openEraser } from '../../../src/adapters/store/erasure.ts';
+import type { FilesLedger } from '../../../src/adapters/store/files-ledger.ts';
+import { auditFolder } from '../../../src/adapters/store/folder-audit.ts';
+import type { PatientId } from '../../../src/domain/fhir/interaction.ts';
+import { parseProof } from '../../../src/domain/ledger/proof.ts';
+import { entryOf, memoryKeys, open, systemRandom, temporaryFolder } from './ledger-fixture.ts';
+
+const patient = 'patient-to-forget' as PatientId;
+const other = 'patient-who-stays' as PatientId;
+let folder: string;
+let later = 0;
+let keys: ReturnType<typeof memoryKeys>;
+let ledger: FilesLedger;
+let eraser: Eraser;
+
+const clock = { now: () => (Date.now() + later) as never };
+const openHere = (destroyKey?: () => Promise<boolean>): Promise<Eraser> =>
+  openEraser({
+    path: join(folder, 'erasure.db'),
+    destroyKey:
+      destroyKey ??
+      (async (who) => {
+        const had = keys.keyOf(who) !== undefined;
+        keys.destroy(who);
+        return had;
+      }),
+    ledger,
+    clock,
+    random: systemRandom,
+  });
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  keys = memoryKeys();
+  ledger = await open(folder, { payloadKeys: keys });
+  eraser = await openHere();
+  await ledger.append(entryOf('a', { patients: [patient] }));
+  await ledger.append(
+    entryOf('b', {
+      patients: [patient, other],
+      resources: [`Patient/${patient}/_history/1`],
+      story: [{ stage: 's', rule: 'r', text: `about ${patient}` }],
+    }),
+  );
+});
+afterEach(async () => {
+  eraser.close();
+  await ledger.close();
+  rmSync(folder, { recursive: true });
+});
+
+const everyByte = (): Buffer =>
+  Buffer.concat(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .map((name) => join(folder, name))
+      .filter((name) => statSync(name).isFile())
+      .map((name) => readFileSync(name)),
+  );
+
+describe('erasure', () => {
+  it('leaves no trace of the patient in any file, and every proof whole', async () => {
+    expect(await eraser.erase(patient)).toMatchObject({ kind: 'erased', entries: 2 });
+    expect(await ledger.find('a')).toBeUndefined();
+    expect((await ledger.find('b'))?.entry).toMatchObject({ patients: [other], story: [{ text: 'about erased' }] });
+    expect(await ledger.query({ kinds: ['erasure'], limit: 2 })).toEqual([2]);
+    expect(parseProof(await ledger.receiptProof(0))).toBeDefined();
+    eraser.close();
+    await ledger.close();
+    expect(everyByte().includes(patient)).toBe(false);
+    expect(await auditFolder({ folder })).toMatchObject({ ok: true, checkpoint: { size: 3 } });
+    ledger = await open(folder, { payloadKeys: keys });
+    eraser = await openHere();
+  });
+
+  it('is refused with the reason while a hold stands', async () => {
+    eraser.hold(patient, { reason: 'Claim 12 is before the court.', until: (Date.now() + 60_000) as never });
+    expect(await eraser.erase(patient)).toMatchObject({ kind: 'held', reason: 'Claim 12 is before the court.' });
+    expect((await ledger.find('a'))?.entry.patients).toEqual([patient]);
+    later += 61_000;
+    expect(await eraser.erase(patient)).toMatchObject({ kind: 'erased' });
+    eraser.hold(other, { reason: 'kept' });
+    expect((await eraser.erase(other)).kind).toBe('held');
+    expect(eraser.lift(other)).toBe(true);
+    expect((await eraser.erase(other)).kind).toBe('erased');
+  });
+
+  it('is finished at the next start when it was begun', async () => {
+    eraser.close();
+    eraser = await openHere(async () => {
+      throw new Error('the process dies here');
+    });
+    await expect(eraser.erase(patient)).rejects.toThrow();
+    eraser.close();
+    eraser = await openHere();
+    expect(keys.keyOf(patient)).toBeUndefined();
+    expect(await ledger.query({ patient, limit: 5 })).toEqual([]);
+    expect(await ledger.query({ kinds: ['erasure'], limit: 2 })).toEqual([2]);
+  });
+
+  it('says when there is nobody to forget', async () => {
+    expect(await eraser.erase('never-seen' as PatientId)).toEqual({ kind: 'unknown' });
+  });
+});
