@@ -2,9 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import autocannon from 'autocannon';
 import type { Row } from './main.ts';
 
-const part = (name: string, ...args: string[]): Promise<{ readonly child: ChildProcess; readonly told: Record<string, string> }> =>
+const part = (
+  name: string,
+  ...args: string[]
+): Promise<{ readonly child: ChildProcess; readonly told: Record<string, string> }> =>
   new Promise((resolve, reject) => {
-    const child = fork(new URL(`./parts/${name}.ts`, import.meta.url), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(new URL(`./parts/${name}.ts`, import.meta.url), args, {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     child.once('message', (told) => resolve({ child, told: told as Record<string, string> }));
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was ready`)));
   });
@@ -16,20 +21,29 @@ interface Measured {
 }
 
 async function load(url: string, token: string, connections: number, seconds: number): Promise<Measured> {
-  const result = await autocannon({ url, connections, duration: seconds, headers: { authorization: `Bearer ${token}`, accept: 'application/fhir+json' } });
+  const result = await autocannon({
+    url,
+    connections,
+    duration: seconds,
+    headers: { authorization: `Bearer ${token}`, accept: 'application/fhir+json' },
+  });
   if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} refused, ${result.errors} failed`);
   return { perSecond: result.requests.average, p50: result.latency.p50, p99: result.latency.p99 };
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** The gateway with everything on against the bare proxy: same upstream process, same client, in turn. */
 export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const upstream = await part('upstream');
-  const [bare, gateway] = await Promise.all([part('bare-proxy', new URL(upstream.told['url'] ?? '').origin + '/fhir'), part('gateway', upstream.told['url'] ?? '')]);
+  const [bare, gateway] = await Promise.all([
+    part('bare-proxy', `${new URL(upstream.told.url ?? '').origin}/fhir`),
+    part('gateway', upstream.told.url ?? ''),
+  ]);
   try {
-    const token = gateway.told['token'] ?? '';
+    const token = gateway.told.token ?? '';
     const cases = [
       { name: '2 KB read', path: '/Patient/patient-ada', connections: 32, reach: '>= 0.5 of bare', least: 0.5 },
       { name: '2 KB read', path: '/Patient/patient-ada', connections: 1, reach: '', least: undefined },
@@ -39,23 +53,35 @@ export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]
     const seconds = quick ? 1 : 4;
     const rounds = quick ? 2 : 3;
     for (const { name, path, connections, reach, least } of cases) {
-      await load(`${bare.told['url']}${path}`, token, connections, 1);
-      await load(`${gateway.told['url']}${path}`, token, connections, 1);
+      await load(`${bare.told.url}${path}`, token, connections, 1);
+      await load(`${gateway.told.url}${path}`, token, connections, 1);
       const ratios: number[] = [];
       const measured: { bare: Measured[]; gateway: Measured[] } = { bare: [], gateway: [] };
       for (let round = 0; round < rounds; round++) {
-        const b = await load(`${bare.told['url']}${path}`, token, connections, seconds);
-        const g = await load(`${gateway.told['url']}${path}`, token, connections, seconds);
+        const b = await load(`${bare.told.url}${path}`, token, connections, seconds);
+        const g = await load(`${gateway.told.url}${path}`, token, connections, seconds);
         measured.bare.push(b);
         measured.gateway.push(g);
         ratios.push(g.perSecond / b.perSecond);
       }
       const label = `${name}, ${connections} connection${connections === 1 ? '' : 's'}`;
       const ratio = median(ratios);
-      rows.push({ name: `${label}: ratio to bare http-proxy`, figure: ratio, unit: 'ratio', reach, ok: least === undefined ? null : ratio >= least });
+      rows.push({
+        name: `${label}: ratio to bare http-proxy`,
+        figure: ratio,
+        unit: 'ratio',
+        reach,
+        ok: least === undefined ? null : ratio >= least,
+      });
       for (const who of ['bare', 'gateway'] as const) {
         for (const figure of ['perSecond', 'p50', 'p99'] as const) {
-          rows.push({ name: `${label}: ${who} ${figure === 'perSecond' ? 'requests' : figure}`, figure: median(measured[who].map((each) => each[figure])), unit: figure === 'perSecond' ? '1/s' : 'ms', reach: '', ok: null });
+          rows.push({
+            name: `${label}: ${who} ${figure === 'perSecond' ? 'requests' : figure}`,
+            figure: median(measured[who].map((each) => each[figure])),
+            unit: figure === 'perSecond' ? '1/s' : 'ms',
+            reach: '',
+            ok: null,
+          });
         }
       }
     }

@@ -6,7 +6,10 @@ const patient = {
   resourceType: 'Patient',
   id: 'patient-ada',
   meta: { versionId: '1', lastUpdated: '2026-01-01T00:00:00.000Z' },
-  text: { status: 'generated', div: `<div xmlns="http://www.w3.org/1999/xhtml"><p>${'Ada Byrne, born 1958. '.repeat(20)}</p></div>` },
+  text: {
+    status: 'generated',
+    div: `<div xmlns="http://www.w3.org/1999/xhtml"><p>${'Ada Byrne, born 1958. '.repeat(20)}</p></div>`,
+  },
   identifier: [
     { system: 'https://riverside.example/mrn', value: 'MRN-392819' },
     { system: 'http://hl7.org/fhir/sid/us-ssn', value: '999-12-3343' },
@@ -17,7 +20,11 @@ const patient = {
   birthDate: '1958-03-14',
   address: [{ line: ['142 Chapel Hill'], city: 'Millbrook', state: 'MA', postalCode: '01799', country: 'US' }],
   contact: Array.from({ length: 4 }, (_, i) => ({
-    relationship: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0131', code: 'C', display: 'Emergency Contact' }] }],
+    relationship: [
+      {
+        coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0131', code: 'C', display: 'Emergency Contact' }],
+      },
+    ],
     name: { family: 'Byrne', given: [`Robin ${i}`] },
     telecom: [{ system: 'phone', value: `555-012${i}` }],
   })),
@@ -28,8 +35,21 @@ const observation = (i: number) => ({
   id: `observation-${i}`,
   meta: { versionId: '1', lastUpdated: '2026-01-01T00:00:00.000Z' },
   status: 'final',
-  category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/observation-category', code: 'laboratory', display: 'Laboratory' }] }],
-  code: { coding: [{ system: 'http://loinc.org', code: '2339-0', display: 'Glucose [Mass/volume] in Blood' }], text: 'Glucose' },
+  category: [
+    {
+      coding: [
+        {
+          system: 'http://terminology.hl7.org/CodeSystem/observation-category',
+          code: 'laboratory',
+          display: 'Laboratory',
+        },
+      ],
+    },
+  ],
+  code: {
+    coding: [{ system: 'http://loinc.org', code: '2339-0', display: 'Glucose [Mass/volume] in Blood' }],
+    text: 'Glucose',
+  },
   subject: { reference: 'Patient/patient-ada' },
   encounter: { reference: 'Encounter/encounter-ada-1' },
   effectiveDateTime: '2026-01-01T08:00:00Z',
@@ -59,7 +79,13 @@ const server = createServer((request, response) => {
               total: kind === 'search' ? 100 : 0,
               link: [{ relation: 'self', url: `${base}/Observation` }],
               ...(kind === 'search'
-                ? { entry: Array.from({ length: 100 }, (_, i) => ({ fullUrl: `${base}/Observation/observation-${i}`, resource: observation(i), search: { mode: 'match' } })) }
+                ? {
+                    entry: Array.from({ length: 100 }, (_, i) => ({
+                      fullUrl: `${base}/Observation/observation-${i}`,
+                      resource: observation(i),
+                      search: { mode: 'match' },
+                    })),
+                  }
                 : {}),
             }),
           );

@@ -13,7 +13,7 @@ describe('the clinician', () => {
   it('reads a patient who consented, with the SSN masked and labelled, and gets a receipt', async () => {
     const response = await rig.get('/Patient/patient-ada', 'clinician').expect(200);
     expect(response.headers['x-ledger-receipt']).toMatch(receipt);
-    expect(response.headers['etag']).toMatch(/^W\/"1\.clinician@/);
+    expect(response.headers.etag).toMatch(/^W\/"1\.clinician@/);
     expect(response.text).toContain('"family":"Byrne"');
     expect(response.text).not.toMatch(/\d{3}-\d{2}-(?!\d{3})\d{4}/);
     expect(response.text).toContain('REDACTED');
@@ -77,8 +77,8 @@ describe('the clinician', () => {
         '{"resourceType":"Observation","status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/patient-ada"},"valueQuantity":{"value":70.50,"unit":"kg"}}',
       )
       .expect(201);
-    expect(created.headers['location']).toMatch(new RegExp(`^${rig.demo.gateway.fhirBase}/Observation/`));
-    const path = created.headers['location']?.slice(rig.demo.gateway.fhirBase.length).replace(/\/_history.*/, '') ?? '';
+    expect(created.headers.location).toMatch(new RegExp(`^${rig.demo.gateway.fhirBase}/Observation/`));
+    const path = created.headers.location?.slice(rig.demo.gateway.fhirBase.length).replace(/\/_history.*/, '') ?? '';
     const read = await rig.get(path, 'clinician').expect(200);
     expect(read.body.valueQuantity.value).toBe(70.5);
   });
@@ -239,7 +239,7 @@ describe('writing back a masked view', () => {
     const changed = { ...read.body, maritalStatus: { text: 'changed by the doctor' } };
     const without = await rig.send('put', '/Patient/patient-hana', 'clinician', changed);
     expect([without.status, codeOf(without)]).toEqual([428, 'precondition-required']);
-    const etag = read.headers['etag'] ?? '';
+    const etag = read.headers.etag ?? '';
     await rig.send('put', '/Patient/patient-hana', 'clinician', changed, { 'if-match': etag }).expect(200);
     const stored = await fetch(`${rig.demo.fhir.url}/Patient/patient-hana`).then((response) => response.text());
     expect(stored).toContain('changed by the doctor');
