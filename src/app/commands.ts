@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { consentCommand } from '../cli/consent.ts';
 import { decideCommand } from '../cli/decide.ts';
@@ -81,9 +82,34 @@ async function localKeys(folder: string) {
 
 export async function risk(): Promise<Command> {
   const { riskTools } = await import('../adapters/risk/tools.ts');
-  return riskCommand(riskTools(() => new Date()));
+  return riskCommand({ ...riskTools(() => new Date()), progress: phases });
 }
 
 export async function consent(): Promise<Command> {
   return consentCommand({ access: operatorAccess });
+}
+
+/** One bar for each phase of long work, on a terminal only. */
+function phases() {
+  if (!process.stderr.isTTY) return { update: () => {}, end: () => {} };
+  const bar = new SingleBar({
+    format: '  {phase} {bar} {percentage}% | {value}/{total}',
+    stream: process.stderr,
+    hideCursor: true,
+  });
+  let phase = '';
+  return {
+    update(name: string, done: number, of: number) {
+      if (name !== phase) {
+        if (phase !== '') bar.stop();
+        bar.start(of, done, { phase: name });
+        phase = name;
+      }
+      bar.setTotal(of);
+      bar.update(done, { phase: name });
+    },
+    end() {
+      if (phase !== '') bar.stop();
+    },
+  };
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { createLedgerAnchor } from '../adapters/chain/anchor.ts';
 import { createRelayer, type Relayer } from '../adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/replica.ts';
@@ -17,17 +17,17 @@ import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetr
 import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
 import { upstreamReader } from '../adapters/upstream/reader.ts';
 import type { Config } from '../config/schema.ts';
-import type { EpochSeconds } from '../domain/consent/grant.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import { anchorLinks } from '../domain/fhir/links.ts';
 import { defaultOperations } from '../domain/fhir/operations.ts';
 import type { Instant } from '../domain/instant.ts';
 import { defaultLimits, type Limits } from '../domain/json/fault.ts';
+import type { Tape } from '../domain/json/tape.ts';
 import type { MaskingContext } from '../domain/masking/plan.ts';
 import { maskResource } from '../domain/masking/walk.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import { handleErrors } from '../http/errors.ts';
-import { explainRoutes } from '../http/explain.ts';
+import { askerOf, explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
 import type { Clock, Random, RiskEngine } from '../ports.ts';
@@ -35,6 +35,7 @@ import { assess } from '../stages/assess.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { authorise } from '../stages/authorise.ts';
 import { classify } from '../stages/classify.ts';
+import { condition } from '../stages/condition.ts';
 import { consent } from '../stages/consent.ts';
 import { locate } from '../stages/locate.ts';
 import { plan } from '../stages/plan.ts';
@@ -47,9 +48,11 @@ import { resourceRight } from '../stages/release/right.ts';
 import { release } from '../stages/release.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
+import { openConsentApi } from './consent-api.ts';
 import { gatherFacts } from './facts.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
+import { watchReferrals } from './referrals.ts';
 import { openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
 
@@ -204,6 +207,14 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       ? storedKey(join(data, 'masking.key'), random)
       : keyBytes(secret(config.maskingKey, environment), 'maskingKey');
 
+  const referrals =
+    carrier === undefined
+      ? undefined
+      : watchReferrals({ registry: replica, keys: vault, relayer: carrier.relayer, clock, telemetry: watch });
+  const seen = (tape: Tape, node: number): void => {
+    risk.seen(tape, node);
+    referrals?.(tape, node);
+  };
   const facts = gatherFacts({
     reader,
     upstreamBase: bases.upstreamBase,
@@ -211,7 +222,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     telemetry: watch,
     everySeconds: config.facts.everySeconds,
     maxPages: config.facts.maxPages,
-    learn: risk.seen,
+    learn: seen,
   });
   opened.defer(() => facts.stop());
   await facts.first;
@@ -222,6 +233,24 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     ...(patient === undefined ? {} : { patient }),
   });
 
+  const operatorToken = newOperatorToken(random);
+  const asker = (request: FastifyRequest) => askerOf(request, { verifier, clock, operatorToken });
+  const consentApi = await openConsentApi({
+    config,
+    vault,
+    replica,
+    relayer: carrier?.relayer,
+    ledger,
+    policies,
+    clock,
+    random,
+    bases,
+    telemetry: watch,
+    asker,
+  });
+  opened.defer(() => consentApi.close());
+
+  const right = resourceRight(bases, vault);
   const gateway = createGateway(
     {
       classify: classify(
@@ -244,14 +273,15 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         policies,
         maxHeadAgeSeconds: config.chain.maxHeadAgeSeconds,
         careTeamsOf: (fhirUser) => facts.careTeamsOf(fhirUser),
-        openedAt: (_principal, now) => now as EpochSeconds,
+        openedAt: (principal, now) => consentApi.breakGlass.openedAt(principal, now),
       }),
       assess: assess(options.risk ?? risk),
       plan: plan(operations),
+      condition: condition({ reader, limits, budgetMs: config.upstream.timeoutMs, right }),
       release: release({
         bundle: {
           release: resourceRelease({
-            right: resourceRight(bases, vault),
+            right,
             mask: maskResource,
             maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
             anchor: (tape, node) => anchorLinks(tape, node, bases),
@@ -261,9 +291,9 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
           project,
         },
         limits,
-        seen: risk.seen,
+        seen,
       }),
-      record: recorder(ledger, 10_000),
+      record: recorder(ledger, consentApi.breakGlass, 10_000),
       capabilities: capabilityDocuments({ reader, bases, issuers: () => directory.current() }),
       pageSize: config.limits.pageSize,
       bases,
@@ -286,8 +316,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     metrics: () => watch.metrics(),
     metricsType: watch.contentType,
   });
-  const operatorToken = newOperatorToken(random);
-  explainRoutes(app, { ledger, verifier, clock, operatorToken });
+  explainRoutes(app, { ledger, asker });
+  consentApi.mount(app);
   await app.listen({ host: config.listen.host, port: config.listen.port });
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 

@@ -8,6 +8,10 @@ import { refuse } from './errors.ts';
 
 export interface ExplainParts {
   readonly ledger: LedgerStore;
+  readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
+}
+
+export interface AskerParts {
   readonly verifier: IdentityVerifier;
   readonly clock: Clock;
   /** Of whoever can read the data folder on this machine: sees every entry. */
@@ -17,7 +21,7 @@ export interface ExplainParts {
 /** `GET /api/v1/explain/{requestId}`: why a call was answered as it was; callers see their own calls only. */
 export function explainRoutes(app: FastifyInstance, parts: ExplainParts): void {
   app.get<{ Params: { requestId: string } }>('/api/v1/explain/:requestId', async (request, reply) => {
-    const asker = await askerOf(request, parts);
+    const asker = await parts.asker(request);
     if (asker === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
     const found = await parts.ledger.find(request.params.requestId);
     if (found === undefined || (asker !== 'operator' && !own(found.entry, asker))) return refuse(reply, 'not-found');
@@ -25,10 +29,7 @@ export function explainRoutes(app: FastifyInstance, parts: ExplainParts): void {
   });
 }
 
-export async function askerOf(
-  request: FastifyRequest,
-  parts: Omit<ExplainParts, 'ledger'>,
-): Promise<'operator' | Principal | undefined> {
+export async function askerOf(request: FastifyRequest, parts: AskerParts): Promise<'operator' | Principal | undefined> {
   const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (token === undefined) return undefined;
   const given = Buffer.from(token);

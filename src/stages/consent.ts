@@ -63,7 +63,7 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
         purpose: principal.purpose,
         action: actionOf(input.interaction),
         now,
-        ...(principal.reason === undefined
+        ...(principal.reason === undefined || !policy.consent.breakGlass.purposes.has(principal.purpose)
           ? {}
           : { breakGlass: { reason: principal.reason, openedAt: parts.openedAt(principal, now) } }),
       };

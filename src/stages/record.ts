@@ -1,5 +1,7 @@
-import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import type { EpochSeconds } from '../domain/consent/grant.ts';
+import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import { normalQuery } from '../domain/fhir/request.ts';
+import type { Principal } from '../domain/identity/principal.ts';
 import type { EntryKind, LedgerEntry, LedgerReceipt } from '../domain/ledger/entry.ts';
 import type { Problem } from '../domain/problem.ts';
 import type { LedgerStore } from '../ports.ts';
@@ -27,15 +29,34 @@ export interface Recorder {
   ): Promise<Verdict<Recorded>>;
 }
 
-export function recorder(ledger: LedgerStore, budgetMs: number): Recorder {
+/** Where emergency access is told to those who review it. */
+export interface EmergencyDesk {
+  used(use: {
+    readonly patient: PatientId;
+    readonly principal: Principal;
+    readonly openedAt: EpochSeconds;
+    readonly until: EpochSeconds;
+    readonly reviewBy: EpochSeconds;
+    readonly requestId: string;
+  }): Promise<void>;
+}
+
+export function recorder(ledger: LedgerStore, emergency: EmergencyDesk, budgetMs: number): Recorder {
   const stage = {
     name: 'record' as const,
     failure: 'ledger-unavailable' as const,
     budgetMs,
-    run: async (entry: LedgerEntry) => proceed({ ...entry, header: receiptHeader(await ledger.append(entry)) }),
+    run: async (entry: LedgerEntry & { readonly emergencies?: readonly Emergency[] }) => {
+      const { emergencies, ...told } = entry;
+      // The review task is made before the data of an emergency leaves.
+      for (const use of emergencies ?? []) await emergency.used(use);
+      return proceed({ ...entry, header: receiptHeader(await ledger.append(told)) });
+    },
   };
-  const write = async (entry: LedgerEntry, context: StageContext): Promise<Verdict<Recorded>> =>
-    runStage(stage, entry, context);
+  const write = async (
+    entry: LedgerEntry & { readonly emergencies?: readonly Emergency[] },
+    context: StageContext,
+  ): Promise<Verdict<Recorded>> => runStage(stage, entry, context);
 
   return {
     intent: (judged, context) =>
@@ -48,6 +69,7 @@ export function recorder(ledger: LedgerStore, budgetMs: number): Recorder {
         {
           ...facts(judged.exchange, context, judged),
           kind: kindOf(judged),
+          ...emergenciesOf(judged, released, context),
           decision: 'permit',
           patients: [...released.patients],
           resources: released.resources,
@@ -82,6 +104,30 @@ const receiptHeader = (receipt: LedgerReceipt): string =>
   `${receipt.index};leaf="${receipt.leaf}";log="${receipt.log}"`;
 
 const nothing = (status: number) => ({ status, returned: 0, withheld: 0, masked: 0 });
+
+type Emergency = Parameters<EmergencyDesk['used']>[0];
+
+function emergenciesOf(
+  judged: Judged,
+  released: Released,
+  context: StageContext,
+): { readonly emergencies?: readonly Emergency[] } {
+  const planned = firstPermitted(judged);
+  const claim = planned?.question.breakGlass;
+  if (planned === undefined || claim === undefined || released.consent?.basis !== 'break-glass') return {};
+  const { seconds, reviewSeconds } = planned.consentPolicy.breakGlass;
+  const openedAt = claim.openedAt ?? planned.question.now;
+  return {
+    emergencies: [...released.patients].map((patient) => ({
+      patient,
+      principal: planned.principal,
+      openedAt,
+      until: (openedAt + seconds) as EpochSeconds,
+      reviewBy: (openedAt + reviewSeconds) as EpochSeconds,
+      requestId: context.requestId,
+    })),
+  };
+}
 
 type Facts = Omit<LedgerEntry, 'kind' | 'decision' | 'outcome'>;
 

@@ -1,0 +1,95 @@
+import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { consentSigning } from '../adapters/chain/consent-signing.ts';
+import type { Relayer } from '../adapters/chain/relayer.ts';
+import type { RegistryReplica } from '../adapters/chain/replica.ts';
+import { openSealedBook } from '../adapters/store/sealed-book.ts';
+import type { Vault } from '../adapters/store/vault.ts';
+import type { Config } from '../config/schema.ts';
+import type { Bases } from '../domain/fhir/references.ts';
+import type { Principal } from '../domain/identity/principal.ts';
+import {
+  type BreakGlassDesk,
+  type BreakGlassNote,
+  breakGlassRoutes,
+  createBreakGlassDesk,
+} from '../http/break-glass.ts';
+import { consentRoutes } from '../http/consent.ts';
+import { createConsentDesk } from '../http/consent-desk.ts';
+import type { ConsentNote } from '../http/consent-desk-parts.ts';
+import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
+
+export interface ConsentApiParts {
+  readonly config: Config;
+  readonly vault: Vault;
+  readonly replica: RegistryReplica;
+  readonly relayer: Relayer | undefined;
+  readonly ledger: LedgerStore;
+  readonly policies: Policies;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bases: Bases;
+  readonly telemetry: Telemetry;
+  readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
+}
+
+/** Roles that look at any patient's consents and review emergency access, and change neither. */
+const overseers: ReadonlySet<string> = new Set(['privacy-officer', 'auditor']);
+
+export interface ConsentApi {
+  readonly breakGlass: BreakGlassDesk;
+  mount(app: FastifyInstance): void;
+  close(): Promise<void>;
+}
+
+/** The desk where patients grant, narrow and revoke, and the one where emergency access is reviewed; their notes are sealed per patient. */
+export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi> {
+  const { config, vault, replica, relayer, clock, random } = parts;
+  const folder = join(config.data, 'books');
+  const consents = await openSealedBook<ConsentNote>({ folder, name: 'consents.book', keys: vault, random });
+  const glass = await openSealedBook<BreakGlassNote>({ folder, name: 'break-glass.book', keys: vault, random });
+  const chain = { chainId: config.chain.chainId, contract: config.chain.consentRegistry };
+  const desk = createConsentDesk({
+    registry: replica,
+    relay: relayer,
+    keys: vault,
+    signing: consentSigning,
+    chain,
+    book: consents,
+    ledger: parts.ledger,
+    clock,
+    random,
+    waitMs: 5000,
+    deadlineSeconds: 3600,
+    commit: (salt, terms) => `0x${createHmac('sha256', salt).update(terms).digest('hex')}`,
+  });
+  const breakGlass = createBreakGlassDesk({
+    book: glass,
+    clock,
+    random,
+    // The counter raises the alarm; who and whom stay in the review task.
+    notice: () => parts.telemetry.failed('break-glass', 'EmergencyAccess'),
+  });
+  return {
+    breakGlass,
+    mount(app) {
+      consentRoutes(app, {
+        desk,
+        registry: replica,
+        keys: vault,
+        clock,
+        chain,
+        bases: () => [parts.bases.gatewayBase, parts.bases.upstreamBase],
+        policy: () => parts.policies.current(),
+        asker: parts.asker,
+        overseers,
+      });
+      breakGlassRoutes(app, { desk: breakGlass, clock, asker: parts.asker, overseers });
+    },
+    async close() {
+      await consents.close();
+      await glass.close();
+    },
+  };
+}

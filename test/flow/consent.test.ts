@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import supertest from 'supertest';
+import { codeOf, type Rig, startRig } from './rig.ts';
+
+let rig: Rig;
+let noor: string;
+beforeAll(async () => {
+  rig = await startRig();
+  noor = await rig.token('patient', { user: 'noor', fhirUser: 'Patient/patient-noor', patient: 'patient-noor' });
+}, 60_000);
+afterAll(() => rig.close());
+
+const api = (method: 'get' | 'post', path: string, token: string, body?: object) => {
+  const call = supertest(rig.demo.gateway.url)[method](`/api/v1${path}`).set('authorization', `Bearer ${token}`);
+  return body === undefined ? call : call.send(body);
+};
+
+describe('a patient at the desk', () => {
+  let grant = '';
+
+  it('grants, and the doctor reads; the patient paid nothing and signed with the key that the gateway keeps', async () => {
+    await rig.get('/Patient/patient-noor', 'clinician').expect(403);
+    const granted = await api('post', '/consents', noor, {
+      grants: [{ grantee: { kind: 'person', reference: 'Practitioner/practitioner-okafor' }, purposes: ['TREAT'] }],
+    });
+    expect(granted.status).toBeLessThan(300);
+    grant = (granted.body as { grants: { id: string }[] }).grants[0]?.id ?? '';
+    let status = 0;
+    for (let tries = 0; status !== 200 && tries < 200; tries++)
+      status = (await rig.get('/Patient/patient-noor', 'clinician')).status;
+    expect(status).toBe(200);
+  });
+
+  it('revokes, and the very next read is refused, before the chain has mined it', async () => {
+    const revoked = api('post', `/consents/${grant}/revoke`, noor, {});
+    const answer = await revoked;
+    expect(answer.status).toBeLessThan(300);
+    await rig.get('/Patient/patient-noor', 'clinician').expect(403);
+  });
+
+  it('sees the history; another patient sees none of it', async () => {
+    const history = await api('get', '/consents/history', noor).expect(200);
+    expect(JSON.stringify(history.body)).toContain('granted');
+    const ada = await rig.token('patient');
+    const other = await api('get', '/consents/history?patient=patient-noor', ada);
+    expect(other.status).toBe(403);
+  });
+});
+
+describe('an emergency', () => {
+  it('opens a record with a stated reason, makes a review task, and is a ledger entry of its own kind', async () => {
+    const token = await rig.token('clinician', {
+      purpose: 'ETREAT',
+      reason: 'Unconscious after a road accident, allergies unknown',
+    });
+    const read = await supertest(rig.demo.gateway.url)
+      .get('/fhir/Patient/patient-noor')
+      .set('authorization', `Bearer ${token}`);
+    expect(read.status).toBe(200);
+    const found = await rig.demo.gateway.ledger.find(read.headers['x-request-id'] ?? '');
+    expect(found?.entry.kind).toBe('break-glass');
+    const officer = await rig.token('privacy-officer');
+    const tasks = await api('get', '/break-glass', officer).expect(200);
+    expect((tasks.body as { tasks: { patient: string; state: string }[] }).tasks).toEqual([
+      expect.objectContaining({ patient: 'patient-noor', state: 'open' }),
+    ]);
+  });
+
+  it('does not open without a reason', async () => {
+    const token = await rig.token('clinician', { purpose: 'ETREAT' });
+    const read = await supertest(rig.demo.gateway.url)
+      .get('/fhir/Patient/patient-noor')
+      .set('authorization', `Bearer ${token}`);
+    expect([read.status, codeOf(read)]).toEqual([403, 'consent-not-granted']);
+  });
+});
