@@ -3,7 +3,10 @@ import { execSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-const files = execSync('git ls-files "*/generated/*" fixtures models', { encoding: 'utf8' })
+const files = execSync(
+  'git ls-files "*/generated/*" fixtures models docs/errors.md docs/configuration.md "docs/*.json"',
+  { encoding: 'utf8' },
+)
   .trim()
   .split('\n')
   .filter(Boolean);

@@ -159,7 +159,7 @@ export function settingNames(schema: TSchema = configSchema, under: Path = []): 
   );
 }
 
-const environmentName = (path: Path): string =>
+export const environmentName = (path: Path): string =>
   `CONSENTRY_${path.map((step) => step.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()).join('__')}`;
 
 const environmentPath = (name: string): Path | undefined =>

@@ -50,20 +50,25 @@ export const configSchema = Type.Object(
           algorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), {
             minItems: 1,
             default: ['RS256', 'ES256', 'EdDSA'],
+            description: 'Signature algorithms that are believed; symmetric ones and `none` never are.',
           }),
           jwksUri: Type.Optional(Type.String({ pattern: '^https?://', description: 'Where its keys are.' })),
-          jwksFile: Type.Optional(Type.String({ description: 'Its keys as a JWKS file.' })),
+          jwksFile: Type.Optional(
+            Type.String({ description: 'Its keys as a JWKS file; give this or jwksUri, and one of them only.' }),
+          ),
           claims: Type.Optional(
             Type.Object(
               {
                 names: Type.Optional(
                   Type.Object(
                     {
-                      roles: Type.Optional(Type.String()),
-                      organisation: Type.Optional(Type.String()),
-                      purpose: Type.Optional(Type.String()),
-                      study: Type.Optional(Type.String()),
-                      reason: Type.Optional(Type.String()),
+                      roles: Type.Optional(Type.String({ description: 'Claim that lists the roles.' })),
+                      organisation: Type.Optional(Type.String({ description: 'Claim with the organisation.' })),
+                      purpose: Type.Optional(Type.String({ description: 'Claim with the purpose of use.' })),
+                      study: Type.Optional(Type.String({ description: 'Claim with the research study.' })),
+                      reason: Type.Optional(
+                        Type.String({ description: 'Claim with the reason of an emergency access.' }),
+                      ),
                     },
                     { ...strict, description: 'Under which names its tokens carry what the gateway reads.' },
                   ),
@@ -87,7 +92,10 @@ export const configSchema = Type.Object(
         quorum: Type.Optional(
           Type.Integer({ minimum: 1, description: 'How many endpoints must agree on a header. Default: a majority.' }),
         ),
-        chainId: Type.Integer({ minimum: 1 }),
+        chainId: Type.Integer({
+          minimum: 1,
+          description: 'Chain id of the network; an endpoint of another is not believed.',
+        }),
         consentRegistry: Type.String({
           pattern: '^0x[0-9a-fA-F]{40}$',
           description: 'Address of the ConsentRegistry contract.',
@@ -111,7 +119,11 @@ export const configSchema = Type.Object(
           default: 60,
           description: 'With an older head, calls that need consent are refused.',
         }),
-        pollMs: Type.Integer({ minimum: 10, default: 1000 }),
+        pollMs: Type.Integer({
+          minimum: 10,
+          default: 1000,
+          description: 'How often the chain is asked for its newest block.',
+        }),
       },
       strict,
     ),
@@ -139,8 +151,16 @@ export const configSchema = Type.Object(
     riskModel: Type.String({ default: 'models/risk.json', description: 'The risk model file.' }),
     limits: Type.Object(
       {
-        bodyBytes: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024 }),
-        answerBytes: Type.Integer({ minimum: 1024, default: 64 * 1024 * 1024 }),
+        bodyBytes: Type.Integer({
+          minimum: 1024,
+          default: 16 * 1024 * 1024,
+          description: 'Largest body of a request.',
+        }),
+        answerBytes: Type.Integer({
+          minimum: 1024,
+          default: 64 * 1024 * 1024,
+          description: 'Largest answer of the FHIR server that is read.',
+        }),
         pageSize: Type.Integer({
           minimum: 1,
           maximum: 5000,
