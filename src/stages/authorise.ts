@@ -62,6 +62,7 @@ export function authorise({ policies, operations, maskingKey }: AuthoriseParts):
             ? revealIds(interaction, derivedKey(maskingKey, `pseudonym/${mask.project}`))
             : interaction,
           mask,
+          narrowed: (overlays) => policy.masking.narrowed(mask, overlays, principal),
           policyHash: policy.hash,
           ...(access.patientOnly === undefined ? {} : { patientOnly: access.patientOnly }),
           ...(access.stored === undefined ? {} : { stored: access.stored }),

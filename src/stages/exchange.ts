@@ -1,6 +1,7 @@
 import type { DataClassifier } from '../domain/consent/classifier.ts';
 import type { ConsentQuestion } from '../domain/consent/decide.ts';
 import type { ConsentProof, ConsentView, EpochSeconds } from '../domain/consent/grant.ts';
+import type { ResourceFacts } from '../domain/consent/match.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import type { SearchCriterion } from '../domain/fhir/search.ts';
@@ -41,6 +42,8 @@ export interface Authenticated extends Classified {
 export interface Authorised extends Authenticated {
   /** The compiled mask of role, purpose, client and organisation. */
   readonly mask: CompiledPlan;
+  /** The mask with overlays on it, for what a grant obliges to; undefined when an overlay is not known. */
+  readonly narrowed: (overlays: readonly string[]) => CompiledPlan | undefined;
   readonly policyHash: string;
   /** The scopes hold only for this patient (SMART `patient/` scopes): every resource of the call must be theirs. */
   readonly patientOnly?: PatientId;
@@ -85,4 +88,6 @@ export interface Assessed extends Consented {
 
 export interface Planned extends Assessed {
   readonly plan: MaskingPlan;
+  /** What chains and `_has` look at beside what is returned: each patient's consent must open that too. */
+  readonly reached: readonly ResourceFacts[];
 }

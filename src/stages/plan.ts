@@ -2,6 +2,7 @@ import { criteriaTargets } from '../domain/fhir/criteria.ts';
 import type { OperationTable } from '../domain/fhir/operations.ts';
 import { problem } from '../domain/problem.ts';
 import type { Assessed, Planned } from './exchange.ts';
+import { reachOf } from './reach.ts';
 import { deny, proceed, type Stage } from './stage.ts';
 
 /** Holds the call against the caller's mask: types without a rule, and criteria that would read a masked element out by asking. */
@@ -41,8 +42,14 @@ export function plan(operations: OperationTable): Stage<Assessed, Planned> {
           });
         }
       }
+      const reached = reachOf(interaction, input.classifier);
+      if ('code' in reached)
+        return deny(reached, {
+          rule: 'reach',
+          text: 'A criterion leads into records of patients whom the answer does not name.',
+        });
       return proceed(
-        { ...input, plan: mask },
+        { ...input, plan: mask, reached },
         {
           rule: mask.id,
           text: mask.transparent ? 'Nothing is masked for this role.' : 'The masking policy of this role applies.',

@@ -1,9 +1,10 @@
+import { criteriaTargets } from '../../domain/fhir/criteria.ts';
 import type { PatientId, ResourceType } from '../../domain/fhir/interaction.ts';
 import type { Resolve } from '../../domain/fhir/subjects.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import { applySplices, mergeSplices } from '../../domain/json/splice.ts';
 import type { Tape } from '../../domain/json/tape.ts';
-import type { MaskingContext, MaskResource, Splice } from '../../domain/masking/plan.ts';
+import type { MaskingContext, MaskingPlan, MaskResource, Splice } from '../../domain/masking/plan.ts';
 import type { Planned } from '../exchange.ts';
 
 /** A resource that may leave, masked and with its links on the gateway. */
@@ -35,6 +36,8 @@ export type ResourceRight =
       readonly patients: readonly PatientId[];
       readonly grants: readonly string[];
       readonly basis: string | undefined;
+      /** The grant opens the record only without who it is about. */
+      readonly deidentify: boolean;
     }
   | { readonly kind: 'may-not'; readonly why: string };
 
@@ -69,7 +72,9 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
     if (right.kind === 'may-not') return withheld(right.why);
 
     const patient = right.patients[0];
-    const masked = parts.mask(tape, node, part.plan, parts.maskingContext(part, patient));
+    const plan = right.deidentify ? deidentifying(part) : part.plan;
+    if (plan === undefined) return withheld('the grant asks for a de-identified view that this call cannot have');
+    const masked = parts.mask(tape, node, plan, parts.maskingContext(part, patient));
     if (masked.kind === 'unmaskable') return withheld(masked.reason);
 
     const links = parts.anchor(tape, node);
@@ -93,6 +98,19 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
       rules: masked.rules,
     };
   };
+}
+
+/**
+ * A pseudonymous plan is de-identified already; any other gets the overlay. A query that reads what the overlay hides would
+ * tell it by what matches.
+ */
+function deidentifying(part: Planned): MaskingPlan | undefined {
+  if (part.plan.pseudonymous) return part.plan;
+  const plan = part.narrowed(['obligation-deidentify']);
+  const tells = criteriaTargets(part.interaction).some(
+    (target) => plan?.masksParameter(target.type, target.code) !== undefined,
+  );
+  return tells ? undefined : plan;
 }
 
 const withheld = (why: string): WithheldResource => ({ kind: 'withheld', why });

@@ -23,23 +23,25 @@ export function resourceRight(bases: Bases, keys: SubjectKeys) {
     const facts = part.classifier.classify(tape, node);
     const grants: string[] = [];
     let basis: string | undefined;
+    let deidentify = false;
     for (const patient of subjects.ids) {
       if (patientOnly !== undefined && patient !== patientOnly) return outside('patient');
-      const decision = decide(
-        part.consentView,
-        questionFor(part.question, patient, principal, keys),
-        facts,
-        part.consentPolicy,
-      );
+      const question = questionFor(part.question, patient, principal, keys);
+      const decision = decide(part.consentView, question, facts, part.consentPolicy);
       if (decision.effect !== 'permit') return { kind: 'may-not', why: decision.reasons[0]?.text ?? 'no consent' };
+      for (const beside of part.reached) {
+        const other = decide(part.consentView, question, beside, part.consentPolicy);
+        if (other.effect !== 'permit') return { kind: 'may-not', why: 'a criterion looked at what is not open' };
+      }
+      for (const obligation of decision.obligations) if (obligation.code === 'DEIDENTIFY') deidentify = true;
       grants.push(...decision.proof.grants);
       basis ??= decision.proof.basis;
     }
-    return { kind: 'may', patients: subjects.ids, grants, basis };
+    return { kind: 'may', patients: subjects.ids, grants, basis, deidentify };
   };
 }
 
-const universal: ResourceRight = { kind: 'may', patients: [], grants: [], basis: undefined };
+const universal: ResourceRight = { kind: 'may', patients: [], grants: [], basis: undefined, deidentify: false };
 
 const outside = (limit: 'scope' | 'patient'): ResourceRight => ({
   kind: 'may-not',
