@@ -5,6 +5,7 @@ import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
 import type { Planned } from '../exchange.ts';
 import type { ReleasedResource, ReleaseResource } from './resource.ts';
+import { tied } from './ties.ts';
 
 /** What one answer let go and held back; it goes into the one ledger entry of the call. */
 export interface Tally {
@@ -52,6 +53,13 @@ export interface BundleRelease {
   readonly project: (resource: ReleasedResource, part: Planned) => Uint8Array;
 }
 
+interface Found {
+  readonly entry: number;
+  readonly resource: number;
+  readonly mode: string | undefined;
+  readonly released: ReleasedResource;
+}
+
 const encoder = new TextEncoder();
 const comma = encoder.encode(',');
 
@@ -70,6 +78,7 @@ export function releaseBundle(
   let matches = 0;
   const resolve = bundleReferences(tape, bundle, parts.bases);
   const entries = member(tape, bundle, 'entry');
+  const found: Found[] = [];
   if (entries >= 0 && tape.kind[entries] === KIND.array) {
     for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
       const resource = member(tape, entry, 'resource');
@@ -78,23 +87,25 @@ export function releaseBundle(
       // The upstream's own remarks quote values; they stay here.
       if (mode === 'outcome' || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome')) continue;
       const released = parts.release(tape, resource, part, resolve);
-      if (released.kind === 'withheld') {
-        tally.withheld += 1;
-        continue;
-      }
-      count(tally, released);
-      if (mode !== 'include') matches += 1;
-      if (chunks.length > 0) chunks.push(comma);
-      const fullUrl =
-        released.id === undefined
-          ? ''
-          : `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/${released.type}/${released.id}`)},`;
-      chunks.push(
-        encoder.encode(`{${fullUrl}"resource":`),
-        parts.project(released, part),
-        encoder.encode(`${entryTail(tape, entry, mode, released)}}`),
-      );
+      if (released.kind === 'withheld') tally.withheld += 1;
+      else found.push({ entry, resource, mode, released });
     }
+  }
+  const kept = tied(tape, found, parts.bases);
+  tally.withheld += found.length - kept.length;
+  for (const { entry, mode, released } of kept) {
+    count(tally, released);
+    if (mode !== 'include') matches += 1;
+    if (chunks.length > 0) chunks.push(comma);
+    const fullUrl =
+      released.id === undefined
+        ? ''
+        : `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/${released.type}/${released.id}`)},`;
+    chunks.push(
+      encoder.encode(`{${fullUrl}"resource":`),
+      parts.project(released, part),
+      encoder.encode(`${entryTail(tape, entry, mode, released)}}`),
+    );
   }
   const type = stringOf(tape, member(tape, bundle, 'type')) ?? 'searchset';
   const links = parts.links(tape, bundle, part);
