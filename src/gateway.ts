@@ -36,6 +36,7 @@ export interface Stages {
   readonly consent: Stage<Located, Consented>;
   readonly assess: Stage<Consented, Assessed>;
   readonly plan: Stage<Assessed, Planned>;
+  readonly condition: Stage<Planned, Planned>;
   readonly release: Release;
   readonly record: Recorder;
   readonly capabilities: Capabilities;
@@ -61,7 +62,8 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     .step(stages.locate) //                    + which patients it can touch
     .step(stages.consent) //                   + their consent
     .step(stages.assess) //                    + risk score
-    .step(stages.plan); //                     + masking plan
+    .step(stages.plan) //                      + masking plan
+    .step(stages.condition); //                + what If-None-Exist means to this caller
 
   async function handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer> {
     const begun = performance.now();

@@ -218,8 +218,7 @@ export function release(parts: ReleaseParts): Release {
     count(tally, released);
     const etag = etagOf(released.versionId, part.plan);
     const { ifNoneMatch } = interaction.headers;
-    if (etag !== undefined && ifNoneMatch !== undefined && ifNoneMatch.split(',').some((tag) => tag.trim() === etag))
-      return { status: 304, etag };
+    if (etag !== undefined && ifNoneMatch !== undefined && namesTag(ifNoneMatch, etag)) return { status: 304, etag };
     return {
       status: 200,
       body: parts.bundle.project(released, part),
@@ -268,6 +267,10 @@ export function release(parts: ReleaseParts): Release {
     return interaction.headers.preferReturn === 'minimal' ? answer : { ...answer, body: released.bytes };
   }
 }
+
+/** If-None-Match compares weakly (RFC 9110 section 13.1.2). */
+const namesTag = (tags: string, etag: string): boolean =>
+  tags.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag.replace(/^W\//, ''));
 
 /** What the upstream refused, without its text. Where it would tell that a record exists, missing and denied are one answer. */
 function failure(part: Planned, status: number): Problem {

@@ -12,6 +12,7 @@ export type StageName =
   | 'consent'
   | 'assess'
   | 'plan'
+  | 'condition'
   | 'record'
   | 'forward'
   | 'release';

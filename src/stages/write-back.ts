@@ -62,14 +62,18 @@ export function resolveWrite(
   };
 }
 
-/** The upstream's version behind a role-scoped If-Match; a tag of another mask, or of another version, fails. */
+/**
+ * The upstream's version behind an If-Match; a tag of another mask, or of another version, fails. A bare version is one that a
+ * client made of meta.versionId, as R4 has it (http.html#concurrency); the merge holds against the mask in any case.
+ */
 function conditionOf(
   tag: string | undefined,
   plan: MaskingPlan,
   current: string | undefined,
 ): string | undefined | Problem {
   if (tag === undefined) return undefined;
-  const version = versionOf(tag, plan);
+  const bare = /^(?:W\/)?"([A-Za-z0-9.-]{1,64})"$/.exec(tag)?.[1];
+  const version = tag === '*' || (bare !== undefined && bare === current) ? current : versionOf(tag, plan);
   return version === undefined || version !== current ? problem('precondition-failed') : version;
 }
 
