@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type GroupName, groupNames } from '../domain/ledger/commitment.ts';
 import type { ProofVerdict } from '../domain/ledger/receipt.ts';
 import type { Remembered, Verified } from '../domain/ledger/verify.ts';
+import { leadsCommand } from './leads.ts';
 
 type Progress = (done: number, size: number) => void;
 
@@ -297,5 +298,6 @@ export const ledgerCommand = (tools: LedgerTools): Command => {
   for (const make of [verifyCommand, proveCommand, openCommand, exportCommand, fsckCommand, statusCommand]) {
     command.addCommand(make(tools));
   }
+  command.addCommand(leadsCommand());
   return command;
 };

@@ -155,6 +155,24 @@ describe('consentry ledger', () => {
     expect((await run('verify', '--data', folder)).code).toBe(0);
   });
 
+  it('lists leads from records, as lines or as DetectedIssue', async () => {
+    const records = join(folder, 'records.ndjson');
+    const claim = (id: string) =>
+      JSON.stringify({ resourceType: 'Claim', id, patient: { reference: 'Patient/p1' }, created: '2026-01-01' });
+    writeFileSync(records, `${claim('a')}\n${claim('b')}\n`);
+    expect((await run('leads', '--records', records)).out).toContain('duplicate-claim: Patient/p1');
+    const { out } = await run('leads', '--records', records, '--fhir');
+    expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({
+      resourceType: 'DetectedIssue',
+      status: 'preliminary',
+    });
+    writeFileSync(records, 'not json\n');
+    expect(await run('leads', '--records', records)).toMatchObject({
+      code: 2,
+      err: 'Line 1 of the records is not JSON.\n',
+    });
+  });
+
   it('tells size, root and writer', async () => {
     const { out } = await run('status', '--data', folder, '--json');
     expect(JSON.parse(out)).toMatchObject({ published: 601, durable: 601, writer: 'stopped', verifierKey });
