@@ -13,7 +13,7 @@ export interface Effect {
   readonly detail: string;
 }
 
-const DEEPEST = 5;
+const DEEPEST = 3;
 
 /** Every element of a resource type with what becomes of it; extensions are told as one. */
 export const effectsOf = (plan: CompiledPlan, type: string): readonly Effect[] => {

@@ -1,6 +1,6 @@
 import { codeSet, lineage } from '../fhir/schema.ts';
 import { vocabulary } from '../fhir/vocabulary.ts';
-import { member, raw, stringOf, text } from '../json/cursor.ts';
+import { member, raw, stringOf } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { ByteMemo } from './byte-memo.ts';
 import { type FhirDate, parseDate, shiftDate, yearsBefore } from './calendar.ts';
@@ -207,20 +207,40 @@ export const isPartialSibling = (tape: Tape, node: number, options: MethodOption
 const siblingText = (walk: WalkState, name: string): string =>
   stringOf(walk.tape, member(walk.tape, walk.holder, name)) ?? '';
 
-const pseudonymised = (place: LeafPlace): Transform => {
-  const quoted = (value: string | undefined, old: string): string | undefined | null =>
-    value === undefined ? null : value === old ? undefined : `"${value}"`;
-  if (place.parent === 'Reference' || place.type === 'uri' || place.type === 'canonical' || place.type === 'url') {
-    return (walk, node) => {
-      const value = stringOf(walk.tape, node);
-      return value === undefined ? null : quoted(pseudonymOfReference(walk.key('pseudonym'), value), value);
+const quoted = (value: string | undefined, old: string): string | undefined | null =>
+  value === undefined ? null : value === old ? undefined : `"${value}"`;
+
+interface Memos {
+  readonly ids: ByteMemo<string | undefined | null>;
+  readonly references: ByteMemo<string | undefined | null>;
+}
+const memos = new WeakMap<Uint8Array, Memos>();
+let memoKey: Uint8Array | undefined;
+let memo: Memos | undefined;
+
+const memosOf = (key: Uint8Array): Memos => {
+  if (key === memoKey && memo !== undefined) return memo;
+  let found = memos.get(key);
+  if (found === undefined) {
+    found = {
+      ids: new ByteMemo((id) => (id === '' ? null : quoted(pseudonymOfId(key, id), id))),
+      references: new ByteMemo((reference) => quoted(pseudonymOfReference(key, reference), reference)),
     };
+    memos.set(key, found);
+  }
+  memoKey = key;
+  memo = found;
+  return found;
+};
+
+const pseudonymised = (place: LeafPlace): Transform => {
+  if (place.parent === 'Reference' || place.type === 'uri' || place.type === 'canonical' || place.type === 'url') {
+    return (walk, node) =>
+      walk.tape.kind[node] === KIND.string ? memosOf(walk.key('pseudonym')).references.of(walk.tape, node) : null;
   }
   if (place.type === 'id') {
-    return (walk, node) => {
-      const value = stringOf(walk.tape, node);
-      return value === undefined || value === '' ? null : quoted(pseudonymOfId(walk.key('pseudonym'), value), value);
-    };
+    return (walk, node) =>
+      walk.tape.kind[node] === KIND.string ? memosOf(walk.key('pseudonym')).ids.of(walk.tape, node) : null;
   }
   return (walk, node) => {
     const value = stringOf(walk.tape, node);
@@ -365,7 +385,7 @@ const onlyBoolean: Transform = (walk, node) => {
 const vocabularyMemo = new ByteMemo((value) => vocabulary.has(value));
 /** True when the string names a published vocabulary, profile or type. */
 export const inVocabulary = (tape: Tape, node: number): boolean =>
-  node >= 0 && tape.kind[node] === KIND.string && vocabularyMemo.says(tape, node);
+  node >= 0 && tape.kind[node] === KIND.string && vocabularyMemo.of(tape, node);
 const onlyVocabulary: Transform = (walk, node) => (inVocabulary(walk.tape, node) ? undefined : null);
 const onlyNumbersInText: Transform = (walk, node) => {
   const value = stringOf(walk.tape, node);
@@ -374,7 +394,7 @@ const onlyNumbersInText: Transform = (walk, node) => {
 /** A code without a list it must come from: of a published system (its Coding was judged), a language, a unit. */
 const onlyWhere = (ask: (value: string) => boolean): Transform => {
   const memo = new ByteMemo(ask);
-  return (walk, node) => (walk.tape.kind[node] === KIND.string && memo.says(walk.tape, node) ? undefined : null);
+  return (walk, node) => (walk.tape.kind[node] === KIND.string && memo.of(walk.tape, node) ? undefined : null);
 };
 const onlyWord = onlyWhere((value) => /^[^\s"<>\\@]{1,100}$/.test(value));
 const onlyBound = (list: string): Transform => {

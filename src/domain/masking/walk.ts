@@ -44,6 +44,21 @@ export interface Mark {
   readonly outcome: 'removed' | 'masked' | 'changed';
 }
 
+const labelTexts: (string | undefined)[] = [];
+
+/** The codings for a set of labels: the same few again and again, so each is built once. */
+const labelText = (labels: number): string => {
+  let known = labelTexts[labels];
+  if (known === undefined) {
+    known = labelCodes
+      .filter((_, bit) => (labels & (1 << bit)) !== 0)
+      .map((code) => `{"system":"${LABEL_SYSTEM}","code":"${code}"}`)
+      .join(',');
+    labelTexts[labels] = known;
+  }
+  return known;
+};
+
 type Outcome = 'kept' | 'removed';
 
 class Withheld extends Error {}
@@ -144,11 +159,11 @@ class Walk implements WalkState {
       return;
     }
     if (start !== undefined) {
-      start.text += `,"meta":{"security":[${this.#labelText(0)}]}`;
+      start.text += `,"meta":{"security":[${labelText(this.#labels)}]}`;
       return;
     }
     if (meta === undefined) return;
-    const labels = this.#labelText(meta.present);
+    const labels = labelText(this.#labels & ~meta.present);
     if (labels === '') {
       const at = this.splices.indexOf(meta.splice, first);
       if (at >= 0) this.splices.splice(at, 1);
@@ -161,13 +176,6 @@ class Walk implements WalkState {
       whole: `{"security":[${labels}]}`,
     };
     meta.splice.text = forms[meta.form];
-  }
-
-  #labelText(present: number): string {
-    return labelCodes
-      .filter((_, bit) => (this.#labels & (1 << bit)) !== 0 && (present & (1 << bit)) === 0)
-      .map((code) => `{"system":"${LABEL_SYSTEM}","code":"${code}"}`)
-      .join(',');
   }
 
   #note(node: number, action: Action, outcome: Mark['outcome']): void {
