@@ -39,7 +39,7 @@ export interface ConsentState extends ConsentRegistry {
   grant(id: GrantId): Grant | undefined;
   controllerOf(subject: SubjectKey): string | undefined;
   mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean;
-  revokeOnSight(id: GrantId): void;
+  revokeOnSight(id: GrantId, subject?: SubjectKey): void;
   releaseOnSight(id: GrantId): void;
 }
 

@@ -14,7 +14,6 @@ import { delegateRights, scopeOf } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { Principal, PurposeOfUse } from '../domain/identity/principal.ts';
 import { scan } from '../domain/json/scan.ts';
-import { problemSystem } from '../domain/outcome.ts';
 import { type ProblemCode, problemRow } from '../domain/problem.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { Clock, SubjectKeys } from '../ports.ts';
@@ -22,6 +21,7 @@ import { delegateBody, explainBody, grantBody, keyBody, narrowBody, revokeBody }
 import type { ConsentDesk, ConsentState, DeskCaller, GrantToRelay } from './consent-desk-parts.ts';
 import { readBody, readDraft, readScope } from './consent-words.ts';
 import { refuse } from './errors.ts';
+import { outcomeOf } from './reasons.ts';
 
 export interface ConsentRoutesParts {
   readonly desk: ConsentDesk;
@@ -46,19 +46,8 @@ interface Stand {
 const send = (reply: FastifyReply, status: number, body: unknown): FastifyReply =>
   reply.code(status).header('cache-control', 'no-store').send(body);
 
-/** A refusal with one issue per reason, in the caller's own words: paths and codes that they sent. */
-const refuseWith = (reply: FastifyReply, code: ProblemCode, reasons: readonly Reason[]): FastifyReply => {
-  const row = problemRow(code);
-  return send(reply.type('application/fhir+json; charset=utf-8'), row.status, {
-    resourceType: 'OperationOutcome',
-    issue: reasons.map(({ rule, text }) => ({
-      severity: 'error',
-      code: row.issue,
-      details: { coding: [{ system: problemSystem, code }], text },
-      diagnostics: rule,
-    })),
-  });
-};
+const refuseWith = (reply: FastifyReply, code: ProblemCode, reasons: readonly Reason[]): FastifyReply =>
+  send(reply.type('application/fhir+json; charset=utf-8'), problemRow(code).status, outcomeOf(code, reasons));
 
 const malformed = (reply: FastifyReply, fault: string): FastifyReply =>
   refuseWith(reply, 'body-invalid', [{ rule: 'body', text: `${problemRow('body-invalid').text} ${fault}` }]);

@@ -17,6 +17,7 @@ import { consentRoutes } from '../../src/http/consent.ts';
 import { createConsentDesk } from '../../src/http/consent-desk.ts';
 import type { ConsentNote } from '../../src/http/consent-desk-parts.ts';
 import { handleErrors } from '../../src/http/errors.ts';
+import { type FhirConsent, fhirConsent } from '../../src/http/fhir-consent.ts';
 import { type Chain, startChain } from '../adapters/chain/fixture.ts';
 
 const policies = new URL('../../policies/', import.meta.url);
@@ -49,6 +50,8 @@ export interface ConsentRig {
   readonly replica: RegistryReplica;
   readonly book: SealedBook<ConsentNote>;
   readonly chain: Chain;
+  readonly fhir: FhirConsent;
+  principal(who: string): Principal;
   ledgerSize(): number;
   call(
     who: string,
@@ -108,6 +111,15 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
   );
   if (!consent.ok || !sets.ok) throw new Error('the shipped policies do not load');
   let entries = 0;
+  const counted = {
+    append: async (entry: Parameters<typeof ledger.append>[0]) => {
+      const receipt = await ledger.append(entry);
+      entries += 1;
+      return receipt;
+    },
+    find: ledger.find,
+    close: ledger.close,
+  };
   const desk = createConsentDesk({
     registry: replica,
     relay: relayer,
@@ -115,15 +127,7 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     signing: consentSigning,
     chain: { chainId, contract },
     book,
-    ledger: {
-      append: async (entry) => {
-        const receipt = await ledger.append(entry);
-        entries += 1;
-        return receipt;
-      },
-      find: ledger.find,
-      close: ledger.close,
-    },
+    ledger: counted,
     clock,
     random,
     waitMs: 10_000,
@@ -144,12 +148,28 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     overseers: new Set(['privacy-officer']),
   });
   await app.ready();
+  const fhir = fhirConsent({
+    desk,
+    registry: replica,
+    keys: vault,
+    ledger: counted,
+    chain: { chainId, contract },
+    bases: () => ['https://gateway.example/fhir'],
+    possible: sets.classifier.possible,
+    overseers: new Set(['privacy-officer']),
+  });
   return {
     app,
     vault,
     replica,
     book,
     chain,
+    fhir,
+    principal(who) {
+      const caller = callers[who];
+      if (caller === undefined || caller === 'operator') throw new Error('no such caller');
+      return caller;
+    },
     ledgerSize: () => entries,
     async call(who, method, url, body) {
       const response = await app.inject({
