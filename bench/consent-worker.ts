@@ -6,7 +6,7 @@ import type { ConsentActor } from '../src/domain/consent/actor.ts';
 import { decide } from '../src/domain/consent/decide.ts';
 import type { EpochSeconds, GranteeKey, SubjectKey } from '../src/domain/consent/grant.ts';
 import { closedPolicy } from '../src/domain/consent/policy.ts';
-import { ConsentFold, viewOf } from '../src/domain/consent/replica.ts';
+import { viewOf } from '../src/domain/consent/replica.ts';
 import type { PurposeOfUse } from '../src/domain/identity/principal.ts';
 
 /**
@@ -58,8 +58,7 @@ function make(): void {
 
 function use(): void {
   const began = performance.now();
-  const fold = new ConsentFold();
-  restore(new EventLog(file), fold, start);
+  const { fold } = restore(new EventLog(file), start);
   const seconds = (performance.now() - began) / 1000;
   const head = { number: 2 ** 31, hash: '', time: 0 as EpochSeconds };
   const view = viewOf(fold, { contract, chainId: 1, head, final: head.number });

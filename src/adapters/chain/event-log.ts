@@ -1,4 +1,4 @@
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -92,6 +92,14 @@ export class EventLog {
   /** The disk refused a write. The replica goes on without; its next start takes longer. */
   get broken(): boolean {
     return this.#broken;
+  }
+
+  /** The block of the mark that the file ends with; `undefined` when it ends otherwise. */
+  lastMarked(): number | undefined {
+    const tail = Buffer.alloc(markLength);
+    const size = fstatSync(this.#fd).size;
+    if (size < markLength || readSync(this.#fd, tail, 0, markLength, size - markLength) < markLength) return undefined;
+    return tail[0] === 2 ? tail.readUIntBE(1, 6) : undefined;
   }
 
   append(record: Buffer, block: number): void {

@@ -437,9 +437,11 @@ class Replica implements RegistryReplica {
 
   #load(file: EventLog): void {
     try {
-      const { events, marks } = restore(file, this.#fold, this.#at);
+      const { fold, events, marks } = restore(file, this.#at);
+      this.#fold = fold;
+      for (const [id, subject] of this.#onSight) fold.hold(id, subject);
       this.#counts.events += events;
-      this.#marks.push(...marks);
+      if (marks.length > 0) this.#marks = [...marks];
       this.#lastPlaced = this.#at.number;
       this.#tainted = marks.length > 0;
       this.#settle(this.#at.number - journalBlocks);

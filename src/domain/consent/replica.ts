@@ -5,15 +5,13 @@ import type {
   EpochSeconds,
   Grant,
   GrantCondition,
-  GranteeKey,
-  GranteeKind,
   GrantId,
   SubjectKey,
 } from './grant.ts';
-import { grantConditions, granteeKinds } from './grant.ts';
-import { IdIndex } from './id-index.ts';
+import { grantConditions } from './grant.ts';
+import { GrantTable } from './grant-table.ts';
 import type { GrantScope } from './typed-data.ts';
-import { hexOf, sameWords, wordCount, wordsOf } from './words.ts';
+import { wordCount, wordsOf } from './words.ts';
 
 /** The registry's events, decoded. */
 export type RegistryEvent =
@@ -70,57 +68,24 @@ interface Step {
 }
 
 const none: readonly Grant[] = [];
-const end = 0xffff_ffff;
 
-/** A row is 128 bytes, two cache lines next to each other: to read a grant is to wait for memory once. */
-const width = 32;
-const cell = {
-  subject: 0,
-  grantee: 1,
-  next: 2,
-  block: 3,
-  /** Bits 0-2 grantee kind, 3 deny, 4 revoked; 8-15 actions; 16-31 purposes. */
-  head: 4,
-  classes: 5,
-  /** Bits 0-15 labels, 16-23 conditions. */
-  labels: 6,
-  /** The low 32 bits of from, until, dataFrom, dataUntil; their high 8 bits in one cell. */
-  times: 7,
-  high: 11,
-  /** Eight words each. */
-  id: 16,
-  terms: 24,
-} as const;
-const revokedBit = 16;
 const recentSubjects = 16_384;
 
 /**
- * The registry's state. A grant is a row of numbers: a million of them as objects would cost the garbage collector several
- * times what they hold. The rows of a subject are a linked list, so a look-up costs what the subject has, whatever others
- * have.
- *
- * Whatever opens (a grant, an attestation) is seen by a view only once its block is final; whatever closes (a revocation,
+ * The registry's state. Whatever opens (a grant, an attestation) is seen by a view only once its block is final; whatever closes (a revocation,
  * a narrowing, a withdrawal) counts as soon as it is applied.
  */
 export class ConsentFold {
-  readonly #sought = new Uint32Array(wordCount);
-  #rows = 0;
+  readonly #table = new GrantTable();
   #active = 0;
-  #cells = new Uint32Array(0);
-  readonly #free: number[] = [];
-
-  readonly #rowOf = new IdIndex((row) => this.#cell(row, cell.id));
   /** Grants of subjects asked for lately, as objects; any change empties it. */
-  readonly #recent = new Map<number, readonly Grant[]>();
-  readonly #subjectOf = new Map<SubjectKey, number>();
-  readonly #subjects: SubjectKey[] = [];
-  readonly #controllers: (string | undefined)[] = [];
-  #first = new Uint32Array(0);
-  readonly #granteeOf = new Map<GranteeKey, number>();
-  readonly #grantees: GranteeKey[] = [];
+  readonly #recent = new Map<SubjectKey, readonly Grant[]>();
+  readonly #controllers = new Map<SubjectKey, string>();
   readonly #facts = new Map<GrantId, readonly Fact[]>();
   readonly #delegations = new Map<string, Delegation>();
   readonly #journal: Step[] = [];
+  /** No step at or before this block can be taken back. */
+  #committed = Number.NEGATIVE_INFINITY;
   /** Grants held shut although the chain does not say so (yet, or any more), and the block after which that ends. */
   readonly #held = new Map<GrantId, Hold>();
 
@@ -157,6 +122,7 @@ export class ConsentFold {
 
   /** Forgets how to take back what lies at or before the block, and frees what was revoked there. */
   commit(block: number): void {
+    this.#committed = Math.max(this.#committed, block);
     let count = 0;
     for (const step of this.#journal) {
       if (step.block > block) break;
@@ -200,18 +166,17 @@ export class ConsentFold {
   }
 
   find(id: GrantId): Grant | undefined {
-    const row = this.#row(id);
-    return row === undefined || this.#isShut(row) ? undefined : this.#read(row);
+    const row = this.#table.rowOf(id);
+    return row === undefined || this.#isShut(row) ? undefined : this.#table.read(row);
   }
 
   subjectOfGrant(id: GrantId): SubjectKey | undefined {
-    const row = this.#row(id);
-    return row === undefined ? undefined : this.#subjects[this.#cell(row, cell.subject)];
+    const row = this.#table.rowOf(id);
+    return row === undefined ? undefined : this.#table.subjectAt(row);
   }
 
   controllerOf(subject: SubjectKey): string | undefined {
-    const index = this.#subjectOf.get(subject);
-    return index === undefined ? undefined : this.#controllers[index];
+    return this.#controllers.get(subject);
   }
 
   /** Whether the account may do for the subject what the right (a bit of the contract's) names. */
@@ -223,9 +188,8 @@ export class ConsentFold {
 
   /** @param final What opens counts up to this block. */
   grantsOf(subject: SubjectKey, final: number): readonly Grant[] {
-    const index = this.#subjectOf.get(subject);
-    if (index === undefined || this.#closed) return none;
-    const grants = this.#recent.get(index) ?? this.#readAll(index);
+    if (this.#closed) return none;
+    const grants = this.#recent.get(subject) ?? this.#readAll(subject);
     for (const grant of grants) if (grant.block > final) return grants.filter((one) => one.block <= final);
     return grants;
   }
@@ -243,91 +207,75 @@ export class ConsentFold {
     return undefined;
   }
 
+  #note(step: Step): void {
+    if (step.block <= this.#committed) step.commit?.();
+    else this.#journal.push(step);
+  }
+
   /** Emptying a Map costs something even when it is empty, and a start applies a million events. */
   #forget(): void {
     if (this.#recent.size > 0) this.#recent.clear();
   }
 
-  #readAll(subject: number): readonly Grant[] {
-    const grants: Grant[] = [];
-    for (let row = this.#first[subject] ?? end; row !== end; row = this.#cell(row, cell.next)) {
-      if (!this.#isShut(row)) grants.push(this.#read(row));
-    }
+  #readAll(subject: SubjectKey): readonly Grant[] {
+    const rows = this.#table.rowsOf(subject);
+    if (rows.length === 0) return none;
+    const grants = rows.filter((row) => !this.#isShut(row)).map((row) => this.#table.read(row));
     if (this.#recent.size >= recentSubjects) this.#recent.clear();
     this.#recent.set(subject, grants);
     return grants;
   }
 
-  #row(id: GrantId): number | undefined {
-    return this.#rowWith(wordsOf(id, this.#sought), 0);
-  }
-
-  #rowWith(words: Uint32Array, at: number): number | undefined {
-    return this.#rowOf.find(words[at] ?? 0, (row) => sameWords(this.#cells, row * width + cell.id, words, at));
-  }
-
   #grant(grant: Omit<Grant, 'id' | 'terms'>, names: Uint32Array): void {
-    if (this.#rowWith(names, 0) !== undefined) throw new Error('The registry never issues a grant id twice.');
-    const row = this.#free.pop() ?? this.#newRow();
-    const subject = this.#subjectIndex(grant.subject);
-    const at = row * width;
-    this.#cells[at + cell.subject] = subject;
-    this.#cells[at + cell.grantee] = this.#granteeIndex(grant.grantee);
-    this.#cells[at + cell.next] = this.#first[subject] ?? end;
-    this.#cells[at + cell.block] = grant.block;
-    this.#cells[at + cell.head] = granteeKinds.indexOf(grant.granteeKind) | (grant.effect === 'deny' ? 8 : 0);
-    this.#setScope(row, grant);
-    this.#first[subject] = row;
-    this.#cells.set(names, at + cell.id);
-    this.#rowOf.add(row);
+    const row = this.#table.add(grant, names);
     this.#active++;
-    this.#journal.push({
+    this.#note({
       block: grant.block,
       undo: () => {
         this.#active--;
-        this.#remove(row);
+        this.#table.remove(row);
       },
     });
   }
 
   #narrow(block: number, id: GrantId, scope: GrantScope): void {
-    const row = this.#row(id);
+    const row = this.#table.rowOf(id);
     if (row === undefined) return;
-    const before = this.#read(row);
-    this.#setScope(row, scope);
-    this.#journal.push({ block, undo: () => this.#setScope(row, before) });
+    const before = this.#table.read(row);
+    this.#table.setScope(row, scope);
+    this.#note({ block, undo: () => this.#table.setScope(row, before) });
   }
 
   #revoke(block: number, id: GrantId, subject: SubjectKey): void {
-    const row = this.#row(id);
+    const row = this.#table.rowOf(id);
     // An id can be spent before its grant arrives, and each subject spends ids of its own: then nothing here is closed.
-    if (row === undefined || this.#subjects[this.#cell(row, cell.subject)] !== subject) return;
-    this.#setRevoked(row, true);
+    if (row === undefined || this.#table.subjectAt(row) !== subject) return;
+    this.#table.setRevoked(row, true);
     this.#active--;
     const wasHeld = this.#held.get(id);
     this.#held.delete(id);
-    this.#journal.push({
+    this.#note({
       block,
       undo: () => {
-        this.#setRevoked(row, false);
+        this.#table.setRevoked(row, false);
         this.#active++;
         this.#held.set(id, wasHeld ?? { until: untilSettled, subject });
       },
       commit: () => {
         this.#facts.delete(id);
-        this.#remove(row);
+        this.#table.remove(row);
       },
     });
   }
 
   #bind(block: number, subject: SubjectKey, controller: string): void {
-    const index = this.#subjectIndex(subject);
-    const before = this.#controllers[index];
-    this.#controllers[index] = controller;
+    const before = this.#controllers.get(subject);
+    this.#controllers.set(subject, controller);
     const undo = () => {
-      this.#controllers[index] = before;
+      if (before === undefined) this.#controllers.delete(subject);
+      else this.#controllers.set(subject, before);
     };
-    this.#journal.push({ block, undo });
+    this.#note({ block, undo });
   }
 
   #delegate(block: number, key: string, delegation: Delegation): void {
@@ -337,13 +285,13 @@ export class ConsentFold {
       if (before) this.#delegations.set(key, before);
       else this.#delegations.delete(key);
     };
-    this.#journal.push({ block, undo });
+    this.#note({ block, undo });
   }
 
   #setFacts(block: number, id: GrantId, facts: readonly Fact[]): void {
     const before = this.#facts.get(id);
     this.#facts.set(id, facts);
-    this.#journal.push({
+    this.#note({
       block,
       undo: () => {
         if (before) this.#facts.set(id, before);
@@ -366,115 +314,13 @@ export class ConsentFold {
   }
 
   #isShut(row: number): boolean {
-    if ((this.#cell(row, cell.head) & revokedBit) !== 0) return true;
-    if (this.#held.size === 0) return false;
-    return this.#held.get(this.#idAt(row))?.subject === this.#subjects[this.#cell(row, cell.subject)];
-  }
-
-  #cell(row: number, column: number): number {
-    return this.#cells[row * width + column] ?? 0;
-  }
-
-  #idAt(row: number): GrantId {
-    return hexOf(this.#cells, row * width + cell.id) as GrantId;
-  }
-
-  #read(row: number): Grant {
-    const cells = this.#cells;
-    const at = row * width;
-    const head = cells[at + cell.head] ?? 0;
-    const labels = cells[at + cell.labels] ?? 0;
-    const high = cells[at + cell.high] ?? 0;
-    const time = (n: number) =>
-      (((high >>> (n * 8)) & 255) * 2 ** 32 + (cells[at + cell.times + n] ?? 0)) as EpochSeconds;
-    return {
-      id: this.#idAt(row),
-      subject: this.#subjects[cells[at + cell.subject] ?? 0] as SubjectKey,
-      granteeKind: granteeKinds[head & 7] as GranteeKind,
-      grantee: this.#grantees[cells[at + cell.grantee] ?? 0] as GranteeKey,
-      effect: (head & 8) === 0 ? 'permit' : 'deny',
-      actions: (head >>> 8) & 255,
-      purposes: head >>> 16,
-      classes: cells[at + cell.classes] ?? 0,
-      labels: labels & 0xffff,
-      conditions: (labels >>> 16) & 255,
-      from: time(0),
-      until: time(1),
-      dataFrom: time(2),
-      dataUntil: time(3),
-      terms: hexOf(cells, at + cell.terms),
-      block: cells[at + cell.block] ?? 0,
-    };
-  }
-
-  #setScope(row: number, scope: GrantScope): void {
-    const cells = this.#cells;
-    const at = row * width;
-    const head = (cells[at + cell.head] ?? 0) & 255;
-    cells[at + cell.head] = head | (scope.actions << 8) | (scope.purposes << 16);
-    cells[at + cell.classes] = scope.classes;
-    cells[at + cell.labels] = scope.labels | (scope.conditions << 16);
-    let high = 0;
-    for (const [n, time] of [scope.from, scope.until, scope.dataFrom, scope.dataUntil].entries()) {
-      cells[at + cell.times + n] = time % 2 ** 32;
-      high |= Math.floor(time / 2 ** 32) << (n * 8);
-    }
-    cells[at + cell.high] = high;
-  }
-
-  #setRevoked(row: number, revoked: boolean): void {
-    const head = this.#cell(row, cell.head);
-    this.#cells[row * width + cell.head] = revoked ? head | revokedBit : head & ~revokedBit;
-  }
-
-  #remove(row: number): void {
-    this.#rowOf.delete(row);
-    const subject = this.#cell(row, cell.subject);
-    const next = this.#cell(row, cell.next);
-    let at = this.#first[subject] ?? end;
-    if (at === row) this.#first[subject] = next;
-    else {
-      while (at !== end && this.#cell(at, cell.next) !== row) at = this.#cell(at, cell.next);
-      if (at !== end) this.#cells[at * width + cell.next] = next;
-    }
-    this.#free.push(row);
-  }
-
-  #newRow(): number {
-    if ((this.#rows + 1) * width > this.#cells.length) {
-      this.#cells = widen(this.#cells, new Uint32Array(Math.max(1024 * width, this.#cells.length * 2)));
-    }
-    return this.#rows++;
-  }
-
-  #subjectIndex(subject: SubjectKey): number {
-    const known = this.#subjectOf.get(subject);
-    if (known !== undefined) return known;
-    const index = this.#subjects.push(subject) - 1;
-    this.#subjectOf.set(subject, index);
-    if (index >= this.#first.length) {
-      this.#first = widen(this.#first, new Uint32Array(Math.max(1024, this.#first.length * 2)).fill(end));
-    }
-    this.#controllers.push(undefined);
-    return index;
-  }
-
-  #granteeIndex(grantee: GranteeKey): number {
-    const known = this.#granteeOf.get(grantee);
-    if (known !== undefined) return known;
-    const index = this.#grantees.push(grantee) - 1;
-    this.#granteeOf.set(grantee, index);
-    return index;
+    if (this.#table.isRevoked(row)) return true;
+    return this.#held.size > 0 && this.#held.get(this.#table.idAt(row))?.subject === this.#table.subjectAt(row);
   }
 }
 
 /** Marks a revocation just taken back, until `rollback` gives it an end. */
 const untilSettled = -1;
-
-function widen(from: Uint32Array<ArrayBuffer>, to: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  to.set(from);
-  return to;
-}
 
 /** A view names one head. It never shows a grant newer than that head, and never hides a newer revocation. */
 export function viewOf(
