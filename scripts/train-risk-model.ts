@@ -30,7 +30,7 @@ for (let n = 1; n <= houses; n++) {
   console.error(`house ${n} of ${houses}: ${events} events`);
 }
 const check = new TrainingSample(seed + 1, { bad: 8_000, odd: 40_000, plain: 30_000 });
-for (let n = 1; n <= 2; n++) sampleHouse({ ...house, world: 500 + n, seed: 900 + n }, 10, check);
+for (let n = 1; n <= 3; n++) sampleHouse({ ...house, world: 500 + n, seed: 900 + n }, 10, check);
 
 const { inputs, labels } = balanced(train.rows(), 0.3, Number(values.rows), seed);
 const { net, error } = await trainNet(
@@ -46,7 +46,7 @@ const model = writeModel(
     train: train.rows(),
     check: check.rows(),
     card: {
-      trainedOn: `${houses} simulated hospitals (worlds 1-${houses}), checked and calibrated on worlds 501 and 502`,
+      trainedOn: `${houses} simulated hospitals (worlds 1-${houses}), weighed and calibrated on worlds 501-503`,
       window: '45 simulated days each, the first 10 not used',
       metrics: [{ name: 'mean squared error of the net in training', value: Number(error.toFixed(6)) }],
       limits: [

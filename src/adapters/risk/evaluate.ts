@@ -5,7 +5,7 @@ import { RiskContext } from '../../domain/risk/context.ts';
 import { between, ConsentryRiskEngine } from '../../domain/risk/engine.ts';
 import type { AccessEvent, ContextFact } from '../../domain/risk/event.ts';
 import { RiskFeatures } from '../../domain/risk/features.ts';
-import { fitModel, ladderOf } from '../../domain/risk/fit.ts';
+import { fitModel, ladderOf, unlabelledShares } from '../../domain/risk/fit.ts';
 import type { Scored } from '../../domain/risk/metrics.ts';
 import { loadModel, type ModelParts, type RiskModel, writeModel } from '../../domain/risk/model.ts';
 import { Planter } from '../../domain/risk/planted.ts';
@@ -272,7 +272,7 @@ class Learner {
         const score = between(own.score(row.vector, row.rules), base.score(row.vector, row.rules));
         this.#baseDays.set(row.day, Math.max(this.#baseDays.get(row.day) ?? 0, score));
       }
-    this.#ladder = ladderOf([...this.#baseDays.values()]);
+    this.#ladder = ladderOf([...this.#baseDays.values()], unlabelledShares);
     return model;
   }
 

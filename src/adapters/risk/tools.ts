@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SingleBar } from 'cli-progress';
 import { positionedYaml } from '../../domain/policy/positioned-yaml.ts';
 import { RiskContext } from '../../domain/risk/context.ts';
 import { createRiskEngine } from '../../domain/risk/engine.ts';
@@ -230,28 +229,5 @@ export const riskTools = (now: () => Date) => ({
   rollback(options: { readonly store: string; readonly by: string; readonly key: string }) {
     const store = new ModelStore(options.store, readPolicyFile(shippedPolicyFile).promotion.approvals, now);
     return Promise.resolve().then(() => store.rollback(options.by, options.key));
-  },
-
-  /** A bar on a terminal, silence elsewhere. */
-  progress(): { readonly update: Progress; readonly end: () => void } {
-    if (!process.stderr.isTTY) return { update: () => undefined, end: () => undefined };
-    const bar = new SingleBar({
-      format: '{phase} [{bar}] {percentage}%',
-      stream: process.stderr,
-      clearOnComplete: true,
-      hideCursor: true,
-    });
-    bar.start(1, 0, { phase: '' });
-    let last = 0;
-    return {
-      update: (phase, done, of) => {
-        const time = performance.now();
-        if (time - last < 100) return;
-        last = time;
-        bar.setTotal(Math.max(1, of));
-        bar.update(done, { phase: phase.padEnd(6) });
-      },
-      end: () => bar.stop(),
-    };
   },
 });

@@ -89,6 +89,9 @@ interface Heat {
   time: number;
 }
 
+/** Share of a role's patients in one state of care from which that state is the role's ordinary work. */
+const ROLE_WORK = 0.12;
+
 const automatedRole = /service|system|backend|interface|integration|batch|robot|\bbot\b|daemon|scheduler/i;
 
 const squash = (value: number, half: number): number => (value > 0 ? value / (value + half) : 0);
@@ -203,7 +206,8 @@ export class RiskFeatures {
     this.#team(call, departments, pair, time);
     const explanation = this.#explain(call, time, profile, pair, related, departments, role, v);
     const explained = explanation !== undefined;
-    const strength = related.strength > 0 ? related.strength : explained ? 0.6 : 0;
+    // What a role usually does explains less than a link on record.
+    const strength = related.strength > 0 ? related.strength : explanation === roleWork ? 0.5 : explained ? 0.6 : 0;
     const opens = call.patient !== undefined;
     const bareAccess = opens && !explained && contextKnown;
     v[at.unexplained] = opens ? (contextKnown ? 1 - strength : 0.5) : call.othersTotal > 0 && !explained ? 0.5 : 0;
@@ -448,8 +452,9 @@ export class RiskFeatures {
     if (pair !== undefined && time - pair.legit < 30 * DAY && time >= pair.legit) return previous;
     if ((v[at.teamCharts] ?? 0) > 0.5 && (v[at.teamActive] ?? 0) > 0.45 && !related.decoy) return team;
     const share = ((role.standing[related.standing] ?? 0) + 1) / (role.standings + 9);
+    const odd = Math.max(v[at.newPlace] ?? 0, v[at.newDevice] ?? 0, v[at.newClient] ?? 0) > 0.5;
     const worked = related.standing >= 4 && related.standing <= 6 && role.standings >= 150 && role.users >= 3;
-    if (worked && share >= 0.3 && !call.breakGlass && !related.decoy) return roleWork;
+    if (worked && share >= ROLE_WORK && !call.breakGlass && !related.decoy && !role.automated && !odd) return roleWork;
     if (role.automated && this.#isRoutine(v) && profile.count > 200) return routine;
     return undefined;
   }

@@ -137,7 +137,7 @@ const spread = (vectors: readonly Float64Array[], rows: readonly TrainingRow[], 
   return out.length > 1 ? out : [...vectors, new Float64Array(FEATURES)];
 };
 
-/** Scores above which only so few ordinary user-days lie: 0.3 % for a notice, 0.1 % for a step-up, 0.02 % for a block. */
+/** Scores above which only so few ordinary user-days lie. */
 export const ladderFrom = (rows: readonly TrainingRow[], scoreOf: (row: TrainingRow) => number): Ladder => {
   const days = new Map<string, { score: number; bad: boolean }>();
   for (const row of rows) {
@@ -153,10 +153,22 @@ export const ladderFrom = (rows: readonly TrainingRow[], scoreOf: (row: Training
   return ladderOf(scores);
 };
 
-export const ladderOf = (dayScores: readonly number[]): Ladder => {
+export interface AlertShares {
+  readonly notice: number;
+  readonly stepUp: number;
+  readonly block: number;
+}
+
+/** Of ordinary user-days. */
+const usualShares: AlertShares = { notice: 0.003, stepUp: 0.001, block: 0.0002 };
+
+/** Of all user-days of a past that nobody labelled: the misuse in it lies at the top too. */
+export const unlabelledShares: AlertShares = { notice: 0.005, stepUp: 0.0025, block: 0.0003 };
+
+export const ladderOf = (dayScores: readonly number[], shares: AlertShares = usualShares): Ladder => {
   const sorted = [...dayScores].sort((a, b) => b - a);
   const above = (share: number): number => sorted[Math.floor(share * sorted.length)] ?? 1;
-  const notice = Math.min(0.95, Math.max(0.2, above(0.003)));
-  const stepUp = Math.min(0.97, Math.max(notice, above(0.001)));
-  return { notice, stepUp, block: Math.min(0.99, Math.max(0.9, stepUp, above(0.0002))) };
+  const notice = Math.min(0.95, Math.max(0.1, above(shares.notice)));
+  const stepUp = Math.min(0.97, Math.max(notice, above(shares.stepUp)));
+  return { notice, stepUp, block: Math.min(0.99, Math.max(0.9, stepUp, above(shares.block))) };
 };
