@@ -76,6 +76,7 @@ export function releaseBundle(
 ): Uint8Array {
   const chunks: Uint8Array[] = [];
   let matches = 0;
+  let sent = 0;
   const resolve = bundleReferences(tape, bundle, parts.bases);
   const entries = member(tape, bundle, 'entry');
   const found: Found[] = [];
@@ -86,6 +87,7 @@ export function releaseBundle(
       const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
       // The upstream's own remarks quote values; they stay here.
       if (mode === 'outcome' || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome')) continue;
+      if (mode !== 'include') sent += 1;
       const released = parts.release(tape, resource, part, resolve);
       if (released.kind === 'withheld') tally.withheld += 1;
       else found.push({ entry, resource, mode, released });
@@ -109,9 +111,11 @@ export function releaseBundle(
   }
   const type = stringOf(tape, member(tape, bundle, 'type')) ?? 'searchset';
   const links = parts.links(tape, bundle, part);
-  const whole = !links.some(
-    (link) => link.relation === 'next' || link.relation === 'previous' || link.relation === 'prev',
-  );
+  const claimed = member(tape, bundle, 'total');
+  // An upstream that counts more than it sent and links to no further page has not sent the whole result.
+  const whole =
+    (claimed < 0 || raw(tape, claimed) === String(sent)) &&
+    !links.some((link) => link.relation === 'next' || link.relation === 'previous' || link.relation === 'prev');
   const onlyCount = part.interaction.kind === 'search' && part.interaction.query.summary === 'count';
   const head =
     `{"resourceType":"Bundle","type":${JSON.stringify(type)}` +

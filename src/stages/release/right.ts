@@ -20,6 +20,7 @@ export function resourceRight(bases: Bases, keys: SubjectKeys) {
     if (subjects.kind === 'universal') return universal;
     if (subjects.kind === 'unknown') return { kind: 'may-not', why: subjects.why };
     const { patientOnly, principal } = part;
+    if (subjects.ids.length === 0) return { kind: 'may-not', why: 'it names nobody who could permit' };
     const facts = part.classifier.classify(tape, node);
     const grants: string[] = [];
     let basis: string | undefined;
