@@ -1,6 +1,7 @@
 import type { Reason } from '../reason.ts';
 import { actionBit, classBit, labelBit, purposeBit, sensitiveLabels } from './bits.ts';
 import type { GrantDraft } from './draft.ts';
+import { narrowingRoles } from './fhir-actor.ts';
 import type { ActorReference, ConsentRule, ConsentStatement, RuleActor } from './fhir-consent.ts';
 import { dataClassSystem } from './fhir-content.ts';
 import type { TimeSpan } from './fhir-time.ts';
@@ -181,8 +182,9 @@ class Compiler {
       : around & own;
   }
 
-  #grantee(rule: ConsentRule, { role, reference }: RuleActor): readonly Grantee[] {
-    const roles = (role?.codes ?? []).filter(({ system }) => system !== participation);
+  #grantee(rule: ConsentRule, actor: RuleActor): readonly Grantee[] {
+    const { reference } = actor;
+    const roles = narrowingRoles(actor);
     const named = granteeOfIdentifier(reference?.identifier);
     if (named !== undefined) return [named];
     const target = reference?.reference === undefined ? undefined : this.#local(reference.reference);
@@ -293,8 +295,6 @@ const granteeOfIdentifier = (identifier: ActorReference['identifier']): Grantee 
   const kind = granteeKinds.find((one) => granteeSystem(one) === identifier?.system);
   return kind === undefined || identifier === undefined ? undefined : { kind, name: identifier.value };
 };
-
-const participation = 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType';
 
 const classHint = (rule: ConsentRule, concepts: readonly Concept[]): string =>
   concepts.some((one) => rule.classes.includes(one) || rule.types.includes(one))

@@ -131,15 +131,39 @@ const referenceTruth = (reference: ActorReference, identity: Identity, request: 
   return same ? 'yes' : 'no';
 };
 
-/** Codes that say how somebody takes part in the consent (v3-ParticipationType and kin), not what they are. */
+/** Codes that say how somebody takes part in the consent (value set security-role-type), not what they do for a living. */
 const participation: ReadonlySet<string> = new Set([
   ...['PRCP', 'IRCP', 'CST', 'AUT', 'INF', 'TRC', 'LA', 'WIT', 'TRANS', 'REFT', 'REFB', 'AUTHEN', 'NOT', 'GRANTEE'],
   ...['GRANTOR', 'DELEGATEE', 'DELEGATOR', 'CONSENTER', 'CONSWIT', 'COPART', 'PROMSK', 'AUCG', 'AULR', 'AUTM', 'AUWA'],
-  ...['datacollector', 'dataprocessor', 'datasubject', 'humanuser', 'authserver', 'AGNT', 'ASSIGNED'],
+  ...['CLASSIFIER', 'DECLASSIFIER', 'DOWNGRDER', 'DPOWATT', 'HPOWATT', 'SPOWATT', 'POWATT', 'EXCEST', 'GT', 'GUADLTM'],
+  ...[
+    'INTPRTER',
+    'RESPRSN',
+    'AFFL',
+    'AGNT',
+    'ASSIGNED',
+    'CLAIM',
+    'COVPTY',
+    'DEPEN',
+    'ECON',
+    'GUARD',
+    'INVSBJ',
+    'NAMED',
+  ],
+  ...['NOK', 'datacollector', 'dataprocessor', 'datasubject', 'humanuser', 'authserver'],
 ]);
 const participationSystem = 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType';
 
 const isParticipation = ({ system, code }: Code): boolean => system === participationSystem || participation.has(code);
+
+const individual =
+  /(?:^|\/)(?:Practitioner|PractitionerRole|Patient|RelatedPerson|Person|Device)\/[^/]+(?:\/_history\/[^/]+)?$/;
+
+/** The codes by which an actor is narrowed beyond its reference: an individual is known without them. */
+export const narrowingRoles = ({ role, reference }: RuleActor): readonly Code[] =>
+  reference?.reference !== undefined && individual.test(reference.reference)
+    ? []
+    : (role?.codes ?? []).filter((code) => reference === undefined || !isParticipation(code));
 
 const roleTruth = (codes: readonly Code[], identity: Identity): Truth => {
   if (codes.some((code) => identity.roles.some((role) => sameCode(role, code)))) return 'yes';
@@ -156,11 +180,11 @@ export const actorTruth = (
 ): Truth => {
   if (actors.length === 0) return 'yes';
   let best: Truth = 'no';
-  for (const { role, reference } of actors) {
-    const codes = role?.codes ?? [];
+  for (const actor of actors) {
+    const { reference } = actor;
     const byReference = reference === undefined ? 'yes' : referenceTruth(reference, identity, request, facts);
-    const asks = role !== undefined && (reference === undefined || !codes.every(isParticipation));
-    const byRole = asks ? roleTruth(codes, identity) : 'yes';
+    const codes = narrowingRoles(actor);
+    const byRole = reference === undefined || codes.length > 0 ? roleTruth(codes, identity) : 'yes';
     const truth = both(byReference, byRole);
     if (truth === 'yes') return 'yes';
     if (truth === 'unknown') best = 'unknown';
