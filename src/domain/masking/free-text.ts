@@ -1,4 +1,4 @@
-import { member, stringOf, text } from '../json/cursor.ts';
+import { member, text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { commonNames } from './names.ts';
 import type { WalkState } from './walk-state.ts';
@@ -117,13 +117,3 @@ const plainTag = (tag: string): string => {
     name === 'div' && match[1] === '' && tag.includes('xmlns=') ? ' xmlns="http://www.w3.org/1999/xhtml"' : '';
   return `<${match[1]}${name}${namespace}${tag.endsWith('/>') ? '/' : ''}>`;
 };
-
-/** Names of the document, for those who must know whether a text still holds one. */
-export const namesIn = (tape: Tape, node: number): readonly string[] => {
-  const found = new Set<string>();
-  gather(tape, node, '', found);
-  return [...found];
-};
-
-export const textMember = (tape: Tape, node: number, name: string): string | undefined =>
-  stringOf(tape, member(tape, node, name));
