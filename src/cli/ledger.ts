@@ -14,6 +14,8 @@ export interface LedgerTools {
     readonly folder: string;
     readonly verifierKey?: string;
     readonly anchors?: (origin: string) => Promise<readonly Remembered[]>;
+    /** Also opens what keys at hand open, and recomputes its commitments. */
+    readonly openings: boolean;
     readonly progress: Progress;
   }): Promise<Verified & { readonly origin?: string }>;
   /** Every root the anchor contract holds for an origin. */
@@ -94,6 +96,7 @@ interface VerifyFlags {
   readonly policy?: string;
   readonly rpc?: string;
   readonly contract?: string;
+  readonly openings?: boolean;
   readonly json?: boolean;
 }
 
@@ -105,6 +108,7 @@ const verifyFolder = async (tools: LedgerTools, folder: string, flags: VerifyFla
   const result = await tools
     .verify({
       folder,
+      openings: flags.openings ?? false,
       ...(flags.key === undefined ? {} : { verifierKey: flags.key }),
       ...(rpc === undefined || contract === undefined
         ? {}
@@ -168,6 +172,7 @@ const verifyCommand = (tools: LedgerTools): Command =>
     .option('--policy <file>', 'with --proof: trust file with logs, witnesses and quorum (tlog-policy)')
     .option('--rpc <url>', 'RPC endpoint of the chain that holds the anchors')
     .option('--contract <address>', 'address of the LedgerAnchor contract')
+    .option('--openings', 'also open every payload whose key is here, and recompute its commitment')
     .option('--json', 'print one JSON object')
     .action((flags: VerifyFlags) => {
       const { data, proof } = flags;

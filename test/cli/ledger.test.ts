@@ -57,6 +57,10 @@ describe('consentry ledger', () => {
     expect([code, JSON.parse(out)]).toMatchObject([0, { ok: true, entries: 601, signedBy: ['ledger.example/test'] }]);
   });
 
+  it('opens what it has keys for, and recomputes the commitments', async () => {
+    expect((await run('verify', '--data', folder, '--openings')).code).toBe(0);
+  });
+
   it('does not take the log for its own when another key is trusted', async () => {
     const other = await open(temporaryFolder());
     await other.close();

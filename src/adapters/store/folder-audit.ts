@@ -13,7 +13,9 @@ import {
 } from '../../domain/ledger/verify.ts';
 import { type FileSystem, nodeFileSystem, readText, under } from './file-system.ts';
 import { nodeHashing } from './node-hash.ts';
+import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans } from './recovery.ts';
+import { commitmentMatches, type OpenedPayload, openPayload, recipientOf } from './seal.ts';
 import { readRecord, SEGMENT_HEADER, type SegmentSpan } from './segment.ts';
 import { ed25519Verifier, logKey } from './signing-key.ts';
 import { createTileStore } from './tile-store.ts';
@@ -27,8 +29,17 @@ const folderSource = (folder: string, files: FileSystem): LogSource => {
   return { checkpoint: () => readText(files, under(folder, 'log', 'checkpoint')), tile: (name) => tiles.read(name) };
 };
 
+type Opener = (payload: Uint8Array) => OpenedPayload | undefined;
+
+/** With every key that is at hand. */
+const openerOf = async (folder: string, files: FileSystem, keys: PayloadKeys): Promise<Opener> => {
+  const secrets = [await files.read(under(folder, 'keys', 'payload.key')), ...[...keys.all()].map(([, key]) => key)];
+  const recipients = new Map(secrets.map(recipientOf).map((one) => [one.name.toString('hex'), one]));
+  return (payload) => openPayload(payload, (name) => recipients.get(name.toString('hex')));
+};
+
 /** Compares each leaf with the record it was made from, and the sealed payload with the digest in the leaf. */
-const payloadCheck = async (folder: string, files: FileSystem): Promise<LeafCheck> => {
+const payloadCheck = async (folder: string, files: FileSystem, open: Opener | undefined): Promise<LeafCheck> => {
   const segments = under(folder, 'segments');
   const spans = await listSpans(files, segments);
   let span: SegmentSpan | undefined;
@@ -53,6 +64,11 @@ const payloadCheck = async (folder: string, files: FileSystem): Promise<LeafChec
     if (digest === undefined || !equalBytes(digest, nodeHashing.sha256(record.payload))) {
       return { file, entry: index, text: `The sealed payload of entry ${index} was altered.` };
     }
+    const opened = open?.(record.payload);
+    const commitment = decodeLeaf(leaf)?.commitment;
+    if (opened !== undefined && commitment !== undefined && !commitmentMatches(opened, commitment)) {
+      return { file, entry: index, text: `What entry ${index} holds is not what its leaf committed to.` };
+    }
     return undefined;
   };
 };
@@ -63,6 +79,8 @@ export interface FolderAuditOptions {
   readonly verifierKey?: string;
   readonly anchors?: (origin: string) => Promise<readonly Remembered[]>;
   readonly progress?: (done: number, size: number) => void;
+  /** With them every payload they open is opened, and its commitment recomputed. */
+  readonly payloadKeys?: PayloadKeys;
   readonly files?: FileSystem;
 }
 
@@ -111,12 +129,14 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
   const earlier = await history(files, folder, verifiers);
   if (!Array.isArray(earlier)) return { ok: false, origin, finding: earlier };
   const anchors = (await options.anchors?.(origin)) ?? [];
+  const keys = options.payloadKeys;
+  const opener = keys === undefined ? undefined : await openerOf(folder, files, keys);
   const result = await verifyLog({
     hashing: nodeHashing,
     source,
     verifiers,
     remembered: [...earlier, ...anchors],
-    check: await payloadCheck(folder, files),
+    check: await payloadCheck(folder, files, opener),
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   return { ...result, origin };

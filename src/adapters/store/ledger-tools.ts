@@ -120,7 +120,15 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
   };
   return {
     anchors,
-    verify: (options: Parameters<typeof auditFolder>[0]): Promise<FolderAudit> => auditFolder(options),
+    verify: async (
+      options: Omit<Parameters<typeof auditFolder>[0], 'payloadKeys'> & { readonly openings: boolean },
+    ): Promise<FolderAudit> => {
+      const keys = options.openings ? await payloadKeys(options.folder) : undefined;
+      if (options.openings && keys === undefined) {
+        throw new LedgerInputError('The keys of the patients are not on this machine; verify without --openings.');
+      }
+      return auditFolder({ ...options, ...(keys === undefined ? {} : { payloadKeys: keys }) });
+    },
     verifyProof: async (
       file: string,
       trust: { readonly verifierKey?: string; readonly policyFile?: string },

@@ -9,8 +9,6 @@ import {
 import { type FileSystem, isMissing, replaceFile } from './file-system.ts';
 import { nodeHashing } from './node-hash.ts';
 
-/** PKCS #8 prefix of an Ed25519 seed (RFC 8410); the seed follows. */
-const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** SubjectPublicKeyInfo prefix of an Ed25519 key. */
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
@@ -36,9 +34,6 @@ export const ed25519Verifier = (name: string, publicKey: Uint8Array): NoteVerifi
 
 export const rawPublicKey = (privateKey: KeyObject): Uint8Array =>
   createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(SPKI.length);
-
-export const ed25519PrivateKey = (seed: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
 
 export const logKey = (origin: string, privateKey: KeyObject): LogKey => {
   const publicKey = rawPublicKey(privateKey);

@@ -41,19 +41,6 @@ export const parseTilePath = (path: string): TileName | undefined => {
 /** How many hashes the tiles of one level hold in a log of `size` leaves. */
 export const hashesAtLevel = (level: number, size: number): number => Math.floor(size / TILE_WIDTH ** level);
 
-/** Every tile a client may ask for in a log of this size, the lowest level first. */
-export const tilesOfSize = function* (size: number): Generator<TileName> {
-  for (let level = 0; ; level++) {
-    const hashes = hashesAtLevel(level, size);
-    if (hashes === 0) return;
-    for (let index = 0; index * TILE_WIDTH < hashes; index++) {
-      const width = Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH);
-      if (level === 0) yield { level: 'entries', index, width };
-      yield { level, index, width };
-    }
-  }
-};
-
 export const encodeBundle = (entries: readonly Uint8Array[]): Uint8Array =>
   concat(
     ...entries.flatMap((entry) => {
