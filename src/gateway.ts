@@ -19,9 +19,10 @@ import type {
   Received,
 } from './stages/exchange.ts';
 import { isWrite, type Judged, judgeEach } from './stages/judge.ts';
+import type { OwnResources } from './stages/own.ts';
 import type { Recorder } from './stages/record.ts';
 import type { Release, Released } from './stages/release.ts';
-import { pipeline, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
+import { pipeline, runStage, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
 
 export interface Gateway {
   /** Never rejects for anything the caller, the upstream, the chain or the disk does: those are answers. */
@@ -40,6 +41,7 @@ export interface Stages {
   readonly release: Release;
   readonly record: Recorder;
   readonly capabilities: Capabilities;
+  readonly own: OwnResources;
   /** Largest `_count` that is passed on. */
   readonly pageSize: number;
   readonly bases: Bases;
@@ -75,6 +77,9 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     const identified = await identify.run(received, context);
     if (identified.kind === 'deny') return refuse(context, received, identified, begun);
 
+    const own = await answerOwn(identified.value, context, begun);
+    if (own !== undefined) return own;
+
     const judged = await judgeEach(judge, identified.value, stages.bases, context);
     if (judged.kind === 'deny') return refuse(context, identified.value, judged, begun);
 
@@ -91,6 +96,23 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     if (receipt.kind === 'deny') return refuse(context, identified.value, receipt, begun, judged.value);
 
     return answer(context, judged.value, released.value, receipt.value.header, begun);
+  }
+
+  /** Resources that the gateway keeps itself: Consent as the chain has it, AuditEvent as the ledger has it. */
+  async function answerOwn(exchange: Authenticated, context: StageContext, begun: number): Promise<Answer | undefined> {
+    if (!stages.own.serves(exchange.interaction)) return undefined;
+    const authorised = await runStage(stages.authorise, exchange, context);
+    if (authorised.kind === 'deny') return refuse(context, exchange, authorised, begun);
+    const { interaction, principal } = authorised.value;
+    const answered = await stages.own.answer({
+      interaction,
+      principal,
+      requestId: context.requestId,
+      now: context.now,
+    });
+    if (answered === undefined) return undefined;
+    done(context, exchange, answered.status, 'own', begun);
+    return { ...answered, headers: { ...common(context), ...answered.headers } };
   }
 
   async function forwardIfAny(judged: Judged, forward: Forward, signal: AbortSignal) {

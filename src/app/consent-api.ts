@@ -18,7 +18,9 @@ import {
 import { consentRoutes } from '../http/consent.ts';
 import { createConsentDesk } from '../http/consent-desk.ts';
 import type { ConsentNote } from '../http/consent-desk-parts.ts';
+import { fhirConsent } from '../http/fhir-consent.ts';
 import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
+import type { OwnResources } from '../stages/own.ts';
 
 export interface ConsentApiParts {
   readonly config: Config;
@@ -39,6 +41,8 @@ const overseers: ReadonlySet<string> = new Set(['privacy-officer', 'auditor']);
 
 export interface ConsentApi {
   readonly breakGlass: BreakGlassDesk;
+  /** Consent on the FHIR side. */
+  readonly own: OwnResources;
   mount(app: FastifyInstance): void;
   close(): Promise<void>;
 }
@@ -50,6 +54,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
   const consents = await openSealedBook<ConsentNote>({ folder, name: 'consents.book', keys: vault, random });
   const glass = await openSealedBook<BreakGlassNote>({ folder, name: 'break-glass.book', keys: vault, random });
   const chain = { chainId: config.chain.chainId, contract: config.chain.consentRegistry };
+  const bases = (): readonly string[] => [parts.bases.gatewayBase, parts.bases.upstreamBase];
   const desk = createConsentDesk({
     registry: replica,
     relay: relayer,
@@ -71,8 +76,22 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     // The counter raises the alarm; who and whom stay in the review task.
     notice: () => parts.telemetry.failed('break-glass', 'EmergencyAccess'),
   });
+  const consentOnFhir = fhirConsent({
+    desk,
+    registry: replica,
+    keys: vault,
+    ledger: parts.ledger,
+    chain,
+    bases,
+    possible: (type) => parts.policies.current()?.classifier.possible(type) ?? 0,
+    overseers,
+  });
   return {
     breakGlass,
+    own: {
+      serves: (interaction) => 'type' in interaction && interaction.type === 'Consent',
+      answer: (call) => consentOnFhir.answer(call),
+    },
     mount(app) {
       consentRoutes(app, {
         desk,
@@ -80,7 +99,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
         keys: vault,
         clock,
         chain,
-        bases: () => [parts.bases.gatewayBase, parts.bases.upstreamBase],
+        bases,
         policy: () => parts.policies.current(),
         asker: parts.asker,
         overseers,

@@ -294,6 +294,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         seen,
       }),
       record: recorder(ledger, consentApi.breakGlass, 10_000),
+      own: consentApi.own,
       capabilities: capabilityDocuments({ reader, bases, issuers: () => directory.current() }),
       pageSize: config.limits.pageSize,
       bases,

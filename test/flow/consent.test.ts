@@ -24,7 +24,7 @@ describe('a patient at the desk', () => {
       grants: [{ grantee: { kind: 'person', reference: 'Practitioner/practitioner-okafor' }, purposes: ['TREAT'] }],
     });
     expect(granted.status).toBeLessThan(300);
-    grant = (granted.body as { grants: { id: string }[] }).grants[0]?.id ?? '';
+    grant = (granted.body as { granted: { id: string }[] }).granted[0]?.id ?? '';
     let status = 0;
     for (let tries = 0; status !== 200 && tries < 200; tries++)
       status = (await rig.get('/Patient/patient-noor', 'clinician')).status;
