@@ -1,14 +1,18 @@
-import { createHmac, randomFillSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomFillSync } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { type FilesLedger, openLedger } from '../src/adapters/store/files-ledger.ts';
 import { auditFolder } from '../src/adapters/store/folder-audit.ts';
+import type { PayloadKeys } from '../src/adapters/store/payload-keys.ts';
+import { openPostgresLedger } from '../src/adapters/store/postgres-ledger.ts';
 import type { PatientId } from '../src/domain/fhir/interaction.ts';
 import type { Instant } from '../src/domain/instant.ts';
 import type { LedgerEntry } from '../src/domain/ledger/entry.ts';
 import type { Random } from '../src/ports.ts';
+import { startPostgres } from '../test/adapters/store/postgres-server.ts';
 import type { Row } from './main.ts';
 
 const PATIENTS = Array.from({ length: 500 }, (_, i) => `patient-${i}` as PatientId);
@@ -68,16 +72,19 @@ const keys = new Map(
   PATIENTS.map((patient) => [patient, createHmac('sha256', 'bench').update(patient).digest()] as const),
 );
 
+const payloadKeys: PayloadKeys = {
+  keyOf: (patient) => keys.get(patient),
+  makeKey: () => Promise.reject(new Error('all keys are made')),
+  all: () => keys.entries(),
+};
+const clock = { now: () => Date.now() as Instant };
+
 const openHere = (folder: string): Promise<FilesLedger> =>
   openLedger({
     folder,
     origin: 'ledger.example/bench',
-    payloadKeys: {
-      keyOf: (patient) => keys.get(patient),
-      makeKey: () => Promise.reject(new Error('all keys are made')),
-      all: () => keys.entries(),
-    },
-    clock: { now: () => Date.now() as Instant },
+    payloadKeys,
+    clock,
     random: pooled(),
   });
 
@@ -189,6 +196,41 @@ const sizeOf = (folder: string): number =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => statSync(join(folder, name)))
     .reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0);
+
+/** Several gateways' worth of writers on one database, beside a plain insert of the same bytes in the same run. */
+const postgresRows = async (ms: number): Promise<readonly Row[]> => {
+  const server = await startPostgres();
+  const ledger = await openPostgresLedger({
+    url: server.url,
+    origin: 'ledger.example/bench',
+    signingKey: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    ownKey: new Uint8Array(32),
+    payloadKeys,
+    clock,
+    random: pooled(),
+  });
+  const pool = new pg.Pool({ connectionString: server.url, max: 16 });
+  await pool.query('CREATE TABLE plain (id bigserial PRIMARY KEY, data bytea)');
+  const data = Buffer.alloc(1400, 7);
+  const rival = await drive(256, ms, () => pool.query('INSERT INTO plain (data) VALUES ($1)', [data]));
+  let i = 0;
+  const load = await drive(256, ms, () => ledger.append(entry(i++)));
+  await pool.end();
+  await ledger.close();
+  await server.remove();
+  const ratio = load.perSecond / rival.perSecond;
+  return [
+    {
+      name: 'PostgreSQL, 256 writers: durable appends',
+      figure: load.perSecond,
+      unit: 'per s',
+      reach: '2,000',
+      ok: load.perSecond >= 2000,
+    },
+    { name: 'PostgreSQL, 256 writers: acknowledged, p99', figure: load.p99, unit: 'ms', reach: '', ok: null },
+    { name: 'PostgreSQL, 256 writers: against a plain insert', figure: ratio, unit: 'times', reach: '', ok: null },
+  ];
+};
 
 export const run = async ({ quick }: { readonly quick: boolean }): Promise<readonly Row[]> => {
   const rows: Row[] = [];
@@ -310,5 +352,6 @@ export const run = async ({ quick }: { readonly quick: boolean }): Promise<reado
     ok: null,
   });
   rmSync(folder, { recursive: true });
+  rows.push(...(await postgresRows(ms)));
   return rows;
 };
