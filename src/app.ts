@@ -25,7 +25,7 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 /** Commands load what they need when they run: `consentry --help` does not start an EVM. */
-async function assemble(): Promise<Command> {
+export async function assemble(): Promise<Command> {
   const program = new Command('consentry')
     .description(
       'A FHIR gateway that checks on-chain consent, masks by role, scores risk and keeps a tamper-evident ledger',
