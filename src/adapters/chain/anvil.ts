@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { HDNodeWallet, Mnemonic } from 'ethers';
+import { keepPreviousState, mendState } from './chain-state.ts';
 import { createRpc } from './rpc.ts';
 
 export interface AnvilOptions {
@@ -53,11 +54,18 @@ function launch(options: AnvilOptions, chainId: number): ChildProcess {
   if (options.slotsInAnEpoch) flags.push('--slots-in-an-epoch', String(options.slotsInAnEpoch));
   if (options.stateFile) {
     mkdirSync(dirname(options.stateFile), { recursive: true });
+    if (!mendState(options.stateFile)) {
+      throw new ChainStartError(
+        'The state file of the development chain is damaged, and there is no whole copy. Move it away and start again.',
+      );
+    }
     // Written each second, so that a killed chain comes back too.
-    flags.push('--state', options.stateFile, '--state-interval', '1', '--preserve-historical-states');
+    flags.push('--state', options.stateFile, '--state-interval', '1');
   }
   const child = spawn(anvilBinary(), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
   options.signal?.addEventListener('abort', () => void stop(child), { once: true });
+  const keeping = options.stateFile === undefined ? undefined : keepPreviousState(options.stateFile);
+  child.once('exit', () => keeping?.());
   const end = () => child.kill('SIGKILL');
   process.once('exit', end);
   child.once('exit', () => process.removeListener('exit', end));

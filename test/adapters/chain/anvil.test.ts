@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -24,13 +24,13 @@ describe('the development chain', () => {
     await before.start();
     await before.stop();
     const now = Date.now();
-    await until(
-      async () =>
-        (await stat(stateFile).catch(() => undefined))?.mtimeMs !== undefined && (await stat(stateFile)).mtimeMs > now,
-      'the state is written',
-    );
+    const kept = async () => (await stat(`${stateFile}.previous`).catch(() => undefined))?.mtimeMs ?? 0;
+    await until(async () => (await kept()) > now + 1_000, 'the state is written');
     process.kill(first.pid, 'SIGKILL');
     await first.stop();
+
+    // As if it had been killed in the middle of writing.
+    await truncate(stateFile, 1_000);
 
     const second = await startAnvil({ stateFile, blockTime: 0.1 });
     const rpc = createRpc(second.rpcUrl);
