@@ -523,8 +523,7 @@ export class State {
     const isUnit = lineage(place.parent).includes('Quantity') && (place.name === 'code' || place.name === 'system');
     if (isUnit && !systemIsKnown) return this.#action('remove', undefined, () => null, 'nothing');
     const transform = safeTransform(place);
-    const kept = place.type === 'id' || place.parent === 'Reference' ? 'pseudonymise' : this.#safeMethod(place);
-    return this.#action(kept, undefined, transform, 'nothing');
+    return this.#action(this.#safeMethod(place), undefined, transform, 'nothing');
   }
 
   /** Members of a whole under a method that say what kind of thing it is, and are not the thing. */
@@ -544,7 +543,11 @@ export class State {
     return only === undefined ? place.type === 'code' || place.type === 'uri' : only !== place.name;
   }
 
+  /** What the look by datatype does when it changes a value, for labels and for who asks why. */
   #safeMethod(place: LeafPlace): MethodName {
+    const named =
+      place.type === 'id' || place.name === 'fullUrl' || (place.parent === 'Reference' && place.name === 'reference');
+    if (named) return 'pseudonymise';
     return place.type === 'date' || place.type === 'dateTime' ? 'generalise' : 'remove';
   }
 }

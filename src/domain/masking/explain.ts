@@ -1,5 +1,6 @@
 import { text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
+import { CompiledPlan } from './compile.ts';
 import type { Masked, MaskingContext, MaskingPlan, Unmaskable } from './plan.ts';
 import { markResource } from './walk.ts';
 
@@ -10,6 +11,7 @@ export interface MaskedElement {
   readonly outcome: 'removed' | 'masked' | 'changed';
   readonly method: string;
   readonly rule: string;
+  /** Of the rule; of a default, of the policy that sets it. */
   readonly file?: string;
   readonly line?: number;
   readonly because?: string;
@@ -43,6 +45,9 @@ const typeName = (tape: Tape, object: number): string => {
   return '';
 };
 
+const placeOf = (source: { readonly file: string; readonly line: number } | undefined) =>
+  source === undefined ? {} : { file: source.file, line: source.line };
+
 /** The masked bytes' recipe and an account of every element that the plan changed. */
 export const explainMask = (
   tape: Tape,
@@ -51,6 +56,8 @@ export const explainMask = (
   context: MaskingContext,
 ): { readonly result: Masked | Unmaskable; readonly elements: readonly MaskedElement[] } => {
   const { result, marks } = markResource(tape, node, plan, context);
+  const layers = plan instanceof CompiledPlan ? plan.automaton.layers : [];
+  const byDefault = layers.find((layer) => layer.defaults.unnamed === 'safe') ?? layers[0];
   return {
     result,
     elements: marks.map(({ node: at, action, outcome }) => ({
@@ -58,7 +65,7 @@ export const explainMask = (
       outcome,
       method: action.method,
       rule: action.rule,
-      ...(action.source === undefined ? {} : { file: action.source.file, line: action.source.line }),
+      ...placeOf(action.source ?? byDefault),
       ...(action.source?.because === undefined ? {} : { because: action.source.because }),
     })),
   };

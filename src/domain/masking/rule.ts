@@ -27,6 +27,9 @@ export interface Defaults {
 /** The rules of one policy with all it extends. Several layers hold at once; the strictest of them wins. */
 export interface Layer {
   readonly policy: string;
+  /** Where the policy stands: what its defaults do is told by this place. */
+  readonly file: string;
+  readonly line: number;
   readonly rules: readonly MaskRule[];
   readonly defaults: Defaults;
   /** Undefined: every resource type of R4. */

@@ -181,6 +181,8 @@ export class PolicySet {
           );
     return {
       policy: document.policy,
+      file: document.file,
+      line: document.line,
       rules: chain.flatMap((each) => each.rules.filter((rule) => appliesTo(rule, who)).map((rule) => this.#rule(rule))),
       defaults,
       resources,
