@@ -11,24 +11,41 @@ const decoders = {
   br: promisify(brotliDecompress),
 };
 
+/** What http-proxy and undici hand over. */
+export interface AnswerStream {
+  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
+  on(event: 'end' | 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  destroy(): unknown;
+}
+
+const tooLarge = new RangeError('the answer is larger than it may be');
+const cut = new Error('the answer was cut');
+
 /** Reads the whole answer, bounded before and after decoding. Anything torn, too large or of unknown encoding is a fault. */
 export async function readAnswer(
   status: number,
   headers: IncomingHttpHeaders,
-  stream: AsyncIterable<Uint8Array> & { destroy?(): unknown },
+  stream: AnswerStream,
   maxBytes: number,
 ): Promise<UpstreamResponse> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of stream) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        stream.destroy?.();
-        return { kind: 'fault', code: 'upstream-malformed' };
-      }
-      chunks.push(chunk);
-    }
+    // Events, not an async iterator: that costs several promises for a body of one chunk.
+    await new Promise<void>((resolve, reject) => {
+      stream.on('data', (chunk) => {
+        size += chunk.length;
+        chunks.push(chunk);
+        if (size > maxBytes) {
+          reject(tooLarge);
+          stream.destroy();
+        }
+      });
+      stream.on('end', resolve);
+      stream.on('error', reject);
+      stream.on('close', () => reject(cut));
+    });
   } catch (error) {
     const code = faultOf(error);
     return { kind: 'fault', code: code === 'upstream-unreachable' ? 'upstream-malformed' : code };

@@ -86,7 +86,9 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
     return {
       kind: 'released',
       bytes:
-        splices.length === 0 ? tape.bytes.subarray(range.start, range.end) : applySplices(tape.bytes, splices, range),
+        splices.length === 0
+          ? tape.bytes.subarray(range.start, range.end)
+          : applySplices(tape.bytes, splices, range, Buffer.allocUnsafe),
       type,
       id: id === undefined ? undefined : seenId(tape, idNode, id, masked.splices),
       versionId,
