@@ -181,6 +181,21 @@ export function consentCommand(tools: ConsentTools): Command {
       }),
   );
   command.addCommand(
+    sub('delegate', 'let somebody else grant or withdraw for the patient, until a time')
+      .argument('<account>', 'address of the delegate: 0x and 40 hex digits')
+      .requiredOption('--until <time>', 'end of the delegation')
+      .option('--rights <list>', 'grant,withdraw,delegate', several, ['withdraw'])
+      .option('--nonce <number>', 'count of earlier delegations; default: those made at this gateway')
+      .action(
+        async (delegate: string, options: Options & { until: string; rights: readonly string[]; nonce?: string }) => {
+          const nonce = options.nonce === undefined ? {} : { nonce: options.nonce };
+          const body = { ...named(options), delegate, rights: options.rights, until: options.until, ...nonce };
+          const answer = await call(options, 'POST', '/delegates', body);
+          tell(options, answer, ({ settled }) => `Delegated; ${String((settled as Row).state)}.`);
+        },
+      ),
+  );
+  command.addCommand(
     sub('explain', 'would this caller be let in, and why')
       .option('--person <reference>', 'Practitioner/p1')
       .option('--organisation <reference>', 'Organization/o1')

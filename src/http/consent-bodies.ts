@@ -39,8 +39,9 @@ export const delegateBody = Type.Object(
       minItems: 1,
     }),
     until: Type.String(),
-    nonce: Type.String({ pattern: '^\\d{1,20}$' }),
-    deadline: Type.Integer(),
+    /** Count of delegations and rebindings so far; without it those made here. */
+    nonce: Type.Optional(Type.String({ pattern: '^\\d{1,20}$' })),
+    deadline: Type.Optional(Type.Integer()),
     signed: Type.Optional(signature),
   },
   strict,

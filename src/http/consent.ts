@@ -282,12 +282,15 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
   app.post('/api/v1/consents/delegates', async (request, reply) => {
     const body = readBody(delegateBody, request.body);
     if (!body.ok) return malformed(reply, body.fault);
-    const { delegate, rights, until, nonce, deadline, signed } = body.value;
+    const { delegate, rights, until, signed } = body.value;
     const end = Math.floor(Date.parse(until) / 1000);
     if (!Number.isSafeInteger(end)) return malformed(reply, '`until` is no time.');
     const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
     if (stand === undefined) return reply;
     const bits = rights.reduce((sum, right) => sum | delegateRights[right], 0);
+    const before = desk.history(stand.patient).filter(({ what }) => what === 'delegated').length;
+    const nonce = body.value.nonce ?? String(before);
+    const deadline = body.value.deadline ?? seconds() + 600;
     const settled = await desk.delegate(
       stand.caller,
       stand.patient,

@@ -76,6 +76,19 @@ describe('consentry consent', () => {
     expect(process.exitCode).toBeUndefined();
   });
 
+  it('delegates to another account until a time', async () => {
+    const account = `0x${'ab'.repeat(20)}`;
+    await run('delegate', account, '--token', 'anna', '--until', '2030-01-01T00:00:00Z', '--rights', 'grant,withdraw');
+    expect(printed.at(-1)).toBe('Delegated; on-chain.');
+    const subject = rig.vault.subjectOf('anna' as never);
+    if (subject === undefined) throw new Error('no subject');
+    const now = Math.floor(Date.now() / 1000) as never;
+    await until(() => rig.replica.mayAct(subject, account, 1, now), 'the delegate may act');
+    expect(rig.replica.mayAct(subject, account, 4, now)).toBe(false);
+    await run('delegate', `0x${'cd'.repeat(20)}`, '--token', 'anna', '--until', '2030-01-01T00:00:00Z');
+    expect(printed.at(-1)).toBe('Delegated; on-chain.');
+  });
+
   it('takes a FHIR Consent from a file and says why one cannot be held', async () => {
     const file = join(folder, 'consent.json');
     const consent = {
