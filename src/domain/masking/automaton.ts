@@ -1,8 +1,9 @@
 import { type ElementSchema, lineage, primitiveTypes, resourceTypes, typeSchema } from '../fhir/schema.ts';
 import { member, size, stringOf } from '../json/cursor.ts';
-import type { Tape } from '../json/tape.ts';
+import { KIND, type Tape } from '../json/tape.ts';
 import { compileCondition, equalValues, type Test } from '../policy/condition.ts';
 import type { Condition, ElementPath, PathStep } from '../policy/path.ts';
+import { ByteMemo } from './byte-memo.ts';
 import { KeyTable } from './key-table.ts';
 import { labelOf, type MethodName, type MethodOptions, strictness } from './method.ts';
 import type { Layer, MaskRule } from './rule.ts';
@@ -80,6 +81,7 @@ export interface Known {
 interface TestGroup {
   readonly path: string;
   readonly bits: ReadonlyMap<string, number>;
+  readonly memo: ByteMemo<number>;
 }
 
 const absent: Action = {
@@ -256,7 +258,8 @@ export class State {
       });
       this.#conditional.push({ item, bit });
     }
-    for (const [path, values] of groups) this.#groups.push({ path, bits: values });
+    for (const [path, values] of groups)
+      this.#groups.push({ path, bits: values, memo: new ByteMemo((value) => values.get(value) ?? 0, 64) });
     const test = this.#safe ? this.#builtIn : undefined;
     if (test !== undefined) this.#builtInBit = bitOf('built in', (bit) => this.#tests.push({ test, bit }));
   }
@@ -277,8 +280,8 @@ export class State {
     let mask = 0;
     for (let i = 0; i < this.#groups.length; i += 1) {
       const group = this.#groups[i] as TestGroup;
-      const text = stringOf(tape, member(tape, node, group.path));
-      if (text !== undefined) mask |= group.bits.get(text) ?? 0;
+      const value = member(tape, node, group.path);
+      if (value >= 0 && tape.kind[value] === KIND.string) mask |= group.memo.of(tape, value);
     }
     for (let i = 0; i < this.#tests.length; i += 1) {
       const { test, bit } = this.#tests[i] as { readonly test: Test; readonly bit: number };

@@ -12,11 +12,16 @@ const TAIL = 13;
  */
 export class ByteMemo<Value> {
   readonly #make: (value: string) => Value;
-  readonly #keys: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(SLOTS).fill(undefined);
-  readonly #values: (Value | undefined)[] = new Array<Value | undefined>(SLOTS).fill(undefined);
+  readonly #keys: (Uint8Array | undefined)[];
+  readonly #values: (Value | undefined)[];
+  readonly #mask: number;
 
-  constructor(make: (value: string) => Value) {
+  /** `slots` MUST be a power of two. */
+  constructor(make: (value: string) => Value, slots = SLOTS) {
     this.#make = make;
+    this.#mask = slots - 1;
+    this.#keys = new Array<Uint8Array | undefined>(slots).fill(undefined);
+    this.#values = new Array<Value | undefined>(slots).fill(undefined);
   }
 
   /** The node MUST be a string. */
@@ -29,7 +34,7 @@ export class ByteMemo<Value> {
     // The ends of URLs, ids and codes are what tells them apart.
     for (let at = length > TAIL ? to - TAIL : from; at < to; at += 1)
       hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
-    const slot = (hash ^ (hash >>> 12)) & (SLOTS - 1);
+    const slot = (hash ^ (hash >>> 12)) & this.#mask;
     const known = this.#keys[slot];
     if (known !== undefined && known.length === length) {
       let at = 0;
