@@ -12,7 +12,7 @@ import type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics, ReplicaPr
 import { RpcError } from './rpc.ts';
 import { journalBlocks, restore } from './snapshot.ts';
 
-export type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics } from './replica-contract.ts';
+export type { RegistryReplica, RegistryReplicaOptions } from './replica-contract.ts';
 
 type Failure = 'no-answer' | 'not-proven' | 'disproved';
 type Outcome = 'proven' | Failure;

@@ -1,4 +1,4 @@
-import { type Interface, keccak256, Transaction, Wallet } from 'ethers';
+import { type Interface, Wallet } from 'ethers';
 import type { RawLog } from './event-codec.ts';
 import { quantity } from './header.ts';
 import { createFailoverRpc, type Rpc, RpcError } from './rpc.ts';

@@ -1,13 +1,4 @@
-import {
-  AbiCoder,
-  hexlify,
-  keccak256,
-  SigningKey,
-  TypedDataEncoder,
-  toUtf8Bytes,
-  verifyTypedData,
-  Wallet,
-} from 'ethers';
+import { AbiCoder, hexlify, keccak256, SigningKey, toUtf8Bytes, verifyTypedData, Wallet } from 'ethers';
 import type { GrantId, SubjectKey } from '../../domain/consent/grant.ts';
 import {
   type DelegateTerms,
@@ -146,10 +137,6 @@ export function addressOfKey(key: string): string {
 /** The name under which a log is anchored. */
 export function originHash(origin: string): string {
   return keccak256(toUtf8Bytes(origin));
-}
-
-export function typedDataHash(data: TypedData): string {
-  return TypedDataEncoder.hash(data.domain, mutableTypes(data), data.message);
 }
 
 async function sign(signer: Signer, data: TypedData): Promise<Signature> {

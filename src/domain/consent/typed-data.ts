@@ -130,11 +130,8 @@ export function revokeTypedData(domain: TypedDataDomain, subject: SubjectKey, gr
   };
 }
 
-/** Rights of a delegate, as the contract's bits. */
+/** Rights of a delegate, as the contract's bits. A guardian, who acts wholly in the subject's place, has them all. */
 export const delegateRights = { grant: 1, withdraw: 2, delegate: 4, rebind: 8 } as const;
-/** A guardian acts wholly in the subject's place. */
-export const guardianRights = 15;
-
 export interface DelegateTerms {
   readonly subject: SubjectKey;
   readonly delegate: string;
