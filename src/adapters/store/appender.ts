@@ -154,6 +154,7 @@ export const createAppender = <Note>(options: AppenderOptions<Note>): Appender<N
   };
 
   const startUnlessOpen = async (): Promise<void> => {
+    if (fenced || !options.holds()) throw new LedgerUnavailable('Another process took this ledger over.');
     segment ??= await startSegment();
   };
   const resume = (): void => {

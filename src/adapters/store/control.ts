@@ -5,6 +5,16 @@ import type { Checkpoint } from '../../domain/ledger/checkpoint.ts';
 /** Another process owns the log, or took it while this one slept. Nothing more may be acknowledged or published. */
 export class LedgerFenced extends Error {}
 
+/** Somebody else holds the log: surely alive, or perhaps gone with its machine. */
+export class LedgerBusy extends LedgerFenced {
+  readonly certain: boolean;
+
+  constructor(certain: boolean) {
+    super('Another process writes this ledger. Stop it first, or give this one a folder of its own.');
+    this.certain = certain;
+  }
+}
+
 /** Says who writes, and what was published last. Locks of the database file fall with the process that held them. */
 export interface Control {
   readonly epoch: number;
@@ -60,11 +70,7 @@ export const acquireControl = ({ path, owner, now, leaseMs }: ControlOptions): C
       if (row !== undefined && row['pid'] !== 0) {
         const alive = owner.isAlive(Number(row['pid']), String(row['birth']));
         const silentMs = now - Number(row['renewed']);
-        if (alive !== false && silentMs < leaseMs) {
-          throw new LedgerFenced(
-            'Another process writes this ledger. Stop it first, or give this one a folder of its own.',
-          );
-        }
+        if (alive !== false && silentMs < leaseMs) throw new LedgerBusy(alive === true);
       }
       const next = Number(row?.['epoch'] ?? 0) + 1;
       database

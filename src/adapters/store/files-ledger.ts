@@ -8,7 +8,7 @@ import { type NoteSigner, openNote } from '../../domain/ledger/note.ts';
 import { decodeBundle, parseTilePath, TILE_WIDTH } from '../../domain/ledger/tiles.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
 import { createAppender, LedgerUnavailable } from './appender.ts';
-import { acquireControl, type Control, LedgerFenced } from './control.ts';
+import { acquireControl, type Control, LedgerBusy, LedgerFenced } from './control.ts';
 import {
   type FileSystem,
   isMissing,
@@ -53,6 +53,7 @@ export const usualLimits: LedgerLimits = {
 };
 
 const RECOVERY_MS = 1000;
+const LEASE_STEP_MS = 250;
 
 export interface LedgerOptions {
   readonly folder: string;
@@ -205,18 +206,29 @@ const catchUpIndex = async (
   }
 };
 
+/**
+ * An owner on another machine, or in another container, cannot be asked whether it lives: its lease is waited for, so that
+ * a gateway which was moved starts by itself.
+ */
+const acquirePatiently = async (path: string, clock: Clock, leaseMs: number): Promise<Control> => {
+  const giveUp = clock.now() + leaseMs + LEASE_STEP_MS;
+  for (;;) {
+    try {
+      return acquireControl({ path, owner: thisProcess(), now: clock.now(), leaseMs });
+    } catch (error) {
+      if (!(error instanceof LedgerBusy) || error.certain || clock.now() > giveUp) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LEASE_STEP_MS));
+    }
+  }
+};
+
 export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> => {
   const { folder, clock } = options;
   const files = options.files ?? nodeFileSystem;
   await files.makeFolder(folder);
   for (const name of ['segments', 'log', 'keys']) await makeFolderDurably(files, folder, under(folder, name));
   const leaseMs = options.limits?.leaseMs ?? usualLimits.leaseMs;
-  const control = acquireControl({
-    path: under(folder, 'control.db'),
-    owner: thisProcess(),
-    now: clock.now(),
-    leaseMs,
-  });
+  const control = await acquirePatiently(under(folder, 'control.db'), clock, leaseMs);
   /** What to let go of, the latest first, when the start fails. */
   const opened: (() => unknown)[] = [control.release];
   try {

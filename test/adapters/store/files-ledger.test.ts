@@ -1,5 +1,6 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { auditFolder } from '../../../src/adapters/store/folder-audit.ts';
 import { nodeHashing } from '../../../src/adapters/store/node-hash.ts';
@@ -146,6 +147,21 @@ describe('the file ledger', () => {
     await expect(open(folder)).rejects.toThrow('Another process writes this ledger');
     await ledger.append(entryOf('still mine'));
     await ledger.close();
+  });
+
+  it('waits for the lease of an owner whose machine is gone', async () => {
+    const payloadKeys = memoryKeys();
+    const ledger = await open(folder, { payloadKeys });
+    await ledger.append(entryOf('a'));
+    await ledger.close();
+    const control = new DatabaseSync(join(folder, 'control.db'));
+    control.prepare('UPDATE owner SET pid = 7, birth = ?, renewed = ?').run('another machine 12345', Date.now());
+    control.close();
+    const began = Date.now();
+    const again = await open(folder, { payloadKeys, limits: { leaseMs: 600 } });
+    expect(Date.now() - began).toBeGreaterThanOrEqual(500);
+    expect(again.size()).toBe(1);
+    await again.close();
   });
 
   it('acknowledges nothing once another writer took over, and loses nothing it acknowledged', async () => {
