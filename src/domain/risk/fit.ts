@@ -69,13 +69,24 @@ const chooseWeights = (inputs: readonly Float64Array[], rows: readonly TrainingR
     if (row.label === 1) bad[days[index] as number] = 1;
   });
   const tops = new Float64Array(names.size);
+  const flat = new Float64Array(inputs.length * HEADS);
+  inputs.forEach((input, index) => {
+    flat.set(input, index * HEADS);
+  });
+  const dayOf = Int32Array.from(days);
   const value = (weights: readonly number[]): number => {
     tops.fill(Number.NEGATIVE_INFINITY);
-    inputs.forEach((input, index) => {
-      const day = days[index] as number;
-      const sum = dot(weights, input);
+    const [net = 0, logistic = 0, forest = 0, rules = 0, explained = 0] = weights;
+    for (let row = 0, at = 0; row < dayOf.length; row++, at += HEADS) {
+      const sum =
+        net * (flat[at] as number) +
+        logistic * (flat[at + 1] as number) +
+        forest * (flat[at + 2] as number) +
+        rules * (flat[at + 3] as number) +
+        explained * (flat[at + 4] as number);
+      const day = dayOf[row] as number;
       if (sum > (tops[day] as number)) tops[day] = sum;
-    });
+    }
     const good = tops.filter((_, day) => bad[day] === 0).sort();
     const found = tops.filter((_, day) => bad[day] === 1);
     let total = 0;

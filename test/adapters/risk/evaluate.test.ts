@@ -1,33 +1,33 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type EvaluateOptions, evaluate } from '../../../src/adapters/risk/evaluate.ts';
 import { readLabels } from '../../../src/adapters/risk/label-file.ts';
-import { simulateToFiles } from '../../../src/adapters/risk/simulate-files.ts';
-import { auc, figuresOf } from '../../../src/domain/risk/metrics.ts';
-import { usualRiskPolicy } from '../../../src/domain/risk/risk-policy.ts';
-import { usualSimulation } from '../../../src/domain/risk/simulator/simulate.ts';
+import { auc } from '../../../src/domain/risk/metrics.ts';
 import { shippedModel } from '../../domain/risk/shipped-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'risk-'));
 const file = (name: string): string => join(folder, name);
-const options = (more: Partial<EvaluateOptions> = {}): EvaluateOptions => ({
-  events: file('events'),
-  context: file('context'),
-  trainUntil: Date.parse('2026-01-14T00:00:00Z'),
-  trainLabels: undefined,
-  labels: file('labels'),
-  out: file('out'),
-  base: shippedModel(),
-  policy: usualRiskPolicy,
-  seed: 1,
-  rows: 4_000,
-  iterations: 6,
-  onProgress: () => undefined,
-  ...more,
-});
+const main = new URL('../../../src/main.ts', import.meta.url).pathname;
+
+/** The command as people call it, in a process of its own. */
+const risk = async (...args: string[]): Promise<Record<string, unknown>> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [main, 'risk', ...args, '--json'], {
+    maxBuffer: 1 << 26,
+  });
+  return JSON.parse(stdout) as Record<string, unknown>;
+};
+const evaluate = async (
+  more: readonly string[],
+  events = 'events.ndjson',
+  out = 'out',
+  until = '2026-01-12T00:00:00Z',
+): Promise<Record<string, Record<string, number | boolean | string>>> =>
+  (await risk('evaluate', '--events', file(events), '--out', file(out), '--train-until', until, ...more)) as never;
+const context = ['--context', file('context.ndjson')];
 interface Line {
   readonly line: number;
   readonly score: number;
@@ -42,36 +42,43 @@ const output = (name = 'out'): Line[] =>
     .map((line) => JSON.parse(line) as Line);
 
 beforeAll(async () => {
-  await simulateToFiles(
-    { ...usualSimulation, users: 40, patients: 900, days: 14, misusePerDay: 40, calmDays: 2, seed: 3, world: 77 },
-    { events: file('events'), context: file('context'), labels: file('labels') },
-    () => undefined,
+  await risk(
+    'simulate',
+    '--users',
+    '25',
+    '--patients',
+    '600',
+    '--days',
+    '10',
+    '--misuse',
+    '60',
+    '--seed',
+    '3',
+    '--world',
+    '77',
+    '--out',
+    folder,
   );
 });
 
 describe('risk evaluate', () => {
   it('scores every event after the time, in order, and finds misuse it was never told of', async () => {
-    const result = await evaluate(options());
+    const { summary, figures } = await evaluate([...context, '--labels', file('labels.ndjson')]);
     const lines = output();
-    const total = readFileSync(file('events'), 'utf8').trim().split('\n').length;
-    expect(lines.length).toBe(result.scored);
-    expect(result.scored + result.trainedOn).toBe(total);
-    expect(lines.map((each) => each.line)).toEqual(lines.map((_, index) => result.trainedOn + index + 1));
+    const total = readFileSync(file('events.ndjson'), 'utf8').trim().split('\n').length;
+    expect(lines.length).toBe(summary?.scored);
+    expect(Number(summary?.scored) + Number(summary?.trainedOn)).toBe(total);
+    expect(lines.map((each) => each.line)).toEqual(lines.map((_, index) => Number(summary?.trainedOn) + index + 1));
     expect(lines.every((each) => each.score >= 0 && each.score <= 1 && Array.isArray(each.reasons))).toBe(true);
-    expect(figuresOf(result.rows ?? [], result.users).auc).toBeGreaterThan(0.85);
-  });
-
-  it('gives the same scores for the same seed', async () => {
-    await evaluate(options({ out: file('again') }));
-    expect(output('again')).toEqual(output());
+    expect(figures?.auc).toBeGreaterThan(0.85);
   });
 
   it('reads packed files, and files out of order, to the same effect', async () => {
-    const lines = readFileSync(file('events'), 'utf8').trim().split('\n');
+    const lines = readFileSync(file('events.ndjson'), 'utf8').trim().split('\n');
     const order = lines.map((_, index) => index).sort((a, b) => ((a * 7919) % 104_729) - ((b * 7919) % 104_729));
     writeFileSync(file('mixed.gz'), gzipSync(order.map((index) => lines[index]).join('\n')));
-    const result = await evaluate(options({ events: file('mixed.gz'), labels: undefined, out: file('mixed-out') }));
-    expect(result.sorted).toBe(false);
+    const { summary } = await evaluate(context, 'mixed.gz', 'mixed-out');
+    expect(summary?.sorted).toBe(false);
     const straight = new Map(output().map((each) => [each.line, each.score]));
     const mixed = output('mixed-out');
     expect(mixed.length).toBe(straight.size);
@@ -79,7 +86,7 @@ describe('risk evaluate', () => {
       (each) => Math.abs(each.score - (straight.get((order[each.line - 1] ?? -1) + 1) ?? 9)) < 0.02,
     );
     // Events of one millisecond may change places.
-    expect(close.length / mixed.length).toBeGreaterThan(0.97);
+    expect(close.length / mixed.length).toBeGreaterThan(0.95);
   });
 
   it('bears broken lines, absent fields, absent context and odd times', async () => {
@@ -90,28 +97,23 @@ describe('risk evaluate', () => {
       '',
       '{}',
       '{"t":"nonsense","user":3}',
-      '{"t":"2026-01-13T10:00:00Z","patients":{"a":1},"query":"x"}',
+      '{"t":"2026-01-11T10:00:00Z","patients":{"a":1},"query":"x"}',
       '{"user":"u1","results":-5}',
-      '{"t":"2026-01-13T11:00:00Z","user":"u1","patient":null,"type":9}',
     ];
     const good = Array.from(
       { length: 30 },
       (_, n) => `{"t":"2026-01-15T0${n % 10}:00:00Z","user":"u${n % 4}","patient":"p${n}"}`,
     );
     writeFileSync(file('broken'), [...broken, ...good].join('\r\n'));
-    const result = await evaluate(
-      options({ events: file('broken'), context: undefined, labels: undefined, out: file('broken-out') }),
-    );
-    expect(result.scored).toBe(30);
+    const { summary } = await evaluate([], 'broken', 'broken-out');
+    expect(summary?.scored).toBe(30);
     expect(output('broken-out').every((each) => Number.isFinite(each.score))).toBe(true);
   });
 
   it('uses the base model alone when nothing lies before the time', async () => {
-    const base = shippedModel();
-    const result = await evaluate(options({ trainUntil: 0, labels: undefined, out: file('cold') }));
-    expect(result.trainedOn).toBe(0);
-    expect(result.model.id).toBe(base.id);
-    expect(output('cold').length).toBe(result.scored);
+    const { summary } = await evaluate(context, 'events.ndjson', 'cold', '2020-01-01T00:00:00Z');
+    expect(summary).toMatchObject({ trainedOn: 0, model: shippedModel().id });
+    expect(output('cold').length).toBe(summary?.scored);
   });
 });
 
