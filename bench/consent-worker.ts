@@ -58,8 +58,11 @@ function make(): void {
 
 function use(): void {
   const began = performance.now();
+  const before = process.cpuUsage();
   const { fold } = restore(new EventLog(file), start);
   const seconds = (performance.now() - began) / 1000;
+  const spent = process.cpuUsage(before);
+  const cpuSeconds = (spent.user + spent.system) / 1e6;
   const head = { number: 2 ** 31, hash: '', time: 0 as EpochSeconds };
   const view = viewOf(fold, { contract, chainId: 1, head, final: head.number });
 
@@ -112,6 +115,7 @@ function use(): void {
   times.sort();
   const result = {
     seconds,
+    cpuSeconds,
     grants: fold.size,
     perSecond: rates.sort((a, b) => a - b)[2],
     perSecondFew: few.sort((a, b) => a - b)[2],

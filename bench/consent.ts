@@ -17,6 +17,7 @@ import type { Row } from './main.ts';
 
 interface Worked {
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly perSecond: number;
   readonly perSecondFew: number;
   readonly p50: number;
@@ -52,6 +53,7 @@ export async function run(options: { quick: boolean }): Promise<readonly Row[]> 
       row('eth_call of the check, p50', chain.callP50, 'ms'),
       row(`resident memory, ${many}`, large.rssMb, 'MB', 600),
       row('start from snapshot', large.seconds, 's', 5),
+      row('  processor time of it', large.cpuSeconds, 's'),
       row('cold sync from the chain', chain.eventsPerSecond, 'events/s'),
       row('signed grants relayed on a 100 ms chain', chain.grantsPerSecond, '1/s', 250, 'least'),
       row('one signed grant until it is seen, median', chain.establishMs, 'ms', 200),
