@@ -6,7 +6,7 @@ import { auditEventOf } from '../../src/domain/ledger/audit-event.ts';
 import type { LedgerEntry } from '../../src/domain/ledger/entry.ts';
 import { entryOf } from '../adapters/store/ledger-fixture.ts';
 
-const folder = join(process.env['CONSENTRY_CORPUS'] ?? '', 'fhir-definitions', 'balp-profiles');
+const folder = join(process.env.CONSENTRY_CORPUS ?? '', 'fhir-definitions', 'balp-profiles');
 
 interface Element {
   readonly id: string;

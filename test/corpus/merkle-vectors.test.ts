@@ -16,7 +16,7 @@ import {
 } from '../../src/domain/ledger/merkle.ts';
 import { formatVerifierKey, openNote, parseVerifierKey } from '../../src/domain/ledger/note.ts';
 
-const folder = join(process.env['CONSENTRY_CORPUS'] ?? '', 'merkle-vectors');
+const folder = join(process.env.CONSENTRY_CORPUS ?? '', 'merkle-vectors');
 const read = <Shape>(name: string): Shape => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Shape;
 const hashing = { sha256: (data: Uint8Array) => hash('sha256', data, 'buffer') };
 const utf8 = (text: string): Uint8Array => Buffer.from(text);

@@ -67,12 +67,12 @@ export const acquireControl = ({ path, owner, now, leaseMs }: ControlOptions): C
   try {
     epoch = inTransaction(() => {
       const row = database.prepare('SELECT epoch, pid, birth, renewed FROM owner').get();
-      if (row !== undefined && row['pid'] !== 0) {
-        const alive = owner.isAlive(Number(row['pid']), String(row['birth']));
-        const silentMs = now - Number(row['renewed']);
+      if (row !== undefined && row.pid !== 0) {
+        const alive = owner.isAlive(Number(row.pid), String(row.birth));
+        const silentMs = now - Number(row.renewed);
         if (alive !== false && silentMs < leaseMs) throw new LedgerBusy(alive === true);
       }
-      const next = Number(row?.['epoch'] ?? 0) + 1;
+      const next = Number(row?.epoch ?? 0) + 1;
       database
         .prepare('INSERT OR REPLACE INTO owner (id, epoch, pid, birth, renewed) VALUES (1, ?, ?, ?, ?)')
         .run(next, owner.pid, owner.birth, now);
@@ -86,14 +86,14 @@ export const acquireControl = ({ path, owner, now, leaseMs }: ControlOptions): C
   const current = database.prepare('SELECT epoch FROM owner');
   const last = database.prepare('SELECT size, root FROM published');
   const row = last.get();
-  const holds = (): boolean => database.isOpen && current.get()?.['epoch'] === epoch;
+  const holds = (): boolean => database.isOpen && current.get()?.epoch === epoch;
   const demand = (): void => {
     if (!holds()) throw new LedgerFenced('Another process took this ledger over while this one was not running.');
   };
   return {
     epoch,
     published:
-      row === undefined ? undefined : { size: Number(row['size']), root: Uint8Array.from(row['root'] as Uint8Array) },
+      row === undefined ? undefined : { size: Number(row.size), root: Uint8Array.from(row.root as Uint8Array) },
     holds,
     renew: (at) => {
       database.prepare('UPDATE owner SET renewed = ? WHERE epoch = ?').run(at, epoch);
@@ -101,7 +101,7 @@ export const acquireControl = ({ path, owner, now, leaseMs }: ControlOptions): C
     publish: (from, to, rename) =>
       inTransaction(() => {
         demand();
-        const size = Number(last.get()?.['size'] ?? 0);
+        const size = Number(last.get()?.size ?? 0);
         if (size > from || to.size < size)
           throw new LedgerFenced('The published log is not the one this writer extends.');
         rename();

@@ -52,9 +52,9 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
   const heldBy = (patient: PatientId): LegalHold | undefined => {
     const row = database.prepare('SELECT reason, until FROM holds WHERE patient = ?').get(patient);
     if (row === undefined) return undefined;
-    const until = row['until'] === null ? undefined : (Number(row['until']) as Instant);
+    const until = row.until === null ? undefined : (Number(row.until) as Instant);
     if (until !== undefined && until <= clock.now()) return undefined;
-    return { reason: String(row['reason']), ...(until === undefined ? {} : { until }) };
+    return { reason: String(row.reason), ...(until === undefined ? {} : { until }) };
   };
 
   const record = async (id: string, entries: number): Promise<void> => {
@@ -87,7 +87,7 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
   };
 
   for (const row of database.prepare('SELECT patient, id FROM begun').all()) {
-    await finish(String(row['patient']) as PatientId, String(row['id']));
+    await finish(String(row.patient) as PatientId, String(row.id));
   }
 
   return {

@@ -85,7 +85,7 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
     const known = segments.get(name);
     if (known !== undefined) return known;
     prepare('INSERT OR IGNORE INTO segments (name) VALUES (?)').run(name);
-    const id = Number(prepare('SELECT id FROM segments WHERE name = ?').get(name)?.['id']);
+    const id = Number(prepare('SELECT id FROM segments WHERE name = ?').get(name)?.id);
     segments.set(name, id);
     return id;
   };
@@ -103,7 +103,7 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
       throw error;
     }
   };
-  const size = (): number => Number(getSize.get()?.['size'] ?? 0);
+  const size = (): number => Number(getSize.get()?.size ?? 0);
 
   return {
     size,
@@ -140,16 +140,16 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
       const row = prepare(
         'SELECT s.name, e.offset, e.length FROM entries e JOIN segments s ON s.id = e.segment WHERE e.idx = ?',
       ).get(index);
-      return row && { segment: String(row['name']), offset: Number(row['offset']), length: Number(row['length']) };
+      return row && { segment: String(row.name), offset: Number(row.offset), length: Number(row.length) };
     },
     ofRequest: (requestId) => {
       const row = prepare('SELECT max(idx) AS idx FROM entries WHERE request = ?').get(requestId);
-      return row?.['idx'] === null || row === undefined ? undefined : Number(row['idx']);
+      return row?.idx === null || row === undefined ? undefined : Number(row.idx);
     },
     patientsOf: (index) =>
       prepare('SELECT patient FROM subjects WHERE idx = ?')
         .all(index)
-        .map((row) => String(row['patient']) as PatientId),
+        .map((row) => String(row.patient) as PatientId),
     find: (query) => {
       const wheres: string[] = [];
       const values: SQLInputValue[] = [];
@@ -175,7 +175,7 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
       const clause = wheres.length > 0 ? `WHERE ${wheres.join(' AND ')}` : '';
       return prepare(`SELECT idx FROM entries ${clause} ORDER BY idx DESC LIMIT ?`)
         .all(...values, query.limit)
-        .map((row) => Number(row['idx']));
+        .map((row) => Number(row.idx));
     },
     forget: (patient) =>
       transaction(() => {

@@ -82,9 +82,9 @@ const stateOfWriter = (folder: string): LedgerStatus['writer'] => {
     const database = new DatabaseSync(under(folder, 'control.db'), { readOnly: true });
     try {
       const row = database.prepare('SELECT pid, birth FROM owner').get();
-      const pid = Number(row?.['pid'] ?? 0);
+      const pid = Number(row?.pid ?? 0);
       if (pid === 0) return 'stopped';
-      const alive = thisProcess().isAlive(pid, String(row?.['birth']));
+      const alive = thisProcess().isAlive(pid, String(row?.birth));
       return alive === undefined ? 'unknown' : alive ? 'running' : 'stopped';
     } finally {
       database.close();

@@ -131,7 +131,7 @@ export const openRecordNotary = ({
   const notarise = (record: StoredRecord, key: Uint8Array, byWrite: boolean): void => {
     const { portable, lossless } = recordDigests(nodeHashing, record.tape, record.node);
     const digest = salted(key, record, lossless);
-    const previous = before.get(record.reference)?.['digest'];
+    const previous = before.get(record.reference)?.digest;
     add.run(record.reference, record.version ?? '', digest, byWrite ? 1 : 0, clock.now());
     const words = [
       byWrite ? 'written' : 'first seen',
@@ -150,18 +150,18 @@ export const openRecordNotary = ({
       notarise(record, key, false);
       return 'baseline';
     }
-    const want = row['digest'];
+    const want = row.digest;
     const digest = salted(key, record, losslessDigest(nodeHashing, record.tape, record.node));
     if (!(want instanceof Uint8Array) || !equalBytes(want, digest)) return 'altered';
-    const state = row['written'] === 1 ? 'verified' : 'baseline';
+    const state = row.written === 1 ? 'verified' : 'baseline';
     if (!record.current) return state;
     const last = newest.get(record.reference);
-    if (Number(last?.['seq']) === Number(row['seq'])) {
+    if (Number(last?.seq) === Number(row.seq)) {
       same.set(record.reference, { version: record.version ?? '', bytes, state });
       return state;
     }
     // The server gives an older version as the current one: a later one was notarised and is gone.
-    return clock.now() - Number(last?.['noted']) > graceMs ? 'altered' : state;
+    return clock.now() - Number(last?.noted) > graceMs ? 'altered' : state;
   };
 
   return {
@@ -181,11 +181,11 @@ export const openRecordNotary = ({
       notarise(record, key, true);
     },
     deleted: (reference) => {
-      remove.run(reference, Number(newest.get(reference)?.['seq'] ?? 0));
+      remove.run(reference, Number(newest.get(reference)?.seq ?? 0));
     },
     vanished: (reference) => {
-      const last = Number(newest.get(reference)?.['seq'] ?? 0);
-      return last > 0 && Number(gone.get(reference)?.['seq'] ?? 0) < last;
+      const last = Number(newest.get(reference)?.seq ?? 0);
+      return last > 0 && Number(gone.get(reference)?.seq ?? 0) < last;
     },
     settled: async () => {
       while (running !== undefined) await running;

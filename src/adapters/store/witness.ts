@@ -39,7 +39,7 @@ export const openWitness = (options: {
   const keep = database.prepare('INSERT OR REPLACE INTO seen (origin, size, root) VALUES (?, ?, ?)');
   const stateOf = (origin: string): WitnessedState | undefined => {
     const row = find.get(origin);
-    return row && { size: Number(row['size']), root: Uint8Array.from(row['root'] as Uint8Array) };
+    return row && { size: Number(row.size), root: Uint8Array.from(row.root as Uint8Array) };
   };
   const plain = (status: WitnessVerdict['status'], body = ''): WitnessAnswer => ({
     status,

@@ -46,8 +46,8 @@ const instantOf = (value: unknown): number | undefined => {
   const at = Date.parse(asText(value) ?? '');
   return Number.isNaN(at) ? undefined : at;
 };
-const referenceOf = (value: unknown): string | undefined => asText(asObject(value)['reference']);
-const codingOf = (value: unknown): Json => asObject(asList(asObject(value)['coding'])[0]);
+const referenceOf = (value: unknown): string | undefined => asText(asObject(value).reference);
+const codingOf = (value: unknown): Json => asObject(asList(asObject(value).coding)[0]);
 
 /** CDC 2022 conversion factors by RxNorm ingredient; a drug that is not here is no opioid to these rules. */
 export interface OpioidTable {
@@ -61,21 +61,21 @@ export interface MinutesTable {
 }
 
 const dispenseOf = (resource: Json, opioids: OpioidTable): Dispense | undefined => {
-  const at = instantOf(resource['whenHandedOver'] ?? resource['whenPrepared']);
-  const patient = referenceOf(resource['subject']);
-  const id = asText(resource['id']);
+  const at = instantOf(resource.whenHandedOver ?? resource.whenPrepared);
+  const patient = referenceOf(resource.subject);
+  const id = asText(resource.id);
   if (at === undefined || patient === undefined || id === undefined) return undefined;
-  const code = asText(codingOf(resource['medicationCodeableConcept'])['code']);
+  const code = asText(codingOf(resource.medicationCodeableConcept).code);
   const opioid = code === undefined ? undefined : opioids[code];
-  const daysSupply = asNumber(asObject(resource['daysSupply'])['value']);
-  const quantity = asNumber(asObject(resource['quantity'])['value']);
+  const daysSupply = asNumber(asObject(resource.daysSupply).value);
+  const quantity = asNumber(asObject(resource.quantity).value);
   const perDay =
     quantity !== undefined && daysSupply !== undefined && daysSupply > 0 ? quantity / daysSupply : undefined;
-  const performers = asList(resource['performer']).map((one) => referenceOf(asObject(one)['actor']));
+  const performers = asList(resource.performer).map((one) => referenceOf(asObject(one).actor));
   const pharmacy =
-    performers.find((reference) => reference?.startsWith('Organization/')) ?? referenceOf(resource['location']);
+    performers.find((reference) => reference?.startsWith('Organization/')) ?? referenceOf(resource.location);
   const prescriber =
-    performers.find((reference) => reference?.startsWith('Practitioner')) ?? referenceOf(resource['requester']);
+    performers.find((reference) => reference?.startsWith('Practitioner')) ?? referenceOf(resource.requester);
   return {
     kind: 'dispense',
     reference: `MedicationDispense/${id}`,
@@ -91,23 +91,21 @@ const dispenseOf = (resource: Json, opioids: OpioidTable): Dispense | undefined 
 };
 
 const claimOf = (resource: Json, minutes: MinutesTable): Claim | undefined => {
-  const items = asList(resource['item']).map(asObject);
-  const at = instantOf(
-    items[0]?.['servicedDate'] ?? asObject(resource['billablePeriod'])['start'] ?? resource['created'],
-  );
-  const patient = referenceOf(resource['patient']);
-  const id = asText(resource['id']);
+  const items = asList(resource.item).map(asObject);
+  const at = instantOf(items[0]?.servicedDate ?? asObject(resource.billablePeriod).start ?? resource.created);
+  const patient = referenceOf(resource.patient);
+  const id = asText(resource.id);
   if (at === undefined || patient === undefined || id === undefined) return undefined;
-  const provider = referenceOf(resource['provider']);
-  const total = asNumber(asObject(resource['total'])['value']);
+  const provider = referenceOf(resource.provider);
+  const total = asNumber(asObject(resource.total).value);
   return {
     kind: 'claim',
     reference: `Claim/${id}`,
     patient,
     at,
-    encounters: items.flatMap((item) => asList(item['encounter']).map(referenceOf)).filter((one) => one !== undefined),
+    encounters: items.flatMap((item) => asList(item.encounter).map(referenceOf)).filter((one) => one !== undefined),
     items: items.flatMap((item) => {
-      const code = asText(codingOf(item['productOrService'])['code']);
+      const code = asText(codingOf(item.productOrService).code);
       if (code === undefined) return [];
       const typical = minutes[code];
       return [typical === undefined ? { code } : { code, minutes: typical }];
@@ -118,12 +116,12 @@ const claimOf = (resource: Json, minutes: MinutesTable): Claim | undefined => {
 };
 
 const visitOf = (resource: Json): Visit | undefined => {
-  const period = asObject(resource['period']);
-  const start = instantOf(period['start']);
-  const patient = referenceOf(resource['subject']);
-  const id = asText(resource['id']);
+  const period = asObject(resource.period);
+  const start = instantOf(period.start);
+  const patient = referenceOf(resource.subject);
+  const id = asText(resource.id);
   if (start === undefined || patient === undefined || id === undefined) return undefined;
-  return { kind: 'visit', reference: `Encounter/${id}`, patient, start, end: instantOf(period['end']) ?? start };
+  return { kind: 'visit', reference: `Encounter/${id}`, patient, start, end: instantOf(period.end) ?? start };
 };
 
 /** `undefined` for a resource that no rule reads, or that lacks what they need. */
@@ -132,7 +130,7 @@ export const factOf = (
   tables: { readonly opioids: OpioidTable; readonly minutes: MinutesTable },
 ): Fact | undefined => {
   const resource = asObject(value);
-  switch (resource['resourceType']) {
+  switch (resource.resourceType) {
     case 'MedicationDispense':
       return dispenseOf(resource, tables.opioids);
     case 'Claim':

@@ -12,7 +12,7 @@ import { type Fault, faultyFiles } from './faulty-files.ts';
 import { entryOf, memoryKeys, open, temporaryFolder } from './ledger-fixture.ts';
 
 /** Every nth call only, so that `npm test` stays short; the soak takes them all. */
-const STRIDE = Number(process.env['CONSENTRY_FAULT_STRIDE'] ?? 29);
+const STRIDE = Number(process.env.CONSENTRY_FAULT_STRIDE ?? 29);
 
 interface Seen {
   readonly receipts: LedgerReceipt[];

@@ -25,7 +25,7 @@ const linkLibraries = (folder: string): void => {
   }[];
   mkdirSync(folder, { mode: 0o755 });
   for (const { source, target } of links) symlinkSync(join(packaged, source), join(folder, basename(target)));
-  process.env['LD_LIBRARY_PATH'] = `${folder}:${join(packaged, 'native', 'lib')}`;
+  process.env.LD_LIBRARY_PATH = `${folder}:${join(packaged, 'native', 'lib')}`;
 };
 
 export interface TestPostgres {

@@ -50,7 +50,7 @@ const flip = (bytes: Uint8Array, bit: number): Uint8Array => {
 
 const MOST = 1000;
 /** `npm test` leaves sizes out above a few hundred; CONSENTRY_MERKLE_STEP=1 takes every pair. */
-const STEP = Number(process.env['CONSENTRY_MERKLE_STEP'] ?? 0);
+const STEP = Number(process.env.CONSENTRY_MERKLE_STEP ?? 0);
 const { leaves, nodeAt } = treeOf(MOST);
 const roots = Array.from({ length: MOST + 1 }, (_, size) => rootOf(hashing, size, nodeAt));
 
