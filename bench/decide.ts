@@ -54,8 +54,7 @@ const viewOf = (grants: number): ConsentView => {
 };
 
 /** Questions about random patients, prepared: what is timed is the decision alone. */
-const decisions = (grants: number, count: number): { perSecond: number; p99: number } => {
-  const view = viewOf(grants);
+const decisions = (view: ConsentView, grants: number, count: number): { perSecond: number; p99: number } => {
   const patients = grants / perPatient;
   const questions = Array.from({ length: 4096 }, (_, n) => {
     const patient = (n * 7919) % patients;
@@ -132,16 +131,21 @@ const consent = {
   },
 };
 
-/** Rivals in the same run: one size against the other, and parsing alone against parsing and judging. */
+/**
+ * The decision alone, over grants as plain objects; `npm run bench -- consent` has the replica with a million of them.
+ * Rivals in the same run: one size against the other, and parsing alone against parsing and judging.
+ */
 export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]> {
   const count = quick ? 500_000 : 2_000_000;
   const passes = quick ? 3 : 5;
   const measure = (grants: number) => {
-    const results = Array.from({ length: passes }, () => decisions(grants, count));
+    // Made once: the collection of dropped grants would be timed with the next pass.
+    const view = viewOf(grants);
+    const results = Array.from({ length: passes }, () => decisions(view, grants, count));
     return { perSecond: median(results.map((one) => one.perSecond)), p99: median(results.map((one) => one.p99)) };
   };
   const small = measure(1000);
-  const large = measure(1_000_000);
+  const large = measure(100_000);
 
   const sets = classifier();
   const bytes = new TextEncoder().encode(JSON.stringify(observation));
@@ -183,16 +187,16 @@ export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]
       ok: small.perSecond >= 500_000,
     },
     {
-      name: 'decisions, 1 M grants',
+      name: 'decisions, 100 k grants',
       figure: large.perSecond,
       unit: '/s',
       reach: '500,000',
       ok: large.perSecond >= 500_000,
     },
     { name: 'decision p99, 1 k grants', figure: small.p99, unit: 'us', reach: '50', ok: small.p99 <= 50 },
-    { name: 'decision p99, 1 M grants', figure: large.p99, unit: 'us', reach: '50', ok: large.p99 <= 50 },
+    { name: 'decision p99, 100 k grants', figure: large.p99, unit: 'us', reach: '50', ok: large.p99 <= 50 },
     {
-      name: 'cost of 1 M grants against 1 k',
+      name: 'cost of 100 k grants against 1 k',
       figure: small.perSecond / large.perSecond,
       unit: 'x',
       reach: 'flat',
