@@ -154,6 +154,10 @@ function demoConfig(
         data: state,
         vaultKey: 'env:DEMO_VAULT_KEY',
         ledger: { origin: ORIGIN, anchorSeconds: 10 },
+        // The client of the suspicious persona is nobody's.
+        clients: readPersonas()
+          .filter(({ name }) => name !== 'suspicious')
+          .map(({ client }) => client),
       }),
     },
   });

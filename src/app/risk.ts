@@ -27,12 +27,13 @@ const telling: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws with a sentence when the model or its policy is broken: a gateway without a score does not start. */
-export function openRisk(modelFile: string, policyFile: string): OpenRisk {
+export function openRisk(modelFile: string, policyFile: string, clients: readonly string[]): OpenRisk {
   const model = loadModel(read(modelFile, JSON.parse));
   if ('fault' in model) throw new Error(`The risk model ${modelFile} does not load: ${model.text}`);
   const policy = readRiskPolicy(read(policyFile, yaml));
   if ('fault' in policy) throw new Error(`The risk policy ${policyFile} does not load: ${policy.text}`);
   const engine = createRiskEngine({ model, policy });
+  for (const id of clients) engine.observeContext({ kind: 'client', id });
   // A version that was read before tells nothing new, and most traffic reads the same few again.
   const known = new BoundedMap<string, true>(100_000);
   return {

@@ -140,7 +140,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const carrier = openCarrier(config, environment, data);
   if (carrier !== undefined) opened.defer(() => carrier.stop());
   await carrier?.relayer.start();
-  const risk = openRisk(config.riskModel, join(config.policies, 'risk.yaml'));
+  const risk = openRisk(config.riskModel, join(config.policies, 'risk.yaml'), config.clients);
   const verifier = createJwtVerifier({
     issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
       issuer,

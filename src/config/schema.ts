@@ -182,6 +182,11 @@ export const configSchema = Type.Object(
       },
       { ...strict, default: {} },
     ),
+    clients: Type.Array(Type.String(), {
+      default: [],
+      description:
+        'Client ids of the applications that are registered with the house; where any are named, others weigh as strange in the risk score.',
+    }),
     corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
   },
   strict,

@@ -286,3 +286,20 @@ describe('pseudonyms', () => {
     expect(observations.body.total).toBeGreaterThan(0);
   });
 });
+
+describe('the suspicious client', () => {
+  it('is stopped some calls into reading one patient after another; the refusal tells no score', async () => {
+    const everybody = (await fetch(`${rig.demo.fhir.url}/Patient?_count=100&_elements=id`).then((response) =>
+      response.json(),
+    )) as { entry: { resource: { id: string } }[] };
+    const codes: (string | undefined)[] = [];
+    for (const { resource } of everybody.entry) {
+      const response = await rig.get(`/Observation?patient=${resource.id}`, 'suspicious');
+      codes.push(response.status === 200 ? 'released' : codeOf(response));
+      if (codes.at(-1) === 'risk-blocked') expect(response.text).not.toMatch(/0\.\d+/);
+    }
+    expect(codes).toContain('risk-blocked');
+    expect(codes.filter((code) => code === 'released').length).toBeLessThanOrEqual(5);
+    await rig.get('/Observation?patient=patient-ada', 'clinician').expect(200);
+  });
+});
