@@ -52,6 +52,7 @@ export async function assemble(): Promise<Command> {
             issuer: demo.issuer.issuer,
             rpcUrl: demo.chain.rpcUrl,
             contract: demo.deployment.consentRegistry,
+            anchor: demo.deployment.ledgerAnchor,
             personas: demo.tokens.map(({ persona, token }) => ({ name: persona.name, title: persona.title, token })),
           },
           close: () => demo.close(),

@@ -9,6 +9,7 @@ export interface DemoTold {
   readonly issuer: string;
   readonly rpcUrl: string;
   readonly contract: string;
+  readonly anchor: string;
   readonly personas: readonly { readonly name: string; readonly title: string; readonly token: string }[];
 }
 
@@ -157,7 +158,7 @@ function welcome(told: DemoTold, state: string): string {
     `  T=${token('suspicious')}; for p in $(curl -s "${told.upstream}/Patient?_count=100&_elements=id" | grep -o 'patient-[a-z]*' | sort -u); do curl -so /dev/null -w "%{http_code} $p\\n" -H "Authorization: Bearer $T" "${told.fhirBase}/Observation?patient=$p"; done`,
     '',
     'Check the whole ledger against the chain:',
-    `  npx consentry ledger verify --data ${state}/ledger`,
+    `  npx consentry ledger verify --data ${state}/ledger --rpc ${told.rpcUrl} --contract ${told.anchor}`,
     '',
   ].join('\n');
 }
