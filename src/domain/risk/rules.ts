@@ -42,7 +42,10 @@ export const enumeration = (
   const signs = (conduct ? 1 : 0) + (identity ? 1 : 0);
   // Where no relation of anybody is on record, having none says nothing.
   const share = !evidence.contextKnown ? 0.1 : signs > 0 ? 1 : 0.25;
-  const unknown = policy.enumeration.unknownWeight * share;
+  // An application that nobody registered has no business with patients of whom nobody knows anything either.
+  // (Without any context each was counted half.)
+  const full = evidence.contextKnown ? 1 : 2;
+  const unknown = evidence.strangeClient && conduct ? full : policy.enumeration.unknownWeight * share;
   const weight = evidence.automated ? policy.enumeration.automatedWeight : 1;
   const patients = (evidence.strangersHour + evidence.unknownHour * unknown) * weight;
   const ladder =
