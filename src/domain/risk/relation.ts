@@ -13,7 +13,6 @@ export const standings = [
   'elsewhere-old',
   'unknown',
 ] as const;
-export type Standing = (typeof standings)[number];
 
 export interface Explanation {
   readonly code: string;

@@ -9,6 +9,3 @@ export const timeOf = (text: unknown): number | undefined => {
 };
 
 export const hourOf = (time: number): number => Math.floor(time / HOUR) % 24;
-
-/** 0 Thursday ... 6 Wednesday: only sameness matters. */
-export const weekdayOf = (time: number): number => Math.floor(time / DAY) % 7;

@@ -1,6 +1,6 @@
 import type { AccessEvent } from '../event.ts';
 import type { Dice } from './dice.ts';
-import { HOURS, type Hospital, MINUTE, type Worker } from './hospital.ts';
+import { HOURS, type Hospital, type Worker } from './hospital.ts';
 
 export interface Told {
   readonly time: number;
@@ -193,5 +193,3 @@ export class Desk {
 /** Moments of a shift, in order. */
 export const moments = (dice: Dice, start: number, hours: number, count: number): number[] =>
   Array.from({ length: count }, () => start + dice.roll() * hours * HOURS).sort((a, b) => a - b);
-
-export const minutes = (count: number): number => count * MINUTE;
