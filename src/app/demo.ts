@@ -146,6 +146,7 @@ function demoConfig(
           consentRegistry: deployment.consentRegistry,
           attestations: deployment.attestations,
           ledgerAnchor: deployment.ledgerAnchor,
+          fromBlock: deployment.block,
           relayerKey: 'env:DEMO_RELAYER_KEY',
           finality: 'latest',
           maxHeadAgeSeconds: 15,

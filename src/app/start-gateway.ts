@@ -10,6 +10,7 @@ import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/r
 import { createSender } from '../adapters/chain/sender.ts';
 import { createIssuerDirectory } from '../adapters/identity/issuer-directory.ts';
 import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
+import { withAudit } from '../adapters/store/audit-forward.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
 import { openVault, type Vault } from '../adapters/store/vault.ts';
@@ -126,12 +127,16 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     ...(options.ledgerFiles === undefined ? {} : { files: options.ledgerFiles }),
   });
   opened.defer(() => ledger.close());
+  ledger.onTrouble((event, error) =>
+    watch.failed(`ledger-${event}`, error instanceof Error ? error.name : typeof error),
+  );
   const replica = createRegistryReplica({
     rpcUrls: config.chain.rpcUrls,
     chainId: config.chain.chainId,
     contract: config.chain.consentRegistry,
     finality: config.chain.finality,
     pollMs: config.chain.pollMs,
+    fromBlock: config.chain.fromBlock,
     snapshotFile: join(data, 'replica.snapshot'),
     ...(config.chain.quorum === undefined ? {} : { quorum: config.chain.quorum }),
   });
@@ -140,6 +145,10 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const carrier = openCarrier(config, environment, data);
   if (carrier !== undefined) opened.defer(() => carrier.stop());
   await carrier?.relayer.start();
+  // A revocation that was signed and queued before a stop holds again before anybody is served.
+  for (const { kind, grant, subject } of carrier?.relayer.pending() ?? []) {
+    if (kind === 'revoke' && grant !== undefined) replica.revokeOnSight(grant, subject);
+  }
   const risk = openRisk(config.riskModel, join(config.policies, 'risk.yaml'), config.clients);
   const verifier = createJwtVerifier({
     issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
@@ -302,7 +311,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     { clock, random, telemetry: watch, risk: options.risk ?? risk },
   );
 
-  await mountProxy(app, { gateway, prefix, ...upstream, maxBodyBytes: config.limits.bodyBytes });
+  await mountProxy(app, {
+    gateway,
+    prefix,
+    ...upstream,
+    maxBodyBytes: config.limits.bodyBytes,
+    around: (forward) => withAudit(forward, ledger, { name: 'Consentry', address: address.url }),
+  });
   await app.register(ledgerRoutes(ledger));
   healthRoutes(app, {
     parts: () => [
@@ -314,7 +329,15 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       consentHealth(replica, clock, config.chain.maxHeadAgeSeconds),
       { name: 'policies', ok: policies.current() !== undefined, detail: policies.detail() },
     ],
-    metrics: () => watch.metrics(),
+    metrics: () => {
+      const { lag, head, grants, proofs, reorgs } = replica.metrics();
+      for (const [name, value] of Object.entries({ lag, head, grants, proofs, reorgs })) {
+        if (value !== undefined) watch.gauge(`replica_${name}`, value);
+      }
+      watch.gauge('replica_head_age_seconds', replica.headAge(clock.now()));
+      watch.gauge('ledger_size', ledger.size());
+      return watch.metrics();
+    },
     metricsType: watch.contentType,
   });
   explainRoutes(app, { ledger, asker });
@@ -359,7 +382,7 @@ function openCarrier(config: Config, environment: GatewayOptions['environment'],
   const anchor =
     chain.ledgerAnchor === undefined
       ? undefined
-      : createLedgerAnchor({ ...options, sender, contract: chain.ledgerAnchor });
+      : createLedgerAnchor({ ...options, sender, contract: chain.ledgerAnchor, fromBlock: chain.fromBlock });
   return {
     relayer,
     anchor,

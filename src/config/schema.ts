@@ -124,6 +124,11 @@ export const configSchema = Type.Object(
           default: 1000,
           description: 'How often the chain is asked for its newest block.',
         }),
+        fromBlock: Type.Integer({
+          minimum: 0,
+          default: 0,
+          description: 'The block in which the contracts were deployed: no event is older.',
+        }),
       },
       strict,
     ),
@@ -186,6 +191,11 @@ export const configSchema = Type.Object(
       default: [],
       description:
         'Client ids of the applications that are registered with the house; where any are named, others weigh as strange in the risk score.',
+    }),
+    recordIntegrity: Type.Union([Type.Literal('flag'), Type.Literal('refuse'), Type.Literal('off')], {
+      default: 'flag',
+      description:
+        'What happens to a record that was altered behind the gateway: served with a flag, or withheld. off: records are not notarised.',
     }),
     corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
   },

@@ -55,8 +55,9 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
       if (policy === undefined)
         return deny('policy-unavailable', { rule: 'policy-unavailable', text: 'No valid policy set is loaded.' });
       const { principal, subjects } = input;
-      const now = Math.floor(context.now / 1000) as EpochSeconds;
       const consentView = fresh(parts, context.now) ? parts.registry.view() : undefined;
+      // A clock that was set back must not open what has expired on the chain's own clock.
+      const now = Math.max(Math.floor(context.now / 1000), consentView?.head.time ?? 0) as EpochSeconds;
       const question: Consented['question'] = {
         actor: actorOf(principal),
         roles: principal.roles,

@@ -74,3 +74,34 @@ describe('an emergency', () => {
     expect([read.status, codeOf(read)]).toEqual([403, 'consent-not-granted']);
   });
 });
+
+describe('the audit', () => {
+  it('is read as AuditEvents by the privacy officer, and that reading is an entry of its own', async () => {
+    const doctor = await rig.get('/Patient/patient-ada', 'clinician').expect(200);
+    expect(doctor.headers['x-ledger-receipt']).toBeDefined();
+    const officer = await rig.token('privacy-officer');
+    const before = rig.demo.gateway.ledger.size();
+    const answer = await supertest(rig.demo.gateway.url)
+      .get('/fhir/AuditEvent?patient=Patient/patient-ada&_count=5')
+      .set('authorization', `Bearer ${officer}`);
+    expect(answer.status).toBe(200);
+    const types = (answer.body as { entry: { resource: { resourceType: string } }[] }).entry.map(
+      (entry) => entry.resource.resourceType,
+    );
+    expect(types.length).toBeGreaterThan(0);
+    expect(new Set(types)).toEqual(new Set(['AuditEvent']));
+    expect(rig.demo.gateway.ledger.size()).toBe(before + 1);
+  });
+
+  it('is read by patients where it is about them, and by nobody else', async () => {
+    const own = await supertest(rig.demo.gateway.url)
+      .get('/fhir/AuditEvent?patient=Patient/patient-ada')
+      .set('authorization', `Bearer ${await rig.token('patient')}`);
+    expect(own.status).toBe(200);
+    expect((own.body as { entry?: unknown[] }).entry?.length ?? 0).toBeGreaterThan(0);
+    const other = await supertest(rig.demo.gateway.url)
+      .get('/fhir/AuditEvent?patient=Patient/patient-ada')
+      .set('authorization', `Bearer ${noor}`);
+    expect(other.status).toBe(403);
+  });
+});

@@ -20,6 +20,8 @@ export interface ProxyOptions {
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
   readonly maxAnswerBytes: number;
+  /** What answers in the server's place: the audit, which the ledger holds. */
+  readonly around: (forward: Forward) => Forward;
 }
 
 /** The rest of one exchange, parked while http-proxy carries the cleared request. */
@@ -66,7 +68,7 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
             next();
           });
         options.gateway
-          .handle(received(request, options.prefix), forward, aborted(request, reply))
+          .handle(received(request, options.prefix), options.around(forward), aborted(request, reply))
           .then((answer) => send(reply, answer))
           .catch((error: unknown) => reply.send(error));
       },

@@ -43,6 +43,7 @@ export const consentPurposes = [
   'HMARKT',
   'COVERAGE',
   'BTG',
+  'HCOMPL',
 ] as const;
 
 /** Bit n of `classes`: what kind of data; never reorder. No bit set means every class. */
