@@ -1,4 +1,4 @@
-import { is, member, stringOf } from '../domain/json/cursor.ts';
+import { is, member, raw, stringOf } from '../domain/json/cursor.ts';
 import type { Limits } from '../domain/json/fault.ts';
 import { scan } from '../domain/json/scan.ts';
 import type { Tape } from '../domain/json/tape.ts';
@@ -230,6 +230,10 @@ export function release(parts: ReleaseParts): Release {
   function list(part: Planned, reply: Reply, tally: Tally): Share | Problem {
     if (reply.tape === undefined) return problem('upstream-malformed');
     if (!is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'Bundle')) {
+      if (is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'OperationOutcome'))
+        return part.interaction.kind === 'operation'
+          ? { status: 200, body: plainOutcome(reply.tape, reply.node) }
+          : problem('upstream-malformed');
       // An operation may answer with one resource.
       const released = parts.bundle.release(reply.tape, reply.node, part);
       if (released.kind === 'withheld') return problem('consent-not-granted');
@@ -267,6 +271,28 @@ export function release(parts: ReleaseParts): Release {
     return interaction.headers.preferReturn === 'minimal' ? answer : { ...answer, body: released.bytes };
   }
 }
+
+/** What an operation such as $validate found and where, without the upstream's own words: those can quote any record. */
+function plainOutcome(tape: Tape, node: number): string {
+  const outcome = JSON.parse(raw(tape, node)) as { readonly issue?: unknown };
+  const issues: unknown[] = Array.isArray(outcome.issue) ? outcome.issue : [];
+  const plain = (value: unknown, form: RegExp): string | undefined =>
+    typeof value === 'string' && form.test(value) ? value : undefined;
+  return JSON.stringify({
+    resourceType: 'OperationOutcome',
+    issue: issues.map((each) => {
+      const { severity, code, expression } = (each ?? {}) as Readonly<Record<string, unknown>>;
+      const places = (Array.isArray(expression) ? expression : []).flatMap((place) => plain(place, elementPath) ?? []);
+      return {
+        severity: plain(severity, /^(?:fatal|error|warning|information)$/) ?? 'error',
+        code: plain(code, /^[a-z-]{1,30}$/) ?? 'processing',
+        ...(places.length === 0 ? {} : { expression: places }),
+      };
+    }),
+  });
+}
+
+const elementPath = /^[A-Z][A-Za-z]{1,40}(?:\.[a-zA-Z]{1,60}(?:\[\d{1,5}\])?){0,20}$/;
 
 /** If-None-Match compares weakly (RFC 9110 section 13.1.2). */
 const namesTag = (tags: string, etag: string): boolean =>

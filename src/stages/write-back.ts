@@ -47,6 +47,7 @@ export function resolveWrite(
       : problem('precondition-failed');
   }
   if (current === undefined || interaction.id === undefined) return problem('not-found');
+  if (interaction.headers.ifNoneMatch !== undefined) return problem('precondition-failed');
   const hides = hidesSomething(current.tape, plan, context);
   if (hides && version === undefined && interaction.kind === 'update') return problem('precondition-required');
   const body =

@@ -79,7 +79,8 @@ const criterionTargets = (
   if (modifier === undefined && !token && known === undefined) return found.targets;
   const detail: CriterionDetail = {
     ...(modifier !== undefined && { modifier }),
-    ...(token && { systems: systemsOf(criterion.value) }),
+    // `type-system|type|value` of :of-type names no system of the value, and :text none at all.
+    ...(token && { systems: modifier === undefined || modifier === 'not' ? systemsOf(criterion.value) : [] }),
     ...(known !== undefined && { codes: known }),
   };
   return found.targets.map((target, at) => (at < found.leafFrom ? target : { ...target, detail }));
