@@ -119,6 +119,8 @@ export async function startHouse(): Promise<House> {
         const call = httpRequest(
           {
             host: '127.0.0.1',
+            // A refusal may end the connection.
+            agent: false,
             port,
             method: line.slice(0, space),
             path: `/fhir${line.slice(space + 1)}`,
@@ -149,12 +151,13 @@ export async function startHouse(): Promise<House> {
         );
       }),
     raw: (bytes) =>
-      new Promise((resolve, reject) => {
+      new Promise((resolve) => {
         const socket = connect(Number(port), '127.0.0.1', () => socket.write(bytes, 'latin1'));
         const parts: Buffer[] = [];
         socket.setTimeout(2000, () => socket.destroy());
         socket.on('data', (part) => parts.push(part));
-        socket.on('error', reject);
+        // A reset ends it like any other end.
+        socket.on('error', () => socket.destroy());
         socket.on('close', () => resolve(Buffer.concat(parts).toString('latin1')));
       }),
     bearer,
