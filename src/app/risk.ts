@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { loadProfiles, saveProfiles } from '../adapters/risk/profile-store.ts';
 import { member, stringOf, toValue } from '../domain/json/cursor.ts';
 import type { Tape } from '../domain/json/tape.ts';
 import { positionedYaml } from '../domain/policy/positioned-yaml.ts';
@@ -12,6 +13,8 @@ import type { RiskEngine } from '../ports.ts';
 export interface OpenRisk extends RiskEngine {
   /** Learns who treats whom from the resources that pass. */
   readonly seen: (tape: Tape, node: number) => void;
+  /** Keeps what was learnt of people and programs for the next start. */
+  save(): void;
 }
 
 /** The types that tell who treats whom, who works where, and who is who. */
@@ -27,18 +30,28 @@ const telling: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws with a sentence when the model or its policy is broken: a gateway without a score does not start. */
-export function openRisk(modelFile: string, policyFile: string, clients: readonly string[]): OpenRisk {
+export function openRisk(
+  modelFile: string,
+  policyFile: string,
+  profileFile: string,
+  clients: readonly string[],
+): OpenRisk {
   const model = loadModel(read(modelFile, JSON.parse));
   if ('fault' in model) throw new Error(`The risk model ${modelFile} does not load: ${model.text}`);
   const policy = readRiskPolicy(read(policyFile, yaml));
   if ('fault' in policy) throw new Error(`The risk policy ${policyFile} does not load: ${policy.text}`);
   const engine = createRiskEngine({ model, policy });
+  // Damaged or foreign profiles begin anew: novelty alone never leads past a notice.
+  loadProfiles(profileFile, engine.features);
   for (const id of clients) engine.observeContext({ kind: 'client', id });
   // A version that was read before tells nothing new, and most traffic reads the same few again.
   const known = new BoundedMap<string, true>(100_000);
   return {
     assess: (event, now) => engine.assess(event, now),
     observe: (event, now) => engine.observe(event, now),
+    save: () => {
+      saveProfiles(profileFile, engine.features);
+    },
     seen(tape, node) {
       const type = stringOf(tape, member(tape, node, 'resourceType'));
       if (type === undefined || !telling.has(type)) return;

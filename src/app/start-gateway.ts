@@ -149,7 +149,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   for (const { kind, grant, subject } of carrier?.relayer.pending() ?? []) {
     if (kind === 'revoke' && grant !== undefined) replica.revokeOnSight(grant, subject);
   }
-  const risk = openRisk(config.riskModel, join(config.policies, 'risk.yaml'), config.clients);
+  const risk = openRisk(
+    config.riskModel,
+    join(config.policies, 'risk.yaml'),
+    join(data, 'risk.profiles'),
+    config.clients,
+  );
+  opened.defer(() => risk.save());
   const verifier = createJwtVerifier({
     issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
       issuer,
