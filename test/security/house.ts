@@ -57,7 +57,7 @@ export async function startHouse(): Promise<House> {
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
       const url = incoming.url ?? '';
-      const isFact = url.includes('_count=200');
+      const isFact = /^\/fhir\/\w+\?_count=200/.test(url);
       const body = Buffer.concat(chunks);
       if (!isFact) {
         received.push({
