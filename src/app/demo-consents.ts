@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { RelayOutcome } from '../adapters/chain/relayer.ts';
 import {
   addressOfKey,
@@ -32,12 +32,17 @@ export async function signDemoConsents(
   chainId: number,
   contract: string,
   marker: string,
+  patients: readonly string[],
 ): Promise<void> {
-  if (existsSync(marker)) return;
+  const earlier: SignedBefore[] = existsSync(marker)
+    ? (JSON.parse(readFileSync(marker, 'utf8')) as SignedBefore[])
+    : [];
+  const known = new Set(earlier.map(({ consent }) => consent));
+  const consents = demoConsents(patients).filter(({ id }) => !known.has(id));
+  if (consents.length === 0) return;
   const { relayer, vault, replica } = gateway;
   if (relayer === undefined) throw new Error('The demo needs a relayer.');
   const domain = consentDomain(chainId, contract);
-  const consents = readDemoConsents();
   const keys = new Map<string, { readonly subject: SubjectKey; readonly key: string }>();
   const registered = [];
   for (const patient of new Set(consents.map((consent) => consent.patient as PatientId))) {
@@ -87,11 +92,31 @@ export async function signDemoConsents(
   writeFileSync(
     marker,
     `${JSON.stringify(
-      signed.map(({ consent, grant }) => ({ consent: consent.id, grant: grant.id })),
+      [...earlier, ...signed.map(({ consent, grant }) => ({ consent: consent.id, grant: grant.id }))],
       null,
       2,
     )}\n`,
   );
+}
+
+interface SignedBefore {
+  readonly consent: string;
+  readonly grant: string;
+}
+
+/** What the patients of the fixtures sign; others that were loaded sign as the first of them does. */
+function demoConsents(patients: readonly string[]): readonly DemoConsent[] {
+  const written = readDemoConsents();
+  const [first] = written;
+  const model = written.filter((consent) => consent.patient === first?.patient && consent.conditions.length === 0);
+  const named = new Set(written.map((consent) => consent.patient));
+  const others = patients.filter((patient) => !named.has(patient));
+  return [
+    ...written,
+    ...others.flatMap((patient) =>
+      model.map((consent) => ({ ...consent, patient, id: `${consent.id}-for-${patient}` })),
+    ),
+  ];
 }
 
 /** Resolves with the first view that has it; each view is news from the chain. */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Anvil, startAnvil } from '../adapters/chain/anvil.ts';
-import { type Deployment, deployContracts } from '../adapters/chain/deploy.ts';
+import { type Deployment, deployContracts, hasCode } from '../adapters/chain/deploy.ts';
 import { type SandboxIssuer, startSandboxIssuer } from '../adapters/identity/sandbox-issuer.ts';
 import { hospitalFolder, type Persona, readPersonas } from '../adapters/upstream/demo-fixtures.ts';
 import { type LoadProgress, loadFolder } from '../adapters/upstream/load-folder.ts';
@@ -18,7 +18,7 @@ export interface DemoOptions {
   /** Where state lives. */
   readonly state: string;
   readonly fresh: boolean;
-  /** A folder of FHIR transaction Bundles or NDJSON to load instead of the fixtures. */
+  /** A folder of FHIR transaction Bundles or NDJSON to load beside the fixtures; its patients sign consents too. */
   readonly load?: string;
   /** Ports of gateway, FHIR server, issuer and chain; 0 takes any free one. */
   readonly ports: { readonly gateway: number; readonly fhir: number; readonly issuer: number; readonly chain: number };
@@ -72,8 +72,9 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     step('fhir');
     const fhir = await startSandboxFhir({ port: ports.fhir, dir: join(state, 'fhir') });
     closers.push(() => fhir.close());
-    if (fhir.count() === 0 || options.load !== undefined)
-      await loadFolder({ folder: options.load ?? hospitalFolder, target: fhir, onProgress: options.progress });
+    if (fhir.count() === 0) await loadFolder({ folder: hospitalFolder, target: fhir, onProgress: options.progress });
+    if (options.load !== undefined)
+      await loadFolder({ folder: options.load, target: fhir, onProgress: options.progress });
 
     step('issuer');
     const audience = `http://127.0.0.1:${ports.gateway}/fhir`;
@@ -94,7 +95,13 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     closers.push(() => gateway.close());
 
     step('consents');
-    await signDemoConsents(gateway, chain.chainId, deployment.consentRegistry, join(state, 'consents.signed'));
+    await signDemoConsents(
+      gateway,
+      chain.chainId,
+      deployment.consentRegistry,
+      join(state, 'consents.signed'),
+      patientsOf(fhir).map(({ id }) => id),
+    );
 
     const tokens = await Promise.all(
       personas.map(async (persona) => ({ persona, token: await issuer.mint(persona, 8 * 3600) })),
@@ -102,9 +109,25 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     return { gateway, fhir, issuer, chain, deployment, tokens, config, environment, close };
   } catch (error) {
     await close();
-    throw error;
+    throw damaged(error)
+      ? new Error(`The state in ${state} is damaged: ${error.message} Start with --fresh to begin anew.`)
+      : error;
   }
 }
+
+class DamagedState extends Error {
+  override readonly name = 'DamagedState';
+  constructor() {
+    super('the chain does not hold the contracts any more.');
+  }
+}
+
+/** What a torn or foreign file in the data folder leads to; by name, since a test runner has classes of its own. */
+const damaged = (error: unknown): error is Error =>
+  error instanceof Error &&
+  ['DamagedState', 'SyntaxError', 'VaultUnreadable', 'LedgerDamaged', 'UnusableKeyFile'].includes(
+    error.name === 'Error' ? error.constructor.name : error.name,
+  );
 
 async function deployed(
   state: string,
@@ -112,7 +135,11 @@ async function deployed(
   deployer: { readonly address: string; readonly key: string },
 ): Promise<Deployment> {
   const file = join(state, 'deployment.json');
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Deployment;
+  if (existsSync(file)) {
+    const known = JSON.parse(readFileSync(file, 'utf8')) as Deployment;
+    if (await hasCode(chain.rpcUrl, known.consentRegistry)) return known;
+    throw new DamagedState();
+  }
   const deployment = await deployContracts(chain.rpcUrl, deployer.key, {
     logs: [{ origin: ORIGIN, writer: deployer.address }],
   });

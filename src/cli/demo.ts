@@ -55,7 +55,7 @@ export function demoCommand(tools: DemoTools): Command {
     .description('run the whole product on this machine: chain, FHIR server with synthetic patients, issuer, gateway')
     .option(
       '--data <folder>',
-      'load this folder of FHIR transaction Bundles or NDJSON (plain or .gz) instead of the synthetic hospital',
+      'load this folder of FHIR transaction Bundles or NDJSON (plain or .gz) beside the synthetic hospital',
     )
     .option('--state <folder>', 'where the demo keeps its state', '.consentry')
     .option('--fresh', 'drop the state first')

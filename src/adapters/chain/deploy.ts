@@ -132,3 +132,9 @@ async function create(
   if (!receipt.ok || !receipt.contractAddress) throw new Error('The chain refused to make a contract.');
   return { address: receipt.contractAddress.toLowerCase(), block: receipt.block };
 }
+
+/** Whether there is a contract at the address. */
+export async function hasCode(rpcUrl: string, address: string): Promise<boolean> {
+  const rpc = createRpc(rpcUrl);
+  return (await rpc.call<string>('eth_getCode', [address, 'latest']).finally(() => rpc.close())) !== '0x';
+}
