@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
-import { explanation } from '../domain/ledger/explanation.ts';
+import { callerExplanation, explanation } from '../domain/ledger/explanation.ts';
 import type { Clock, IdentityVerifier, LedgerStore } from '../ports.ts';
 import { refuse } from './errors.ts';
 
@@ -25,7 +25,8 @@ export function explainRoutes(app: FastifyInstance, parts: ExplainParts): void {
     if (asker === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
     const found = await parts.ledger.find(request.params.requestId);
     if (found === undefined || (asker !== 'operator' && !own(found.entry, asker))) return refuse(reply, 'not-found');
-    return reply.header('cache-control', 'no-store').send(explanation(found.entry, found.receipt));
+    const tell = asker === 'operator' ? explanation : callerExplanation;
+    return reply.header('cache-control', 'no-store').send(tell(found.entry, found.receipt));
   });
 }
 
