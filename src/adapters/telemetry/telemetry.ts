@@ -1,6 +1,7 @@
 import { type DestinationStream, pino } from 'pino';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Telemetry } from '../../ports.ts';
+import { Timings } from './timings.ts';
 
 export interface TelemetryAdapter extends Telemetry {
   /** Prometheus text. */
@@ -22,19 +23,17 @@ export function telemetry(options: {
   );
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const stages = new Histogram({
+  const stages = new Timings(registry, {
     name: 'consentry_stage_seconds',
     help: 'Time in each stage, by outcome: continue or the code of the refusal.',
-    labelNames: ['stage', 'outcome'] as const,
-    buckets: [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5],
-    registers: [registry],
+    labels: ['stage', 'outcome'],
+    bounds: [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5],
   });
-  const answers = new Histogram({
+  const answers = new Timings(registry, {
     name: 'consentry_request_seconds',
     help: 'Time from receipt to answer, upstream included.',
-    labelNames: ['interaction', 'status', 'code'] as const,
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-    registers: [registry],
+    labels: ['interaction', 'status', 'code'],
+    bounds: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
   });
   const failures = new Counter({
     name: 'consentry_failures_total',
@@ -48,24 +47,16 @@ export function telemetry(options: {
     labelNames: ['name'] as const,
     registers: [registry],
   });
-  const observers = new Map<string, { observe(value: number): void }>();
-  const observer = (histogram: Histogram<never>, labels: Record<string, string>): { observe(value: number): void } => {
-    const key = Object.values(labels).join('|');
-    let known = observers.get(key);
-    if (known === undefined) {
-      known = (histogram as Histogram).labels(labels);
-      observers.set(key, known);
-    }
-    return known;
-  };
   return {
-    stage: (stage, outcome, milliseconds) => observer(stages as never, { stage, outcome }).observe(milliseconds / 1000),
+    stage: (stage, outcome, milliseconds) =>
+      stages.observe(`${stage} ${outcome}`, milliseconds / 1000, () => ({ stage, outcome })),
     answered(fields) {
-      observer(answers as never, {
-        interaction: fields.interaction,
-        status: String(fields.status),
-        code: fields.code,
-      }).observe(fields.milliseconds / 1000);
+      const { interaction, status, code } = fields;
+      answers.observe(`${interaction} ${status} ${code}`, fields.milliseconds / 1000, () => ({
+        interaction,
+        status: String(status),
+        code,
+      }));
       log.info(fields);
     },
     failed(part, error) {
