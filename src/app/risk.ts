@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { loadProfiles, saveProfiles } from '../adapters/risk/profile-store.ts';
+import { BoundedMap } from '../domain/bounded-map.ts';
 import { member, stringOf, toValue } from '../domain/json/cursor.ts';
 import type { Tape } from '../domain/json/tape.ts';
 import { positionedYaml } from '../domain/policy/positioned-yaml.ts';
-import { BoundedMap } from '../domain/risk/bounded-map.ts';
 import { createRiskEngine } from '../domain/risk/engine.ts';
 import { factsOf } from '../domain/risk/fhir-facts.ts';
 import { loadModel } from '../domain/risk/model.ts';

@@ -63,7 +63,8 @@ export function condition(parts: ConditionParts): Stage<Planned, Planned> {
       if (node < 0 || !is(tape, member(tape, node, 'resourceType'), type)) continue;
       all += 1;
       const id = stringOf(tape, member(tape, node, 'id'));
-      if (id !== undefined && parts.right(tape, node, type, input, undefined).kind === 'may') visible.push(id);
+      if (id !== undefined && parts.right(tape, node, type, input, undefined, undefined).kind === 'may')
+        visible.push(id);
     }
     if (visible.length > 1)
       return deny('precondition-failed', {

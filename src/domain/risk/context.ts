@@ -1,4 +1,4 @@
-import { BoundedMap } from './bounded-map.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { ContextFact } from './event.ts';
 import { DAY, HOUR, timeOf } from './time.ts';
 

@@ -1,4 +1,4 @@
-import { BoundedMap } from './bounded-map.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { Call } from './call.ts';
 import type { RiskContext } from './context.ts';
 import { at, FEATURES } from './feature-schema.ts';

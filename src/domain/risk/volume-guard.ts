@@ -1,4 +1,4 @@
-import { BoundedMap } from './bounded-map.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { RiskPolicy } from './risk-policy.ts';
 
 interface Window {

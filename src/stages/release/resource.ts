@@ -6,6 +6,7 @@ import { applySplices, mergeSplices } from '../../domain/json/splice.ts';
 import type { Tape } from '../../domain/json/tape.ts';
 import type { MaskingContext, MaskingPlan, MaskResource, Splice } from '../../domain/masking/plan.ts';
 import type { Planned } from '../exchange.ts';
+import { contentName, Remembered } from './remembered.ts';
 
 /** A resource that may leave, masked and with its links on the gateway. */
 export interface ReleasedResource {
@@ -49,6 +50,7 @@ export interface ResourceReleaseParts {
     type: ResourceType,
     part: Planned,
     resolve: Resolve | undefined,
+    name: string | undefined,
   ) => ResourceRight;
   readonly mask: MaskResource;
   readonly maskingContext: (part: Planned, patient: PatientId | undefined) => MaskingContext;
@@ -64,41 +66,58 @@ export type ReleaseResource = (
 
 /** Judges, masks and re-anchors one resource of an answer. Anything not understood is withheld. */
 export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
+  const views = new Remembered<MaskedView | WithheldResource>();
   return (tape, node, part, resolve) => {
     const type = stringOf(tape, member(tape, node, 'resourceType')) as ResourceType | undefined;
     if (type === undefined) return withheld('not a resource');
     if (!part.plan.covers(type)) return withheld('no masking rule for the type');
-    const right = parts.right(tape, node, type, part, resolve);
+    const name = contentName(tape, node);
+    const right = parts.right(tape, node, type, part, resolve, name);
     if (right.kind === 'may-not') return withheld(right.why);
 
     const patient = right.patients[0];
     const plan = right.deidentify ? deidentifying(part) : part.plan;
     if (plan === undefined) return withheld('the grant asks for a de-identified view that this call cannot have');
-    const masked = parts.mask(tape, node, plan, parts.maskingContext(part, patient));
-    if (masked.kind === 'unmaskable') return withheld(masked.reason);
+    const context = parts.maskingContext(part, patient);
+    const view = views.of(
+      name === undefined ? undefined : `${plan.id} ${plan.project} ${context.asOf} ${patient ?? ''} ${name}`,
+      () => maskedView(tape, node, type, plan, context, parts),
+    );
+    if (view.kind === 'withheld') return view;
+    return { ...view, kind: 'released', type, patients: right.patients, grants: right.grants, basis: right.basis };
+  };
+}
 
-    const links = parts.anchor(tape, node);
-    const splices = links.length === 0 ? masked.splices : mergeSplices(masked.splices, links);
-    const idNode = member(tape, node, 'id');
-    const id = stringOf(tape, idNode);
-    const versionId = stringOf(tape, member(tape, member(tape, node, 'meta'), 'versionId'));
-    const range = { start: tape.start[node] as number, end: tape.end[node] as number };
-    return {
-      kind: 'released',
-      bytes:
-        splices.length === 0
-          ? tape.bytes.subarray(range.start, range.end)
-          : applySplices(tape.bytes, splices, range, Buffer.allocUnsafe),
-      type,
-      id: id === undefined ? undefined : seenId(tape, idNode, id, masked.splices),
-      versionId,
-      reference: `${type}/${id ?? ''}${versionId === undefined ? '' : `/_history/${versionId}`}`,
-      patients: right.patients,
-      grants: right.grants,
-      basis: right.basis,
-      masked: masked.count,
-      rules: masked.rules,
-    };
+/** The resource as this plan shows it: the same for the same bytes, plan, day and patient. */
+interface MaskedView extends Omit<ReleasedResource, 'kind' | 'type' | 'patients' | 'grants' | 'basis'> {
+  readonly kind: 'view';
+}
+
+function maskedView(
+  tape: Tape,
+  node: number,
+  type: ResourceType,
+  plan: MaskingPlan,
+  context: MaskingContext,
+  parts: ResourceReleaseParts,
+): MaskedView | WithheldResource {
+  const masked = parts.mask(tape, node, plan, context);
+  if (masked.kind === 'unmaskable') return withheld(masked.reason);
+  const links = parts.anchor(tape, node);
+  const splices = links.length === 0 ? masked.splices : mergeSplices(masked.splices, links);
+  const idNode = member(tape, node, 'id');
+  const id = stringOf(tape, idNode);
+  const versionId = stringOf(tape, member(tape, member(tape, node, 'meta'), 'versionId'));
+  const range = { start: tape.start[node] as number, end: tape.end[node] as number };
+  return {
+    kind: 'view',
+    // A copy even where nothing changes: a view that is remembered must not hold on to a whole answer.
+    bytes: applySplices(tape.bytes, splices, range),
+    id: id === undefined ? undefined : seenId(tape, idNode, id, masked.splices),
+    versionId,
+    reference: `${type}/${id ?? ''}${versionId === undefined ? '' : `/_history/${versionId}`}`,
+    masked: masked.count,
+    rules: masked.rules,
   };
 }
 

@@ -1,27 +1,24 @@
 import { decide } from '../../domain/consent/decide.ts';
-import type { ResourceType } from '../../domain/fhir/interaction.ts';
 import type { Bases } from '../../domain/fhir/references.ts';
-import { type Resolve, subjectsOf } from '../../domain/fhir/subjects.ts';
 import { mayReturn } from '../../domain/identity/scope-release.ts';
-import type { Tape } from '../../domain/json/tape.ts';
 import type { SubjectKeys } from '../../ports.ts';
 import { questionFor } from '../consent.ts';
-import type { Planned } from '../exchange.ts';
-import type { ResourceRight } from './resource.ts';
+import { contentReader } from './remembered.ts';
+import type { ResourceReleaseParts, ResourceRight } from './resource.ts';
 
 /**
  * Whose is this returned resource, and do all of them let this caller see it? Asked of every resource of every answer,
  * whatever the call said: an include, a chain or a careless upstream may have brought it.
  */
-export function resourceRight(bases: Bases, keys: SubjectKeys) {
-  return (tape: Tape, node: number, type: ResourceType, part: Planned, resolve: Resolve | undefined): ResourceRight => {
+export function resourceRight(bases: Bases, keys: SubjectKeys): ResourceReleaseParts['right'] {
+  const contentOf = contentReader(bases);
+  return (tape, node, type, part, resolve, name): ResourceRight => {
     if (!mayReturn(part.principal, tape, node, type, part.interaction.kind)) return outside('scope');
-    const subjects = subjectsOf(tape, node, bases, resolve);
+    const { subjects, facts } = contentOf(tape, node, name, part.classifier, resolve);
     if (subjects.kind === 'universal') return universal;
     if (subjects.kind === 'unknown') return { kind: 'may-not', why: subjects.why };
     const { patientOnly, principal } = part;
     if (subjects.ids.length === 0) return { kind: 'may-not', why: 'it names nobody who could permit' };
-    const facts = part.classifier.classify(tape, node);
     const grants: string[] = [];
     let basis: string | undefined;
     let deidentify = false;
