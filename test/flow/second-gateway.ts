@@ -10,6 +10,8 @@ import type { Rig } from './rig.ts';
 
 export interface Second {
   readonly gateway: RunningGateway;
+  /** Where it keeps its files. */
+  readonly data: string;
   get(path: string, persona: string): supertest.Test;
   close(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function startSecond(
   const http = supertest(gateway.url);
   return {
     gateway,
+    data,
     get: (path, persona) =>
       http
         .get(`/fhir${path}`)
