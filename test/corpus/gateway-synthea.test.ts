@@ -3,12 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bundle, BundleEntry } from '@medplum/fhirtypes';
 import { addressOfKey, controllerOfSigner, signGrant } from '../../src/adapters/chain/sign.ts';
 import { filesToLoad, readFhirFile } from '../../src/adapters/upstream/load-files.ts';
-import {
-  consentActions,
-  consentPurposes,
-  type EpochSeconds,
-  type GranteeKind,
-} from '../../src/domain/consent/grant.ts';
+import type { EpochSeconds, GranteeKind } from '../../src/domain/consent/grant.ts';
 import { consentDomain } from '../../src/domain/consent/typed-data.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import { type Rig, startRig } from '../flow/rig.ts';
