@@ -69,7 +69,9 @@ const race = (
       const began = performance.now();
       for (const bytes of documents) run(bytes);
       // Two rounds to warm up.
-      if (round >= 0) (times[name] ??= []).push(((performance.now() - began) * 1000) / documents.length);
+      if (round < 0) continue;
+      times[name] ??= [];
+      times[name].push(((performance.now() - began) * 1000) / documents.length);
     }
   }
   return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));

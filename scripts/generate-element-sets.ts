@@ -16,13 +16,27 @@ interface StructureDefinition {
   readonly snapshot: { readonly element: readonly ElementDefinition[] };
 }
 
-const bundle = readJson('fhir/r4/profiles-resources.json') as { readonly entry: readonly { readonly resource: StructureDefinition }[] };
+const bundle = readJson('fhir/r4/profiles-resources.json') as {
+  readonly entry: readonly { readonly resource: StructureDefinition }[];
+};
 const lines: string[] = [];
 for (const { resource } of bundle.entry) {
-  if (resource.resourceType !== 'StructureDefinition' || resource.kind !== 'resource' || resource.abstract || resource.derivation !== 'specialization') continue;
+  if (
+    resource.resourceType !== 'StructureDefinition' ||
+    resource.kind !== 'resource' ||
+    resource.abstract ||
+    resource.derivation !== 'specialization'
+  )
+    continue;
   const top = resource.snapshot.element.filter((element) => element.path.split('.').length === 2);
-  const names = (wanted: (element: ElementDefinition) => boolean): string => top.filter(wanted).map((element) => element.path.split('.')[1]).join(' ');
-  lines.push(`  ${resource.type}: ['${names((element) => element.min > 0)}', '${names((element) => element.isSummary === true)}'],`);
+  const names = (wanted: (element: ElementDefinition) => boolean): string =>
+    top
+      .filter(wanted)
+      .map((element) => element.path.split('.')[1])
+      .join(' ');
+  lines.push(
+    `  ${resource.type}: ['${names((element) => element.min > 0)}', '${names((element) => element.isSummary === true)}'],`,
+  );
 }
 const folder = new URL('../src/domain/fhir/generated/', import.meta.url);
 mkdirSync(folder, { recursive: true });

@@ -195,7 +195,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
 
 function begin(ports: GatewayPorts, signal: AbortSignal): StageContext {
   return {
-    requestId: Buffer.from(ports.random.bytes(12)).toString('base64url'),
+    requestId: Buffer.from(ports.random.bytes(12)).toString('hex'),
     now: ports.clock.now() as Instant,
     signal,
     telemetry: ports.telemetry,

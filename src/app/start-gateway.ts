@@ -50,6 +50,7 @@ import { release } from '../stages/release.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { openConsentApi } from './consent-api.ts';
+import { mountCredentials } from './credentials.ts';
 import { gatherFacts } from './facts.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
@@ -372,6 +373,20 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   explainRoutes(app, { ledger, asker });
   consentApi.mount(app);
+  if (carrier !== undefined && config.credentials.issuers.length > 0) {
+    const credentials = mountCredentials(app, {
+      config,
+      audience: bases.gatewayBase,
+      vault,
+      registry: replica,
+      relayer: carrier.relayer,
+      clock,
+      random,
+      telemetry: watch,
+      asker,
+    });
+    opened.defer(() => credentials.close());
+  }
   await app.listen({ host: config.listen.host, port: config.listen.port });
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 

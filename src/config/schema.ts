@@ -192,11 +192,22 @@ export const configSchema = Type.Object(
       description:
         'Client ids of the applications that are registered with the house; where any are named, others weigh as strange in the risk score.',
     }),
-    recordIntegrity: Type.Union([Type.Literal('flag'), Type.Literal('refuse'), Type.Literal('off')], {
-      default: 'flag',
-      description:
-        'What happens to a record that was altered behind the gateway: served with a flag, or withheld. off: records are not notarised.',
-    }),
+    credentials: Type.Object(
+      {
+        issuers: Type.Array(
+          Type.Object(
+            {
+              issuer: Type.String({ minLength: 1, description: 'The `iss` of its credentials.' }),
+              jwksUri: Type.String({ pattern: '^https?://', description: 'Where its keys are.' }),
+            },
+            strict,
+          ),
+          { default: [], description: 'Whose researcher credentials (SD-JWT VC) are believed.' },
+        ),
+        types: Type.Array(Type.String(), { default: [], description: 'The `vct` of credentials that are taken.' }),
+      },
+      { ...strict, default: {} },
+    ),
     corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
   },
   strict,

@@ -13,7 +13,9 @@ function setOf(row: string): ElementSet {
   const plain = new Set(names.filter((name) => !name.endsWith('[x]')));
   const choices = names.filter((name) => name.endsWith('[x]')).map((name) => name.slice(0, -3));
   return {
-    has: (element) => plain.has(element) || choices.some((choice) => element.startsWith(choice) && /^[A-Z]/.test(element.slice(choice.length))),
+    has: (element) =>
+      plain.has(element) ||
+      choices.some((choice) => element.startsWith(choice) && /^[A-Z]/.test(element.slice(choice.length))),
   };
 }
 
