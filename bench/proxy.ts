@@ -37,13 +37,14 @@ const median = (values: readonly number[]): number =>
 /** The gateway with everything on against the bare proxy: same upstream process, same client, in turn. */
 export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]> {
   const rows: Row[] = [];
-  const upstream = await part('upstream');
+  const [upstream, sandbox] = await Promise.all([part('upstream'), part('sandbox')]);
+  const url = upstream.told.url ?? '';
   const [bare, gateway] = await Promise.all([
-    part('bare-proxy', `${new URL(upstream.told.url ?? '').origin}/fhir`),
-    part('gateway', upstream.told.url ?? ''),
+    part('bare-proxy', new URL(url).origin + '/fhir'),
+    part('gateway', url, JSON.stringify(sandbox.told)),
   ]);
   try {
-    const token = gateway.told.token ?? '';
+    const token = sandbox.told.token ?? '';
     const cases = [
       { name: '2 KB read', path: '/Patient/patient-ada', connections: 32, reach: '>= 0.5 of bare', least: 0.5 },
       { name: '2 KB read', path: '/Patient/patient-ada', connections: 1, reach: '', least: undefined },
@@ -86,7 +87,7 @@ export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]
       }
     }
   } finally {
-    for (const { child } of [gateway, bare, upstream]) {
+    for (const { child } of [gateway, bare, sandbox, upstream]) {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.disconnect();
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 5000))]);

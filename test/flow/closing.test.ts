@@ -338,3 +338,19 @@ describe('files that are broken', () => {
     rmSync(good, { recursive: true, force: true });
   });
 });
+
+describe('a chain that is gone', () => {
+  it('closes what needs consent when its last block has become too old, and the ledger goes on', async () => {
+    let ahead = 0;
+    await using(startSecond(rig, { clock: { now: () => (Date.now() + ahead) as Instant } }), async (second) => {
+      await second.get('/Patient/patient-ada', 'clinician').expect(200);
+      // The last of this file: nothing else needs the chain after it.
+      await rig.demo.chain.stop();
+      ahead = 20_000;
+      const refused = await second.get('/Patient/patient-ada', 'clinician').expect(503);
+      expect(codeOf(refused)).toBe('consent-unverifiable');
+      expect(refused.headers['x-ledger-receipt']).toBeDefined();
+      await second.get('/Patient/patient-ada', 'patient').expect(200);
+    });
+  });
+});
