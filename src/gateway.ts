@@ -140,13 +140,13 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     else if (final.code === 'scope-insufficient')
       headers['www-authenticate'] =
         `Bearer error="insufficient_scope"${final.scope === undefined ? '' : `, scope="${final.scope}"`}`;
-    if ('principal' in exchange) observe(context, exchange, status, [...context.named], 0);
+    if ('principal' in exchange) observe(context, judged, exchange, status, [...context.named], 0);
     done(context, exchange, status, final.code, begun);
     return { status, headers, body: operationOutcome(final) };
   }
 
   function answer(context: StageContext, judged: Judged, released: Released, receipt: string, begun: number): Answer {
-    observe(context, judged.exchange, released.status, [...released.patients], released.returned);
+    observe(context, judged, judged.exchange, released.status, [...released.patients], released.returned);
     done(context, judged.exchange, released.status, 'released', begun);
     return {
       status: released.status,
@@ -158,16 +158,17 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
   /** What came of the call becomes the history against which the next one is scored. */
   function observe(
     context: StageContext,
+    judged: Judged | undefined,
     exchange: Authenticated,
     status: number,
     patients: readonly PatientId[],
     results: number,
   ): void {
     try {
-      ports.risk.observe(
-        { ...eventOf(exchange, [...context.named], context.now), patients, results, status },
-        context.now,
-      );
+      const first = judged?.parts[0];
+      const event =
+        first?.kind === 'permitted' ? first.value.accessEvent : eventOf(exchange, [...context.named], context.now);
+      ports.risk.observe({ ...event, patients, results, status }, context.now);
     } catch (error) {
       // The answer stands: it was judged and recorded. The next assessment fails closed if the engine is broken.
       ports.telemetry.failed('observe', error instanceof Error ? error.name : typeof error);

@@ -20,6 +20,7 @@ const { relayerKey: _relayerKey, ...chain } = sandbox.config.chain;
 const gateway = await startGateway({
   config: {
     ...sandbox.config,
+    profile: 'production',
     chain,
     data,
     upstream: { ...sandbox.config.upstream, url: upstream },
