@@ -1,5 +1,6 @@
 import { toValue } from '../json/cursor.ts';
 import { scan } from '../json/scan.ts';
+import { isReadableFact } from './fhir-actor.ts';
 import type { ConsentDocuments } from './fhir-decide.ts';
 import { type FhirObject, isObject } from './fhir-values.ts';
 
@@ -29,7 +30,7 @@ const collect = (value: unknown, fullUrl: unknown, found: Found): void => {
     }
     return;
   }
-  if (typeof value.resourceType !== 'string') found.faults += 1;
+  if (typeof value.resourceType !== 'string' || !isReadableFact(value)) found.faults += 1;
   if (value.resourceType === 'Consent') found.consents.push(value);
   if (isNamed(value)) found.known.set(`${String(value.resourceType)}/${String(value.id)}`, value);
   if (typeof fullUrl === 'string' && fullUrl.startsWith('urn:')) found.known.set(fullUrl, value);

@@ -19,6 +19,31 @@ export interface Identity {
 const referenceIn = (value: unknown): FhirReference | undefined =>
   isObject(value) && typeof value.reference === 'string' ? fhirReference(value.reference) : undefined;
 
+const isPeriod = (value: unknown): boolean => {
+  if (value === undefined) return true;
+  if (!isObject(value) || (value.start === undefined && value.end === undefined)) return false;
+  return [value.start, value.end].every(
+    (one) => one === undefined || (typeof one === 'string' && timeSpan(one) !== undefined),
+  );
+};
+
+const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';
+
+/**
+ * Whether what these resources say of time and membership can be told. One that lost its end would make a former
+ * member current; one that lost a member would let a refusal pass by: either is a fault of the whole set of documents.
+ */
+export const isReadableFact = (fact: FhirObject): boolean => {
+  if (!['PractitionerRole', 'CareTeam', 'Group'].includes(String(fact.resourceType))) return true;
+  if (!isPeriod(fact.period) || !isFlag(fact.active)) return false;
+  return [fact.participant, fact.member, fact.characteristic].every(
+    (members) =>
+      members === undefined ||
+      (Array.isArray(members) &&
+        members.every((one) => isObject(one) && isPeriod(one.period) && isFlag(one.inactive) && isFlag(one.exclude))),
+  );
+};
+
 const isCurrent = (period: unknown, time: number): boolean => {
   if (!isObject(period)) return true;
   const start = typeof period.start === 'string' ? timeSpan(period.start) : undefined;

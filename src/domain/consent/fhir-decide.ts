@@ -1,5 +1,5 @@
 import type { Reason } from '../reason.ts';
-import { type Facts, identityOf } from './fhir-actor.ts';
+import { type Facts, identityOf, isReadableFact } from './fhir-actor.ts';
 import { type ConsentRule, type ConsentStatement, type Effect, readConsent } from './fhir-consent.ts';
 import type { FhirContent } from './fhir-content.ts';
 import { contentTruth, contextTruth, type FhirQuestion, hasContent, misfit } from './fhir-match.ts';
@@ -28,7 +28,7 @@ export interface FhirDecision {
   readonly reasons: readonly Reason[];
 }
 
-/** Consents as found, and the other resources at hand. `faults` counts parts of the input that are no JSON. */
+/** Consents as found, and the other resources at hand. `faults` counts parts of the input that cannot be read. */
 export interface ConsentDocuments {
   readonly consents: readonly FhirObject[];
   readonly known: Facts;
@@ -235,7 +235,7 @@ export const decideForPatient = (
   const { known } = documents;
   const ballots: Ballot[] = [];
   if (documents.faults > 0) {
-    ballots.push(refusal('input', 'Part of the consents is not JSON, so it cannot be known what it says.'));
+    ballots.push(refusal('input', 'Part of the consents cannot be read, so it cannot be known what it says.'));
   }
   for (const consent of newestVersions(documents.consents)) {
     const owner = whose(consent, patient, known);
@@ -248,6 +248,8 @@ export const decideForPatient = (
     } else if (reading.kind === 'unreadable') {
       const paths = reading.faults.slice(0, 5).join(', ');
       ballots.push(refusal(id, `The consent cannot be understood: ${paths}.`));
+    } else if (![...reading.statement.contained.values()].every(isReadableFact)) {
+      ballots.push(refusal(`${id}#contained`, 'The consent cannot be understood: contained.'));
     } else {
       const facts: Facts =
         reading.statement.contained.size === 0 ? known : new Map([...known, ...reading.statement.contained]);
