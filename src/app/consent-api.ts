@@ -17,7 +17,7 @@ import {
 } from '../http/break-glass.ts';
 import { consentRoutes } from '../http/consent.ts';
 import { createConsentDesk } from '../http/consent-desk.ts';
-import type { ConsentNote } from '../http/consent-desk-parts.ts';
+import type { ConsentDesk, ConsentNote } from '../http/consent-desk-parts.ts';
 import { fhirConsent } from '../http/fhir-consent.ts';
 import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
 import type { OwnResources } from '../stages/own.ts';
@@ -40,6 +40,7 @@ export interface ConsentApiParts {
 const overseers: ReadonlySet<string> = new Set(['privacy-officer', 'auditor']);
 
 export interface ConsentApi {
+  readonly desk: ConsentDesk;
   readonly breakGlass: BreakGlassDesk;
   /** Consent on the FHIR side. */
   readonly own: OwnResources;
@@ -87,6 +88,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     overseers,
   });
   return {
+    desk,
     breakGlass,
     own: {
       serves: (interaction) => 'type' in interaction && interaction.type === 'Consent',

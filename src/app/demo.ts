@@ -97,8 +97,6 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     step('consents');
     await signDemoConsents(
       gateway,
-      chain.chainId,
-      deployment.consentRegistry,
       join(state, 'consents.signed'),
       patientsOf(fhir).map(({ id }) => id),
     );

@@ -27,6 +27,7 @@ import type { Tape } from '../domain/json/tape.ts';
 import type { MaskingContext } from '../domain/masking/plan.ts';
 import { maskResource } from '../domain/masking/walk.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
+import type { ConsentDesk } from '../http/consent-desk-parts.ts';
 import { handleErrors } from '../http/errors.ts';
 import { askerOf, explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
@@ -79,6 +80,7 @@ export interface RunningGateway {
   readonly ledger: FilesLedger;
   readonly vault: Vault;
   readonly replica: RegistryReplica;
+  readonly consents: ConsentDesk;
   /** Absent without chain.relayerKey: then grants reach the chain by other ways only. */
   readonly relayer: Relayer | undefined;
   readonly policies: OpenPolicies;
@@ -312,6 +314,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         keys: vault,
         policies,
         maxHeadAgeSeconds: config.chain.maxHeadAgeSeconds,
+        operations,
         careTeamsOf: (fhirUser) => facts.careTeamsOf(fhirUser),
         openedAt: (principal, now) => consentApi.breakGlass.openedAt(principal, now),
       }),
@@ -404,6 +407,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     ledger,
     vault,
     replica,
+    consents: consentApi.desk,
     relayer: carrier?.relayer,
     policies,
     telemetry: watch,

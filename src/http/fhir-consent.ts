@@ -5,6 +5,7 @@ import type { EpochSeconds, Grant, GrantId } from '../domain/consent/grant.ts';
 import { consentOfGrant } from '../domain/consent/to-fhir.ts';
 import { scopeOf } from '../domain/consent/typed-data.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import type { SearchQuery } from '../domain/fhir/search.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { Instant } from '../domain/instant.ts';
 import { toValue } from '../domain/json/cursor.ts';
@@ -54,8 +55,8 @@ const grantIdOf = (id: string): GrantId | undefined => (/^[0-9a-f]{64}$/.test(id
 /**
  * Consent on the FHIR side. A Consent that a patient creates is compiled to grants and signed; what cannot be held
  * exactly is refused with its reasons. Every other way of writing a Consent would bypass the signature, and is refused.
- * Consents with the id of a grant show the chain's state, with proof; others are the FHIR server's and pass through the
- * stages like any resource.
+ * Consents with the id of a grant, and a search for one patient's by that patient or an overseer, show the chain's state,
+ * with proof; all else is the FHIR server's and passes through the stages like any resource.
  */
 export const fhirConsent = (parts: FhirConsentParts) => {
   const { desk, registry } = parts;
@@ -76,6 +77,36 @@ export const fhirConsent = (parts: FhirConsentParts) => {
       terms: grant.terms,
       head,
     });
+  };
+
+  /** All that is in force for one patient, or was until it ran out. The set is small and whole: `_count` does not cut it. */
+  const search = async (call: FhirConsentCall, patient: PatientId, query: SearchQuery): Promise<Answer> => {
+    const seconds = Math.floor(call.now / 1000) as EpochSeconds;
+    if (registry.view() === undefined) return refuse('consent-unverifiable');
+    const values = (code: string) => query.criteria.filter((one) => one.code === code).map((one) => one.values);
+    const [statuses, ids] = [values('status'), values('_id')];
+    const entry = desk.grants(patient).flatMap(({ grant }) => {
+      const resource = shown(patient, grant, seconds);
+      const wanted =
+        resource !== undefined &&
+        statuses.every((one) => one.includes(String(resource.status))) &&
+        ids.every((one) => one.includes(grant.id.slice(2)));
+      return wanted ? [{ fullUrl: `${parts.bases()[0] ?? ''}/Consent/${grant.id.slice(2)}`, resource }] : [];
+    });
+    const listed = query.summary === 'count' || query.count === 0 ? [] : entry;
+    await record(
+      call,
+      patient,
+      listed.map(({ resource }) => `0x${String(resource.id)}` as GrantId),
+      'search',
+    );
+    const bundle = {
+      resourceType: 'Bundle',
+      type: 'searchset',
+      total: entry.length,
+      ...(listed.length === 0 ? {} : { entry: listed.map((one) => ({ ...one, search: { mode: 'match' } })) }),
+    };
+    return { status: 200, headers, body: JSON.stringify(bundle) };
   };
 
   const record = async (
@@ -191,6 +222,12 @@ export const fhirConsent = (parts: FhirConsentParts) => {
         await record(call, found.patient, [found.grant.id], 'read');
         return { status: 200, headers, body: JSON.stringify(consent) };
       }
+      case 'search': {
+        const patient = patientAsked(interaction, principal);
+        return patient === undefined || !mayLook(principal, patient)
+          ? undefined
+          : search(call, patient, interaction.query);
+      }
       default:
         return undefined;
     }
@@ -200,3 +237,27 @@ export const fhirConsent = (parts: FhirConsentParts) => {
 };
 
 export type FhirConsent = ReturnType<typeof fhirConsent>;
+
+/** What can be asked of the chain's consents beside whose they are; a search with more in it is the FHIR server's. */
+const chainCriteria: ReadonlySet<string> = new Set(['status', '_id']);
+
+/** The one patient a search for Consent is about: named, or the patient who asks. */
+const patientAsked = (
+  { query, compartment }: Extract<FhirInteraction, { kind: 'search' }>,
+  { fhirUser }: Principal,
+): PatientId | undefined => {
+  if (query.includes.length > 0 || query.page !== undefined) return undefined;
+  const named: string[] = compartment === undefined ? [] : [`${compartment.type}/${compartment.id}`];
+  for (const { code, chain, has, modifier, values } of query.criteria) {
+    const plain = chain.length === 0 && has.length === 0 && values.length === 1;
+    const [value = ''] = values;
+    if (code === 'patient' && plain && (modifier === undefined || modifier === 'Patient'))
+      named.push(value.includes('/') ? value : `Patient/${value}`);
+    else if (!chainCriteria.has(code) || modifier !== undefined || chain.length > 0 || has.length > 0) return undefined;
+  }
+  if (named.length === 0 && fhirUser !== undefined) named.push(fhirUser);
+  const [first = ''] = named;
+  return first.startsWith('Patient/') && named.every((one) => one === first)
+    ? (first.slice('Patient/'.length) as PatientId)
+    : undefined;
+};

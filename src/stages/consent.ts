@@ -2,6 +2,7 @@ import { type ConsentActor, nameActor } from '../domain/consent/actor.ts';
 import { type ConsentDecision, type ConsentQuestion, mayTouch } from '../domain/consent/decide.ts';
 import type { ConsentAction, ConsentProof, EpochSeconds } from '../domain/consent/grant.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import { findOperation, type OperationTable } from '../domain/fhir/operations.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { ConsentRegistry, Policies, SubjectKeys } from '../ports.ts';
@@ -12,6 +13,7 @@ export interface ConsentParts {
   readonly registry: ConsentRegistry;
   readonly keys: SubjectKeys;
   readonly policies: Policies;
+  readonly operations: OperationTable;
   readonly maxHeadAgeSeconds: number;
   /** Care teams of a person, from the FHIR server's facts: `CareTeam/x`. */
   readonly careTeamsOf: (fhirUser: string) => readonly string[];
@@ -62,7 +64,7 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
         actor: actorOf(principal),
         roles: principal.roles,
         purpose: principal.purpose,
-        action: actionOf(input.interaction),
+        action: actionOf(input.interaction, parts.operations),
         now,
         ...(principal.reason === undefined || !policy.consent.breakGlass.purposes.has(principal.purpose)
           ? {}
@@ -146,7 +148,7 @@ export const questionFor = (
   self: principal.fhirUser === `Patient/${patient}`,
 });
 
-export function actionOf(interaction: FhirInteraction): ConsentAction {
+export function actionOf(interaction: FhirInteraction, operations: OperationTable): ConsentAction {
   switch (interaction.kind) {
     case 'read':
     case 'vread':
@@ -164,11 +166,20 @@ export function actionOf(interaction: FhirInteraction): ConsentAction {
     case 'delete':
       return 'delete';
     case 'operation':
-      return interaction.name === 'export' ? 'export' : 'operation';
+      return operationAction(interaction, operations);
     case 'batch':
     case 'transaction':
       return 'search';
     default:
       return interaction satisfies never;
   }
+}
+
+/** $everything is a search under another name: it needs the patient's leave for what it does, not for how it is called. */
+function operationAction(
+  { name, type, id }: Extract<FhirInteraction, { kind: 'operation' }>,
+  operations: OperationTable,
+): ConsentAction {
+  const acts = findOperation(operations, name, type, id !== undefined)?.rule.acts ?? 'none';
+  return acts === 'none' ? 'operation' : acts;
 }

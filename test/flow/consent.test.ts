@@ -31,6 +31,19 @@ describe('a patient at the desk', () => {
     expect(status).toBe(200);
   });
 
+  it('finds it on the FHIR side too, with its proof; an app of another patient does not', async () => {
+    const found = await supertest(rig.demo.gateway.url)
+      .get('/fhir/Consent')
+      .set('authorization', `Bearer ${noor}`)
+      .expect(200);
+    const ids = (found.body.entry as { resource: { id: string } }[]).map(({ resource }) => `0x${resource.id}`);
+    expect(ids).toContain(grant);
+    expect(found.text).toContain('urn:consentry:proof');
+    expect(found.text).toContain('Practitioner/practitioner-okafor');
+    const other = await rig.get('/Consent?patient=patient-noor', 'patient');
+    expect(other.text).not.toContain(grant.slice(2));
+  });
+
   it('revokes, and the very next read is refused, before the chain has mined it', async () => {
     const revoked = api('post', `/consents/${grant}/revoke`, noor, {});
     const answer = await revoked;

@@ -163,6 +163,17 @@ describe('the specialist', () => {
     const notes = await rig.get('/DocumentReference?patient=patient-ada', 'specialist');
     expect(notes.status === 403 || notes.body.total === 0).toBe(true);
   });
+
+  it('gets with $everything what the searches would give: a grant to read and search is enough, and no more than it', async () => {
+    const everything = await rig.get('/Patient/patient-ada/$everything', 'specialist').expect(200);
+    const types = (everything.body.entry as { resource: { resourceType: string } }[]).map(
+      (one) => one.resource.resourceType,
+    );
+    expect(types).toContain('ImagingStudy');
+    expect(types).not.toContain('DocumentReference');
+    const denied = await rig.get('/Patient/patient-noor/$everything', 'specialist').expect(403);
+    expect(codeOf(denied)).toBe('consent-not-granted');
+  });
 });
 
 describe('nobody', () => {
