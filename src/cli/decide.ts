@@ -48,6 +48,12 @@ const tell = (decision: FhirDecision): string =>
     ),
   ].join('\n');
 
+const unreadable = (fault: string): FhirDecision => ({
+  decision: 'deny',
+  obligations: [],
+  reasons: [{ rule: 'request', text: fault }],
+});
+
 /** `consentry decide`: what FHIR Consents (R4 or R5) say to a request, without a gateway or a chain. */
 export function decideCommand(tools: DecideTools): Command {
   return new Command('decide')
@@ -66,12 +72,18 @@ export function decideCommand(tools: DecideTools): Command {
       const request = readable(options.request);
       const documents = readDocuments(options.consents.flatMap(filesOf).map(readable));
       const { many, answers } = answerRequests(documents, request, await tools.classifier(), tools.now());
-      const decisions = answers.map((answer, index) => {
-        if (!answer.ok) throw new UsageError(many ? `Request ${index + 1}: ${answer.fault}` : answer.fault);
-        return answer.decision;
-      });
+      const faults = answers.flatMap((answer, index) =>
+        answer.ok ? [] : [many ? `Request ${index + 1}: ${answer.fault}` : answer.fault],
+      );
+      if (faults.length > 0 && options.json !== true) throw new UsageError(faults.join('\n'));
+      const decisions = answers.map((answer) => (answer.ok ? answer.decision : unreadable(answer.fault)));
       if (options.json === true) console.log(JSON.stringify(many ? decisions : decisions[0]));
       else for (const decision of decisions) console.log(tell(decision));
       if (options.exitCode === true && decisions.some(({ decision }) => decision !== 'permit')) process.exitCode = 1;
+      // Who reads the JSON reads a deny; who reads the exit code sees that the request was none.
+      if (faults.length > 0) {
+        console.error(faults.join('\n'));
+        process.exitCode = 2;
+      }
     });
 }

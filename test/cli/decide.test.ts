@@ -77,6 +77,16 @@ describe('consentry decide', () => {
     expect(process.exitCode).toBe(1);
   });
 
+  it('denies a request that cannot be read as JSON too, and ends with 2', async () => {
+    const complaint = jest.spyOn(console, 'error').mockImplementation(() => {});
+    await run('--consents', put('c.json', consent), '--request', put('r.json', '{"patient":'), '--json');
+    expect(JSON.parse(printed[0] ?? '')).toMatchObject({ decision: 'deny', reasons: [{ rule: 'request' }] });
+    expect(process.exitCode).toBe(2);
+    expect(complaint).toHaveBeenCalledTimes(1);
+    await run('--consents', put('c.json', consent), '--request', put('l.json', [request, {}]), '--json');
+    expect(JSON.parse(printed[1] ?? '')).toMatchObject([{ decision: 'permit' }, { decision: 'deny' }]);
+  });
+
   it('refuses files that are not there and requests that are none', async () => {
     await expect(run('--consents', join(folder, 'no'), '--request', put('r.json', request))).rejects.toThrow(
       'cannot be read',

@@ -57,7 +57,7 @@ const answer = (
     );
   };
   const resourceNode = member(tape, node, 'resource');
-  if (tape.kind[resourceNode] === KIND.string) {
+  if (tape.kind[resourceNode] === KIND.string || member(tape, resourceNode, 'resourceType') < 0) {
     const named = scan(new TextEncoder().encode(JSON.stringify(resource)));
     return named.ok ? { ok: true, decision: one(named.tape, 0) } : { ok: false, fault: 'The resource cannot be read.' };
   }

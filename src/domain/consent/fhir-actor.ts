@@ -1,8 +1,8 @@
-import type { ActorReference, RuleActor } from './fhir-consent.ts';
 import type { FhirRequest } from './fhir-request.ts';
+import type { ActorReference, RuleActor } from './fhir-rule.ts';
 import { timeSpan } from './fhir-time.ts';
 import { type Code, type FhirObject, isObject, sameCode } from './fhir-values.ts';
-import { type FhirReference, fhirReference, sameReference } from './reference.ts';
+import { type FhirReference, fhirReference, sameReference, typeOf } from './reference.ts';
 
 /** A criterion holds, does not, or cannot be told. A permit needs `yes`; a deny applies unless `no`. */
 export type Truth = 'yes' | 'no' | 'unknown';
@@ -155,6 +155,18 @@ const referenceTruth = (reference: ActorReference, identity: Identity, request: 
   );
   return same ? 'yes' : 'no';
 };
+
+/**
+ * A permit to nobody in particular is one to the grantees, where R5 names them. The caller is none of them when it is
+ * known as something of the same kind and as nothing that is named.
+ */
+export const isForOthers = (grantees: readonly ActorReference[], identity: Identity): boolean =>
+  grantees.length > 0 &&
+  grantees.every(({ reference }) => {
+    const wanted = reference === undefined ? undefined : fhirReference(reference);
+    if (wanted === undefined || isOneOf(identity.references, wanted)) return false;
+    return identity.references.some((one) => typeOf(one) === typeOf(wanted));
+  });
 
 /** Codes that say how somebody takes part in the consent (value set security-role-type), not what they do for a living. */
 const participation: ReadonlySet<string> = new Set([

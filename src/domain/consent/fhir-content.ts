@@ -1,6 +1,6 @@
 import { classBit, sensitiveLabels } from './bits.ts';
 import type { Truth } from './fhir-actor.ts';
-import type { Effect, RuleData } from './fhir-consent.ts';
+import type { Effect, RuleData } from './fhir-rule.ts';
 import type { TimeSpan } from './fhir-time.ts';
 import { type Code, type FhirObject, isObject, sameCode } from './fhir-values.ts';
 import { labelClosure } from './labels.ts';
@@ -29,6 +29,10 @@ const typeSystems: ReadonlySet<string> = new Set([
   'http://hl7.org/fhir/StructureDefinition',
 ]);
 
+const definitions = 'http://hl7.org/fhir/StructureDefinition/';
+/** Content types (R4 value set consent-content-class). */
+const mimeSystem = 'urn:ietf:bcp:13';
+
 /** The data classes of this product as codes. */
 export const dataClassSystem = 'urn:consentry:data-class';
 
@@ -48,6 +52,15 @@ const codingsOf = (value: unknown, found: Code[]): Code[] => {
     for (const [name, inner] of Object.entries(value)) if (name !== 'meta') codingsOf(inner, found);
   }
   return found;
+};
+
+/** `contentType` of the resource itself (Binary) and of its attachments. */
+const contentTypes = (value: unknown): readonly string[] => {
+  if (Array.isArray(value)) return value.flatMap(contentTypes);
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === 'contentType' && typeof inner === 'string' ? [inner] : contentTypes(inner),
+  );
 };
 
 /** References by the name of the member that holds them. */
@@ -116,8 +129,9 @@ export const fhirContent = ({ resource, facts, span, known }: ContentOptions): F
   );
 
   const isType = ({ system, code }: Code): Truth => {
-    const name = code.startsWith('http') ? code.slice(code.lastIndexOf('/') + 1) : code;
-    return truth(name === type && (system === undefined || typeSystems.has(system)));
+    // The base definition of a type stands for the type in whatever system its address is given (urn:ietf:rfc:3986).
+    if (code.startsWith(definitions)) return truth(code.slice(definitions.length) === type);
+    return truth(code === type && (system === undefined || typeSystems.has(system)));
   };
 
   return {
@@ -125,6 +139,7 @@ export const fhirContent = ({ resource, facts, span, known }: ContentOptions): F
     isClass(code) {
       if (code.system === dataClassSystem) return truth((facts.classes & classBit(code.code)) !== 0);
       if (isType(code) === 'yes' || profiles.some((profile) => profile.split('|')[0] === code.code)) return 'yes';
+      if (code.system === mimeSystem) return truth(contentTypes(resource).includes(code.code));
       // Document types: what kind of document or report it is.
       return truth(
         ['type', 'category', 'class', 'code'].some((name) =>

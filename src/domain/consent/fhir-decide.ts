@@ -1,9 +1,10 @@
 import type { Reason } from '../reason.ts';
-import { type Facts, identityOf, isReadableFact } from './fhir-actor.ts';
-import { type ConsentRule, type ConsentStatement, type Effect, readConsent } from './fhir-consent.ts';
+import { type Facts, identityOf, isForOthers, isReadableFact } from './fhir-actor.ts';
+import { type ConsentStatement, readConsent } from './fhir-consent.ts';
 import type { FhirContent } from './fhir-content.ts';
 import { contentTruth, contextTruth, type FhirQuestion, hasContent, misfit } from './fhir-match.ts';
 import type { FhirRequest } from './fhir-request.ts';
+import type { ConsentRule, Effect } from './fhir-rule.ts';
 import { type Code, type FhirObject, isObject } from './fhir-values.ts';
 import { type FhirReference, fhirReference, sameReference } from './reference.ts';
 
@@ -108,6 +109,7 @@ const reasonTexts: Readonly<Record<string, string>> = {
   action: 'The consent does not speak of this action.',
   data: 'The consent does not cover this data.',
   base: 'The consent does not say what holds in general.',
+  unverified: 'The consent is marked as not verified.',
 };
 const closeness = Object.keys(reasonTexts);
 
@@ -135,6 +137,10 @@ const voteOf = (statement: ConsentStatement, question: FhirQuestion): Ballot => 
   if (outcome === undefined) return silence(id, root.path, misfit(root, question));
   const rule = `${id}#${outcome.rule.path}`;
   if (outcome.effect === 'permit') {
+    if (!statement.verified) return silence(id, 'verification', 'unverified');
+    if (outcome.rule.actors.length === 0 && isForOthers(statement.grantees, question.identity)) {
+      return silence(id, 'grantee', 'actor');
+    }
     const reason = { rule, text: 'The patient permits this access.' };
     return { vote: 'permit', reason, obligations: obligationsOf(root, question, statement) };
   }

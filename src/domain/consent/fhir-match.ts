@@ -1,7 +1,7 @@
 import { actorTruth, both, type Facts, type Identity, type Truth } from './fhir-actor.ts';
-import type { ConsentRule } from './fhir-consent.ts';
 import type { FhirContent } from './fhir-content.ts';
 import type { FhirRequest } from './fhir-request.ts';
+import type { ConsentRule } from './fhir-rule.ts';
 import type { Code, Concept } from './fhir-values.ts';
 import { coversPurpose } from './purpose.ts';
 
@@ -48,14 +48,17 @@ const covers: Readonly<Record<string, readonly string[]>> = {
   execute: ['execute', 'operation'],
 };
 
+const verbs: ReadonlySet<string> = new Set([...Object.keys(covers), ...Object.values(covers).flat()]);
+
 const actionTruth = (stated: string, asked: string | undefined): Truth => {
   if (asked === undefined) return 'unknown';
   const code = stated.toLowerCase();
   const verb = asked.toLowerCase();
   if (code === verb) return 'yes';
   const covered = covers[code];
-  // An action that is not known here might be the one asked for.
-  return covered === undefined ? 'unknown' : covered.includes(verb) ? 'yes' : 'no';
+  // An action that is not known here, on either side, might be the other one.
+  if (covered === undefined || !verbs.has(verb)) return 'unknown';
+  return covered.includes(verb) ? 'yes' : 'no';
 };
 
 const isActReason = (system: string): boolean => /ActReason$|^urn:oid:2\.16\.840\.1\.113883\.5\.8$/.test(system);

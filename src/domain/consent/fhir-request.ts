@@ -77,6 +77,12 @@ const resourceNamed = (text: string): FhirObject | string => {
   return id === undefined ? { resourceType } : { resourceType, id };
 };
 
+/** A resource, its name, or a FHIR Reference to it. */
+const resourceOf = (value: unknown): unknown => {
+  const name = isObject(value) && value.resourceType === undefined ? value.reference : value;
+  return typeof name === 'string' ? resourceNamed(name) : value;
+};
+
 const refuse = (fault: string): RequestReading => ({ ok: false, fault });
 
 /**
@@ -95,7 +101,7 @@ export const readRequest = (value: unknown, now: number): RequestReading => {
   if (value.time !== undefined && span === undefined) {
     return refuse('The time of the request is no FHIR dateTime such as "2026-11-22T12:00:00Z".');
   }
-  const resource = typeof value.resource === 'string' ? resourceNamed(value.resource) : value.resource;
+  const resource = resourceOf(value.resource);
   if (resource !== undefined && !isObject(resource)) {
     return refuse('The resource of the request must be a FHIR resource.');
   }

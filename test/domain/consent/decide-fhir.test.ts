@@ -134,8 +134,9 @@ describe('the request', () => {
       decision: 'deny',
       provision: [{ data: [{ meaning: 'instance', reference: { reference: 'Observation/o1' } }] }],
     };
-    const of = (resource: string) => answer([consent], { patient: 'p1', actor: [], resource }).decision;
+    const of = (resource: unknown) => answer([consent], { patient: 'p1', actor: [], resource }).decision;
     expect([of('Observation/o1'), of('Observation/o2'), of('Observation')]).toEqual(['permit', 'deny', 'deny']);
+    expect([of({ reference: 'Observation/o1' }), of({ reference: 'Observation/o2' })]).toEqual(['permit', 'deny']);
   });
 
   it('for a Bundle opens only when each of its resources may', () => {
