@@ -2,7 +2,9 @@ import type { ConsentView, GranteeKey, GranteeKind, SubjectKey } from './domain/
 import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Principal } from './domain/identity/principal.ts';
 import type { Instant } from './domain/instant.ts';
+import type { Tape } from './domain/json/tape.ts';
 import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
+import type { IntegrityState } from './domain/ledger/record-integrity.ts';
 import type { PolicySnapshot } from './domain/policy/snapshot.ts';
 import type { Problem } from './domain/problem.ts';
 import type { AccessEvent } from './domain/risk/event.ts';
@@ -45,6 +47,32 @@ export interface LedgerStore {
   find(requestId: string): Promise<{ readonly entry: LedgerEntry; readonly receipt: LedgerReceipt } | undefined>;
   /** Resolves when all that was appended is durable and the files are closed. */
   close(): Promise<void>;
+}
+
+/** One resource as the FHIR server holds it: before masking. */
+export interface StoredRecord {
+  /** `Type/id`. */
+  readonly reference: string;
+  readonly version: string | undefined;
+  readonly patient: PatientId | undefined;
+  readonly tape: Tape;
+  readonly node: number;
+  /** Names the bytes, when that was worked out already. */
+  readonly name?: string;
+  /** False in a history or a version read, where an older version is no sign of a roll-back. */
+  readonly current: boolean;
+}
+
+/** Whether records are what they were when this gateway wrote or first saw them. Synchronous, and never throws for what a server sends. */
+export interface RecordIntegrity {
+  /** First sight is noted as a baseline. */
+  check(record: StoredRecord): IntegrityState;
+  /** What the server stored for a write through this gateway. */
+  written(record: StoredRecord): IntegrityState;
+  /** A delete through this gateway: from here on the record may be missing. */
+  deleted(reference: string): void;
+  /** The server says that it has no such record. */
+  missing(reference: string): void;
 }
 
 export interface RiskEngine {

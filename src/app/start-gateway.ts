@@ -13,6 +13,7 @@ import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
 import { withAudit } from '../adapters/store/audit-forward.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
+import type { RecordNotary } from '../adapters/store/record-notary.ts';
 import { openVault, type Vault } from '../adapters/store/vault.ts';
 import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
 import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
@@ -55,6 +56,7 @@ import { mountCredentials } from './credentials.ts';
 import { gatherFacts } from './facts.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
+import { openRecords, releaseIntegrity } from './records.ts';
 import { watchReferrals } from './referrals.ts';
 import { openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
@@ -78,6 +80,7 @@ export interface RunningGateway {
   readonly app: FastifyInstance;
   readonly gateway: Gateway;
   readonly ledger: FilesLedger;
+  readonly records: RecordNotary | undefined;
   readonly vault: Vault;
   readonly replica: RegistryReplica;
   readonly consents: ConsentDesk;
@@ -231,7 +234,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   if (config.corsOrigins.length > 0 || config.profile === 'sandbox')
     await app.register(cors, {
       origin: corsOrigins(config),
-      exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt'],
+      exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt', 'x-record-integrity'],
     });
 
   const address = { url: config.publicUrl ?? '' };
@@ -292,6 +295,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   opened.defer(() => consentApi.close());
 
+  const records = openRecords({ config, vault, ledger, key: subKey(vaultKey, 'records'), clock, telemetry: watch });
+  if (records !== undefined) opened.defer(() => records.close());
   const right = resourceRight(bases, vault);
   const gateway = createGateway(
     {
@@ -328,6 +333,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
             mask: maskResource,
             maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
             anchor: (tape, node) => anchorLinks(tape, node, bases),
+            ...releaseIntegrity(records, config),
           }),
           bases,
           links: bundleLinks(bases, pages, () => clock.now()),
@@ -335,6 +341,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         },
         limits,
         seen,
+        ...(records === undefined ? {} : { records }),
       }),
       record: recorder(ledger, consentApi.breakGlass, 10_000),
       own: consentApi.own,
@@ -405,6 +412,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     app,
     gateway,
     ledger,
+    records,
     vault,
     replica,
     consents: consentApi.desk,

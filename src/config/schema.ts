@@ -146,6 +146,19 @@ export const configSchema = Type.Object(
           default: 60,
           description: 'How often the root is anchored on chain.',
         }),
+        records: Type.Object(
+          {
+            check: Type.Boolean({
+              default: true,
+              description: 'Whether versions of records are notarised, and compared when they are read.',
+            }),
+            altered: Type.Union([Type.Literal('flag'), Type.Literal('refuse')], {
+              default: 'flag',
+              description: 'Whether a record that is not what was notarised is served with a flag, or held back.',
+            }),
+          },
+          { ...strict, default: {} },
+        ),
       },
       { ...strict, default: {} },
     ),

@@ -223,6 +223,12 @@ const rows = {
     text: 'The answer holds content that cannot be masked; nothing was sent.',
     fix: 'operator',
   },
+  'record-altered': {
+    status: 502,
+    issue: 'suppressed',
+    text: 'The FHIR server holds something else than what was recorded for this version; it is held back until somebody has looked.',
+    fix: 'privacy officer',
+  },
   'ledger-unavailable': {
     status: 503,
     issue: 'no-store',

@@ -3,12 +3,22 @@ import type { Limits } from '../domain/json/fault.ts';
 import { scan } from '../domain/json/scan.ts';
 import type { Tape } from '../domain/json/tape.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
+import { type IntegrityState, worstOf } from '../domain/ledger/record-integrity.ts';
 import { operationOutcome } from '../domain/outcome.ts';
 import { type Problem, type ProblemCode, problem, problemRow } from '../domain/problem.ts';
 import type { UpstreamResponse } from '../domain/upstream.ts';
+import type { RecordIntegrity } from '../ports.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
-import { type BundleRelease, count, emptyTally, join, releaseBundle, type Tally } from './release/bundle.ts';
+import {
+  type BundleRelease,
+  count,
+  emptyTally,
+  extensionOf,
+  join,
+  releaseBundle,
+  type Tally,
+} from './release/bundle.ts';
 import { etagOf } from './release/etag.ts';
 import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
 
@@ -36,6 +46,8 @@ export interface ReleaseParts {
   readonly limits: Limits;
   /** Called with every resource that is released, for the facts that explain later accesses. */
   readonly seen: (tape: Tape, node: number) => void;
+  /** Told of what was deleted here, and of what the server no longer has. */
+  readonly records?: Pick<RecordIntegrity, 'deleted' | 'missing'>;
 }
 
 /** One interaction's share of the upstream's answer: of a batch, one entry. */
@@ -54,6 +66,7 @@ interface Share {
   readonly location?: string;
   readonly lastModified?: string;
   readonly body?: Uint8Array | string;
+  readonly integrity?: IntegrityState;
 }
 
 const fhirJson = 'application/fhir+json; charset=utf-8';
@@ -99,6 +112,8 @@ export function release(parts: ReleaseParts): Release {
     if (share.etag !== undefined) headers.etag = share.etag;
     if (share.location !== undefined) headers.location = share.location;
     if (share.lastModified !== undefined) headers['last-modified'] = share.lastModified;
+    const integrity = worstOf(tally.integrity);
+    if (integrity !== undefined) headers['x-record-integrity'] = integrity;
     const { interaction } = part.value;
     const bodiless = 'head' in interaction && interaction.head;
     return proceed(
@@ -173,7 +188,11 @@ export function release(parts: ReleaseParts): Release {
   /** What the caller gets of one interaction: the status, headers and masked body, or the refusal. */
   function shareOf(part: Planned, reply: Reply, tally: Tally): Share | Problem {
     const { interaction } = part;
-    if (reply.status >= 300) return failure(part, reply.status);
+    if (reply.status >= 300) {
+      if ((reply.status === 404 || reply.status === 410) && interaction.kind === 'read')
+        parts.records?.missing(`${interaction.type}/${interaction.id}`);
+      return failure(part, reply.status);
+    }
     switch (interaction.kind) {
       case 'read':
       case 'vread':
@@ -187,6 +206,10 @@ export function release(parts: ReleaseParts): Release {
       case 'patch':
         return written(part, reply, tally);
       case 'delete':
+        if ('id' in interaction) {
+          tally.resources.push(`${interaction.type}/${interaction.id}`);
+          parts.records?.deleted(`${interaction.type}/${interaction.id}`);
+        }
         return { status: 204 };
       case 'graphql':
       case 'batch':
@@ -212,7 +235,7 @@ export function release(parts: ReleaseParts): Release {
     const released = parts.bundle.release(reply.tape, node, part);
     if (released.kind === 'withheld') {
       tally.withheld += 1;
-      return problem(part.subjects.kind === 'universal' ? 'not-found' : 'consent-not-granted');
+      return problem(released.code ?? (part.subjects.kind === 'universal' ? 'not-found' : 'consent-not-granted'));
     }
     parts.seen(reply.tape, node);
     count(tally, released);
@@ -221,6 +244,7 @@ export function release(parts: ReleaseParts): Release {
     if (etag !== undefined && ifNoneMatch !== undefined && namesTag(ifNoneMatch, etag)) return { status: 304, etag };
     return {
       status: 200,
+      ...integrityOf(released),
       body: parts.bundle.project(released, part),
       ...(etag === undefined ? {} : { etag }),
       ...(part.plan.transparent && reply.lastModified !== undefined ? { lastModified: reply.lastModified } : {}),
@@ -236,9 +260,9 @@ export function release(parts: ReleaseParts): Release {
           : problem('upstream-malformed');
       // An operation may answer with one resource.
       const released = parts.bundle.release(reply.tape, reply.node, part);
-      if (released.kind === 'withheld') return problem('consent-not-granted');
+      if (released.kind === 'withheld') return problem(released.code ?? 'consent-not-granted');
       count(tally, released);
-      return { status: 200, body: released.bytes };
+      return { status: 200, body: released.bytes, ...integrityOf(released) };
     }
     const body = releaseBundle(reply.tape, reply.node, part, tally, parts.bundle);
     return { status: 200, body };
@@ -267,10 +291,13 @@ export function release(parts: ReleaseParts): Release {
     parts.seen(reply.tape, reply.node);
     count(tally, released);
     const etag = etagOf(released.versionId, part.plan) ?? tag;
-    const answer: Share = { ...share, ...(etag === undefined ? {} : { etag }) };
+    const answer: Share = { ...share, ...(etag === undefined ? {} : { etag }), ...integrityOf(released) };
     return interaction.headers.preferReturn === 'minimal' ? answer : { ...answer, body: released.bytes };
   }
 }
+
+const integrityOf = ({ integrity }: { readonly integrity: IntegrityState | undefined }): Pick<Share, 'integrity'> =>
+  integrity === undefined ? {} : { integrity };
 
 /** What an operation such as $validate found and where, without the upstream's own words: those can quote any record. */
 function plainOutcome(tape: Tape, node: number): string {
@@ -383,7 +410,11 @@ function entryOf(share: Share | Problem): Uint8Array {
   });
   if (share.body === undefined) return encoder.encode(`{"response":${response}}`);
   const body = typeof share.body === 'string' ? encoder.encode(share.body) : share.body;
-  return join([encoder.encode('{"resource":'), body, encoder.encode(`,"response":${response}}`)]);
+  return join([
+    encoder.encode(`{${extensionOf(share.integrity)}"resource":`),
+    body,
+    encoder.encode(`,"response":${response}}`),
+  ]);
 }
 
 const location = /(?:^|\/)([A-Z][A-Za-z]{1,63})\/([A-Za-z0-9.-]{1,64})(?:\/_history\/([A-Za-z0-9.-]{1,64}))?$/;

@@ -33,6 +33,7 @@ describe('a stale chain', () => {
     await using(startSecond(rig, { clock: { now: () => (Date.now() + ahead) as Instant } }), async (second) => {
       await second.get('/Patient/patient-ada', 'clinician').expect(200);
       ahead = 60_000;
+      await second.gateway.records?.settled();
       const before = second.gateway.ledger.size();
       const refused = await second.get('/Patient/patient-ada', 'clinician').expect(503);
       expect(codeOf(refused)).toBe('consent-unverifiable');

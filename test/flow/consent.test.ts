@@ -93,6 +93,7 @@ describe('the audit', () => {
     const doctor = await rig.get('/Patient/patient-ada', 'clinician').expect(200);
     expect(doctor.headers['x-ledger-receipt']).toBeDefined();
     const officer = await rig.token('privacy-officer');
+    await rig.demo.gateway.records?.settled();
     const before = rig.demo.gateway.ledger.size();
     const answer = await supertest(rig.demo.gateway.url)
       .get('/fhir/AuditEvent?patient=Patient/patient-ada&_count=5')

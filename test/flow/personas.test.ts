@@ -178,6 +178,7 @@ describe('the specialist', () => {
 
 describe('nobody', () => {
   it('is told to bring a token, and that is recorded', async () => {
+    await rig.demo.gateway.records?.settled();
     const before = rig.demo.gateway.ledger.size();
     const response = await rig.get('/Patient/patient-ada').expect(401);
     expect(response.headers['www-authenticate']).toBe('Bearer');

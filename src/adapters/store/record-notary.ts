@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { LRUCache } from 'lru-cache';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import type { Tape } from '../../domain/json/tape.ts';
+import { scan } from '../../domain/json/scan.ts';
 import { toBase64Url } from '../../domain/ledger/base64.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import { concat, equalBytes, hmac } from '../../domain/ledger/hash.ts';
@@ -11,31 +11,14 @@ import {
   losslessDigest,
   recordDigests,
 } from '../../domain/ledger/record-integrity.ts';
-import type { Clock, LedgerStore } from '../../ports.ts';
+import type { Clock, LedgerStore, RecordIntegrity, StoredRecord } from '../../ports.ts';
+import type { EntryQuery } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 
-/** One resource as the server holds it: before masking. */
-export interface StoredRecord {
-  /** `Type/id`. */
-  readonly reference: string;
-  readonly version: string | undefined;
-  readonly patient: PatientId | undefined;
-  readonly tape: Tape;
-  readonly node: number;
-  /** False in a history or a version read, where an older version is no sign of a roll-back. */
-  readonly current: boolean;
-}
-
-export interface RecordNotary {
-  /** Synchronous: one look-up and, for a record not seen lately, one canonical form. First sight is noted as a baseline. */
-  check(record: StoredRecord): IntegrityState;
-  /** What the server stored for a write through this gateway. */
-  written(record: StoredRecord): void;
-  /** A delete through this gateway: from here on the record may be missing. */
-  deleted(reference: string): void;
-  /** The server has no such record although one was notarised and none deleted it. */
-  vanished(reference: string): boolean;
+export interface RecordNotary extends RecordIntegrity {
+  /** Drops what is known of a patient, before the key is destroyed. */
+  forget(patient: PatientId): void;
   /** Resolves when all that was noted is in the ledger. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -43,154 +26,304 @@ export interface RecordNotary {
 
 export interface NotaryOptions {
   readonly path: string;
-  readonly ledger: Pick<LedgerStore, 'append'>;
+  readonly ledger: Pick<LedgerStore, 'append'> & {
+    query(query: EntryQuery): Promise<readonly number[]>;
+    open(index: number): Promise<{ readonly entry: LedgerEntry } | undefined>;
+  };
   readonly keys: PayloadKeys;
-  /** Of records that belong to no patient. */
+  /** Names the rows, so that the file alone tells of nobody; salts records that belong to no patient. */
   readonly ownKey: Uint8Array;
   readonly clock: Clock;
   /** How long an older version may still be served as the current one: calls under way, indexes that lag. */
   readonly graceMs?: number;
+  /** An alteration, once for each thing that is wrong. */
+  readonly alarm: () => void;
   readonly failed: (error: unknown) => void;
 }
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS records (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL, version TEXT NOT NULL, digest BLOB NOT NULL,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL, version TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB NOT NULL,
   written INTEGER NOT NULL, noted INTEGER NOT NULL, UNIQUE (ref, version));
+CREATE INDEX IF NOT EXISTS records_owner ON records (owner);
 CREATE TABLE IF NOT EXISTS deleted (ref TEXT PRIMARY KEY, seq INTEGER NOT NULL);`;
 
-const LABEL = new TextEncoder().encode('consentry record v1');
+const utf8 = new TextEncoder();
+const LABEL = utf8.encode('consentry record v1');
+const NAME_LABEL = utf8.encode('consentry record name v1');
+const OWNER_LABEL = utf8.encode('consentry record owner v1');
 const SEEN = 50_000;
-/** Records of one ledger entry; a Bundle's first sight is then one append. */
+/** Records of one ledger entry; a Bundle's first sight is then one append for each patient. */
 const BATCH = 100;
+/** Canonical forms made before other work has its turn. */
+const SLICE = 16;
+/** First sights that may wait; a record beyond them is noted when it is next seen. */
+const MOST_WAITING = 20_000;
+const GRACE_MS = 60_000;
 
-interface Noted {
-  readonly record: Pick<StoredRecord, 'reference' | 'version' | 'patient'>;
+/** On its way into the file and the ledger: its own copy of the bytes, as the answer is gone by then. */
+interface Waiting {
+  readonly ref: string;
+  readonly reference: string;
+  readonly version: string;
+  readonly patient: PatientId | undefined;
+  readonly key: Uint8Array;
+  readonly bytes: Uint8Array;
+  /** Names the bytes. */
+  readonly name: string;
+  readonly state: 'verified' | 'baseline';
+}
+
+interface Told {
+  readonly patient: PatientId | undefined;
+  readonly resource: string;
   readonly text: string;
 }
 
-const GRACE_MS = 60_000;
+const salted = (key: Uint8Array, reference: string, version: string, digest: Uint8Array): Uint8Array =>
+  hmac(nodeHashing, key, LABEL, concat(utf8.encode(`${reference}\0${version}\0`), digest));
 
-export const openRecordNotary = ({
-  path,
-  ledger,
-  keys,
-  ownKey,
-  clock,
-  failed,
-  graceMs = GRACE_MS,
-}: NotaryOptions): RecordNotary => {
-  const database = new DatabaseSync(path, { timeout: 5000 });
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+/** The keyed name of a record or patient in the file. */
+const keyed = (key: Uint8Array, label: Uint8Array, text: string): string =>
+  toBase64Url(hmac(nodeHashing, key, label, utf8.encode(text)).subarray(0, 16));
+
+const bytesOf = ({ tape, node }: StoredRecord): Uint8Array => tape.bytes.subarray(tape.start[node], tape.end[node]);
+
+/**
+ * Remembers a salted digest of every version that was written here or seen, and tells whether what the server gives now is
+ * that. A check is a look-up; canonical forms of new versions, the file and the ledger entries follow after the answer.
+ */
+export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
+  const { ledger, keys, ownKey, clock, alarm, failed, graceMs = GRACE_MS } = options;
+  const database = new DatabaseSync(options.path, { timeout: 5000 });
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;');
   database.exec(SCHEMA);
-  const find = database.prepare('SELECT seq, digest, written FROM records WHERE ref = ? AND version = ?');
-  const newest = database.prepare('SELECT seq, noted FROM records WHERE ref = ? ORDER BY seq DESC LIMIT 1');
-  const before = database.prepare('SELECT digest FROM records WHERE ref = ? ORDER BY seq DESC LIMIT 1');
+  const find = database.prepare('SELECT seq, owner, digest, written FROM records WHERE ref = ? AND version = ?');
+  const newest = database.prepare('SELECT seq, digest, noted FROM records WHERE ref = ? ORDER BY seq DESC LIMIT 1');
   const add = database.prepare(
-    'INSERT INTO records (ref, version, digest, written, noted) VALUES (?, ?, ?, ?, ?) ON CONFLICT (ref, version) DO UPDATE SET written = max(written, excluded.written)',
+    'INSERT INTO records (ref, version, owner, digest, written, noted) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
+  const drop = database.prepare('DELETE FROM records WHERE seq = ?');
   const gone = database.prepare('SELECT seq FROM deleted WHERE ref = ?');
   const remove = database.prepare('INSERT OR REPLACE INTO deleted (ref, seq) VALUES (?, ?)');
   /** The bytes of the newest version when it was last found unaltered: the same bytes need no canonical form. */
   const same = new LRUCache<
     string,
-    { readonly version: string; readonly bytes: Uint8Array; readonly state: IntegrityState }
+    { readonly version: string; readonly name: string; readonly state: IntegrityState }
   >({
     max: SEEN,
   });
-  let pending: Noted[] = [];
+  const alarmed = new LRUCache<string, true>({ max: SEEN });
+  const waiting = new Map<string, Waiting>();
+  let told: Told[] = [];
   let running: Promise<void> | undefined;
+  let closed = false;
 
   const keyOf = (patient: PatientId | undefined): Uint8Array | undefined =>
     patient === undefined ? ownKey : keys.keyOf(patient);
-  const salted = (key: Uint8Array, { reference, version }: StoredRecord, digest: Uint8Array): Uint8Array =>
-    hmac(nodeHashing, key, LABEL, concat(Buffer.from(`${reference}\0${version ?? ''}\0`), digest));
+  const refOf = (reference: string): string => keyed(ownKey, NAME_LABEL, reference);
+  const ownerOf = (key: Uint8Array): string => keyed(key, OWNER_LABEL, '');
+
+  const entryOf = (batch: readonly Told[], patient: PatientId | undefined): LedgerEntry => {
+    const at = clock.now();
+    const name = nodeHashing.sha256(utf8.encode(`${at}${batch.map(({ text }) => text).join()}`));
+    return {
+      kind: 'record',
+      at,
+      requestId: `record-${Buffer.from(name).toString('hex', 0, 12)}`,
+      decision: 'permit',
+      patients: patient === undefined ? [] : [patient],
+      resources: batch.map(({ resource }) => resource),
+      outcome: { status: 0, returned: batch.length, withheld: 0, masked: 0 },
+      story: batch.map(({ text }) => ({ stage: 'record', rule: digestMethods.lossless, text })),
+      height: 0,
+    };
+  };
+
+  /** Puts one version into the file, unless it is there or its patient was erased meanwhile. */
+  const note = (one: Waiting): void => {
+    waiting.delete(`${one.ref} ${one.version}`);
+    const scanned = keyOf(one.patient) === one.key ? scan(one.bytes) : undefined;
+    if (scanned?.ok !== true) return;
+    const { portable, lossless } = recordDigests(nodeHashing, scanned.tape);
+    const { ref, reference, version, key, patient } = one;
+    const saltedDigest = (digest: Uint8Array): Uint8Array => salted(key, reference, version, digest);
+    const digest = saltedDigest(lossless);
+    const previous = newest.get(ref)?.digest;
+    const { changes } = add.run(ref, version, ownerOf(key), digest, one.state === 'verified' ? 1 : 0, clock.now());
+    if (changes === 0) return;
+    same.delete(reference);
+    const words = [
+      one.state === 'verified' ? 'written' : 'first seen',
+      `lossless=${toBase64Url(digest)}`,
+      `portable=${portable === undefined ? 'none' : toBase64Url(saltedDigest(portable))}`,
+      `previous=${previous instanceof Uint8Array ? toBase64Url(previous) : 'none'}`,
+    ];
+    told.push({ patient, resource: `${reference}/_history/${version}`, text: words.join(' ') });
+  };
+
+  const noteAll = async (): Promise<void> => {
+    while (waiting.size > 0) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      database.exec('BEGIN');
+      try {
+        for (const one of [...waiting.values()].slice(0, SLICE)) note(one);
+        database.exec('COMMIT');
+      } catch (error) {
+        if (database.isTransaction) database.exec('ROLLBACK');
+        failed(error);
+      }
+    }
+  };
 
   const append = async (): Promise<void> => {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (pending.length > 0) {
-      const [first] = pending;
-      const batch = pending.filter(({ record }) => record.patient === first?.record.patient).slice(0, BATCH);
-      pending = pending.filter((one) => !batch.includes(one));
-      const at = clock.now();
-      const entry: LedgerEntry = {
-        kind: 'record',
-        at,
-        requestId: `record-${at}-${toBase64Url(nodeHashing.sha256(Buffer.from(batch.map(({ text }) => text).join()))).slice(0, 12)}`,
-        decision: 'permit',
-        patients: first?.record.patient === undefined ? [] : [first.record.patient],
-        resources: batch.map(({ record }) => `${record.reference}/_history/${record.version ?? ''}`),
-        outcome: { status: 0, returned: batch.length, withheld: 0, masked: 0 },
-        story: batch.map(({ text }) => ({ stage: 'record', rule: digestMethods.lossless, text })),
-        height: 0,
-      };
-      await ledger.append(entry).catch(failed);
+    const byPatient = Map.groupBy(told, ({ patient }) => patient);
+    told = [];
+    for (const [patient, all] of byPatient) {
+      for (let at = 0; at < all.length; at += BATCH) {
+        if (patient === undefined || keys.keyOf(patient) !== undefined)
+          await ledger.append(entryOf(all.slice(at, at + BATCH), patient)).catch(failed);
+      }
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (waiting.size > 0 || told.length > 0) {
+      await noteAll();
+      await append();
     }
     running = undefined;
   };
 
-  const notarise = (record: StoredRecord, key: Uint8Array, byWrite: boolean): void => {
-    const { portable, lossless } = recordDigests(nodeHashing, record.tape, record.node);
-    const digest = salted(key, record, lossless);
-    const previous = before.get(record.reference)?.digest;
-    add.run(record.reference, record.version ?? '', digest, byWrite ? 1 : 0, clock.now());
-    const words = [
-      byWrite ? 'written' : 'first seen',
-      `lossless=${toBase64Url(digest)}`,
-      `portable=${portable === undefined ? 'none' : toBase64Url(salted(key, record, portable))}`,
-      `previous=${previous instanceof Uint8Array ? toBase64Url(previous) : 'none'}`,
-    ];
-    const { reference, version, patient } = record;
-    pending.push({ record: { reference, version, patient }, text: words.join(' ') });
-    running ??= append();
+  const soon = (
+    record: StoredRecord,
+    key: Uint8Array,
+    version: string,
+    name: string,
+    state: Waiting['state'],
+  ): void => {
+    if (closed || waiting.size >= MOST_WAITING) return;
+    const { reference, patient } = record;
+    const ref = refOf(reference);
+    const bytes = bytesOf(record).slice();
+    same.delete(reference);
+    waiting.set(`${ref} ${version}`, { ref, reference, version, patient, key, bytes, name, state });
+    running ??= run();
   };
 
-  const compare = (record: StoredRecord, key: Uint8Array, bytes: Uint8Array): IntegrityState => {
-    const row = find.get(record.reference, record.version ?? '');
+  const cry = (reference: string, version: string, patient: PatientId | undefined, text: string): void => {
+    const what = `${reference} ${version} ${text}`;
+    if (alarmed.has(what)) return;
+    alarmed.set(what, true);
+    alarm();
+    const entry = entryOf([{ patient, resource: `${reference}/_history/${version}`, text }], patient);
+    ledger.append({ ...entry, decision: 'deny', code: 'record-altered', stage: 'release' }).catch(failed);
+  };
+
+  /** Another gateway may have deleted it: the ledger is the one that they share. */
+  const deletedElsewhere = async (reference: string): Promise<boolean> => {
+    const indexes = await ledger.query({ resource: reference, kinds: ['write', 'break-glass'], limit: 20 });
+    for (const index of indexes) {
+      const entry = (await ledger.open(index))?.entry;
+      if (entry?.decision === 'permit' && entry.resources.includes(reference)) return true;
+    }
+    return false;
+  };
+
+  /** Whether a row belongs to a key that no living patient has: what a backup brought back of somebody erased. */
+  const orphaned = (owner: string): boolean => {
+    if (owner === ownerOf(ownKey)) return false;
+    for (const [, key] of keys.all()) if (ownerOf(key) === owner) return false;
+    return true;
+  };
+
+  const compare = (record: StoredRecord, key: Uint8Array, version: string, name: string): IntegrityState => {
+    const { reference } = record;
+    const ref = refOf(reference);
+    const queued = waiting.get(`${ref} ${version}`);
+    if (queued !== undefined && queued.name === name && queued.patient === record.patient) return queued.state;
+    if (queued !== undefined) note(queued);
+    let row = find.get(ref, version);
+    if (row !== undefined && row.owner !== ownerOf(key) && orphaned(String(row.owner))) {
+      drop.run(Number(row.seq));
+      row = undefined;
+    }
     if (row === undefined) {
-      notarise(record, key, false);
+      soon(record, key, version, name, 'baseline');
       return 'baseline';
     }
-    const want = row.digest;
-    const digest = salted(key, record, losslessDigest(nodeHashing, record.tape, record.node));
-    if (!(want instanceof Uint8Array) || !equalBytes(want, digest)) return 'altered';
+    const digest = salted(key, reference, version, losslessDigest(nodeHashing, record.tape, record.node));
+    if (!(row.digest instanceof Uint8Array) || !equalBytes(row.digest, digest)) return 'altered';
     const state = row.written === 1 ? 'verified' : 'baseline';
     if (!record.current) return state;
-    const last = newest.get(record.reference);
+    const last = newest.get(ref);
     if (Number(last?.seq) === Number(row.seq)) {
-      same.set(record.reference, { version: record.version ?? '', bytes, state });
+      same.set(reference, { version, name, state });
       return state;
     }
     // The server gives an older version as the current one: a later one was notarised and is gone.
     return clock.now() - Number(last?.noted) > graceMs ? 'altered' : state;
   };
 
+  const check: RecordIntegrity['check'] = (record) => {
+    const { reference, version } = record;
+    const key = keyOf(record.patient);
+    if (version === undefined || key === undefined) return 'unknown';
+    const name = record.name ?? toBase64Url(nodeHashing.sha256(bytesOf(record)));
+    const known = record.current ? same.get(reference) : undefined;
+    if (known?.version === version && known.name === name) return known.state;
+    const state = compare(record, key, version, name);
+    if (state === 'altered')
+      cry(reference, version, record.patient, 'What the server holds is not what was notarised for this version.');
+    return state;
+  };
+
   return {
-    check: (record) => {
-      const key = keyOf(record.patient);
-      if (record.version === undefined || key === undefined) return 'unknown';
-      const { tape, node } = record;
-      const bytes = nodeHashing.sha256(tape.bytes.subarray(tape.start[node], tape.end[node]));
-      const known = record.current ? same.get(record.reference) : undefined;
-      if (known?.version === record.version && equalBytes(known.bytes, bytes)) return known.state;
-      return compare(record, key, bytes);
-    },
+    check,
     written: (record) => {
       const key = keyOf(record.patient);
-      if (record.version === undefined || key === undefined) return;
+      if (record.version === undefined || key === undefined) return 'unknown';
       same.delete(record.reference);
-      notarise(record, key, true);
+      const ref = refOf(record.reference);
+      // A write that changed nothing leaves the version as it is.
+      if (waiting.has(`${ref} ${record.version}`) || find.get(ref, record.version) !== undefined) return check(record);
+      const name = record.name ?? toBase64Url(nodeHashing.sha256(bytesOf(record)));
+      soon(record, key, record.version, name, 'verified');
+      return 'verified';
     },
     deleted: (reference) => {
-      remove.run(reference, Number(newest.get(reference)?.seq ?? 0));
+      const ref = refOf(reference);
+      same.delete(reference);
+      for (const one of [...waiting.values()].filter((each) => each.ref === ref)) note(one);
+      remove.run(ref, Number(newest.get(ref)?.seq ?? 0));
     },
-    vanished: (reference) => {
-      const last = Number(newest.get(reference)?.seq ?? 0);
-      return last > 0 && Number(gone.get(reference)?.seq ?? 0) < last;
+    missing: (reference) => {
+      const ref = refOf(reference);
+      const last = Number(newest.get(ref)?.seq ?? 0);
+      if (last === 0 || Number(gone.get(ref)?.seq ?? 0) >= last) return;
+      deletedElsewhere(reference).then((deleted) => {
+        if (deleted) remove.run(ref, last);
+        else
+          cry(
+            reference,
+            '',
+            undefined,
+            'A record that was notarised is gone, and no call through this gateway deleted it.',
+          );
+      }, failed);
+    },
+    forget: (patient) => {
+      const key = keys.keyOf(patient);
+      if (key !== undefined) database.prepare('DELETE FROM records WHERE owner = ?').run(ownerOf(key));
+      for (const [at, one] of waiting) if (one.patient === patient) waiting.delete(at);
+      told = told.filter((one) => one.patient !== patient);
+      same.clear();
+      alarmed.clear();
     },
     settled: async () => {
       while (running !== undefined) await running;
     },
     close: async () => {
+      closed = true;
       while (running !== undefined) await running;
       database.close();
     },

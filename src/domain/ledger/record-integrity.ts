@@ -11,6 +11,9 @@ import type { Hash } from './merkle.ts';
 export const integrityStates = ['verified', 'baseline', 'unknown', 'altered'] as const;
 export type IntegrityState = (typeof integrityStates)[number];
 
+/** Of `Bundle.entry`: the state of the entry's resource, as a code. */
+export const integrityExtension = 'urn:consentry:record-integrity';
+
 /** Names of the two methods, kept beside each digest. */
 export const digestMethods = { portable: 'fhir-static+rfc8785', lossless: 'consentry-lossless-1' } as const;
 
@@ -92,7 +95,7 @@ export const recordDigests = (hashing: Hashing, tape: Tape, node = 0): RecordDig
 };
 
 /** Of an answer with several resources: the worst of them. */
-export const worstOf = (states: readonly IntegrityState[]): IntegrityState => {
-  for (const state of ['altered', 'unknown', 'baseline'] as const) if (states.includes(state)) return state;
-  return states.length === 0 ? 'unknown' : 'verified';
+export const worstOf = (states: ReadonlySet<IntegrityState>): IntegrityState | undefined => {
+  for (const state of ['altered', 'unknown', 'baseline', 'verified'] as const) if (states.has(state)) return state;
+  return undefined;
 };

@@ -3,6 +3,7 @@ import type { PatientId } from '../../domain/fhir/interaction.ts';
 import type { Bases } from '../../domain/fhir/references.ts';
 import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
+import { type IntegrityState, integrityExtension } from '../../domain/ledger/record-integrity.ts';
 import type { Planned } from '../exchange.ts';
 import type { ReleasedResource, ReleaseResource } from './resource.ts';
 import { tied } from './ties.ts';
@@ -13,6 +14,7 @@ export interface Tally {
   readonly resources: string[];
   readonly grants: Set<string>;
   readonly rules: Set<string>;
+  readonly integrity: Set<IntegrityState>;
   basis: string | undefined;
   returned: number;
   withheld: number;
@@ -24,6 +26,7 @@ export const emptyTally = (): Tally => ({
   resources: [],
   grants: new Set(),
   rules: new Set(),
+  integrity: new Set(),
   basis: undefined,
   returned: 0,
   withheld: 0,
@@ -37,6 +40,7 @@ export function count(tally: Tally, resource: ReleasedResource): void {
   for (const patient of resource.patients) tally.patients.add(patient);
   for (const grant of resource.grants) tally.grants.add(grant);
   for (const rule of resource.rules) tally.rules.add(rule);
+  if (resource.integrity !== undefined) tally.integrity.add(resource.integrity);
   tally.basis ??= resource.basis;
 }
 
@@ -104,7 +108,7 @@ export function releaseBundle(
         ? ''
         : `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/${released.type}/${released.id}`)},`;
     chunks.push(
-      encoder.encode(`{${fullUrl}"resource":`),
+      encoder.encode(`{${extensionOf(released.integrity)}${fullUrl}"resource":`),
       parts.project(released, part),
       encoder.encode(`${entryTail(tape, entry, mode, released)}}`),
     );
@@ -124,6 +128,10 @@ export function releaseBundle(
   if (onlyCount || chunks.length === 0) return encoder.encode(`${head}}`);
   return join([encoder.encode(`${head},"entry":[`), ...chunks, encoder.encode(']}')]);
 }
+
+/** On the entry, not in the resource: a client that writes the resource back does not write this too, and no server can forge it. */
+export const extensionOf = (integrity: IntegrityState | undefined): string =>
+  integrity === undefined ? '' : `"extension":[{"url":"${integrityExtension}","valueCode":"${integrity}"}],`;
 
 const modes: ReadonlySet<string> = new Set(['match', 'include']);
 

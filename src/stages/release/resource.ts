@@ -3,8 +3,11 @@ import type { PatientId, ResourceType } from '../../domain/fhir/interaction.ts';
 import type { Resolve } from '../../domain/fhir/subjects.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import { applySplices, mergeSplices } from '../../domain/json/splice.ts';
-import type { Tape } from '../../domain/json/tape.ts';
+import { KIND, type Tape } from '../../domain/json/tape.ts';
+import type { IntegrityState } from '../../domain/ledger/record-integrity.ts';
 import type { MaskingContext, MaskingPlan, MaskResource, Splice } from '../../domain/masking/plan.ts';
+import type { ProblemCode } from '../../domain/problem.ts';
+import type { RecordIntegrity } from '../../ports.ts';
 import type { Planned } from '../exchange.ts';
 import { contentName, Remembered } from './remembered.ts';
 
@@ -23,12 +26,16 @@ export interface ReleasedResource {
   readonly basis: string | undefined;
   readonly masked: number;
   readonly rules: readonly string[];
+  /** Of what the server holds, before masking; absent where records are not checked. */
+  readonly integrity: IntegrityState | undefined;
 }
 
 /** The reason stays inside: a withheld resource leaves no trace in the answer. */
 export interface WithheldResource {
   readonly kind: 'withheld';
   readonly why: string;
+  /** What a caller who may see the resource is told when it was asked for alone. */
+  readonly code?: ProblemCode;
 }
 
 export type ResourceRight =
@@ -55,6 +62,11 @@ export interface ResourceReleaseParts {
   readonly mask: MaskResource;
   readonly maskingContext: (part: Planned, patient: PatientId | undefined) => MaskingContext;
   readonly anchor: (tape: Tape, node: number) => readonly Splice[];
+  readonly integrity?: {
+    readonly records: RecordIntegrity;
+    /** What becomes of a record that is not what was notarised. */
+    readonly altered: 'flag' | 'refuse';
+  };
 }
 
 export type ReleaseResource = (
@@ -74,6 +86,9 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
     const name = contentName(tape, node);
     const right = parts.right(tape, node, type, part, resolve, name);
     if (right.kind === 'may-not') return withheld(right.why);
+    const integrity = integrityOf(tape, node, type, part, right.patients[0], name, parts.integrity?.records);
+    if (integrity === 'altered' && parts.integrity?.altered === 'refuse')
+      return { kind: 'withheld', why: 'it is not what was notarised', code: 'record-altered' };
 
     const patient = right.patients[0];
     const plan = right.deidentify ? deidentifying(part) : part.plan;
@@ -84,12 +99,54 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
       () => maskedView(tape, node, type, plan, context, parts),
     );
     if (view.kind === 'withheld') return view;
-    return { ...view, kind: 'released', type, patients: right.patients, grants: right.grants, basis: right.basis };
+    const { patients, grants, basis } = right;
+    return { ...view, kind: 'released', type, patients, grants, basis, integrity };
   };
 }
 
+/**
+ * Asked only of what the caller may see, so that the answer tells nothing of what is withheld. A part that a server cut from a
+ * record (SUBSETTED) or made up for an operation has no version of its own to be compared with; audit events come from the ledger itself.
+ */
+function integrityOf(
+  tape: Tape,
+  node: number,
+  type: ResourceType,
+  part: Planned,
+  patient: PatientId | undefined,
+  name: string | undefined,
+  records: RecordIntegrity | undefined,
+): IntegrityState | undefined {
+  const id = stringOf(tape, member(tape, node, 'id'));
+  if (records === undefined || type === 'AuditEvent') return undefined;
+  const meta = member(tape, node, 'meta');
+  const { kind } = part.interaction;
+  if (id === undefined || subsetted(tape, meta)) return 'unknown';
+  const record = {
+    reference: `${type}/${id}`,
+    version: stringOf(tape, member(tape, meta, 'versionId')),
+    patient,
+    tape,
+    node,
+    current: kind !== 'vread' && kind !== 'history',
+    ...(name === undefined ? {} : { name }),
+  };
+  return isStore(kind) ? records.written(record) : records.check(record);
+}
+
+const isStore = (kind: Planned['interaction']['kind']): boolean =>
+  kind === 'create' || kind === 'update' || kind === 'patch';
+
+function subsetted(tape: Tape, meta: number): boolean {
+  const tags = member(tape, meta, 'tag');
+  if (tags < 0 || tape.kind[tags] !== KIND.array) return false;
+  for (let tag = tags + 1; tag < (tape.next[tags] as number); tag = tape.next[tag] as number)
+    if (stringOf(tape, member(tape, tag, 'code')) === 'SUBSETTED') return true;
+  return false;
+}
+
 /** The resource as this plan shows it: the same for the same bytes, plan, day and patient. */
-interface MaskedView extends Omit<ReleasedResource, 'kind' | 'type' | 'patients' | 'grants' | 'basis'> {
+interface MaskedView extends Omit<ReleasedResource, 'kind' | 'type' | 'patients' | 'grants' | 'basis' | 'integrity'> {
   readonly kind: 'view';
 }
 

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FilesLedger } from '../../../src/adapters/store/files-ledger.ts';
-import { openRecordNotary, type RecordNotary, type StoredRecord } from '../../../src/adapters/store/record-notary.ts';
+import { openRecordNotary, type RecordNotary } from '../../../src/adapters/store/record-notary.ts';
 import type { PatientId } from '../../../src/domain/fhir/interaction.ts';
 import { scan } from '../../../src/domain/json/scan.ts';
 import { worstOf } from '../../../src/domain/ledger/record-integrity.ts';
+import type { StoredRecord } from '../../../src/ports.ts';
 import { memoryKeys, open, temporaryFolder } from './ledger-fixture.ts';
 
 const patient = 'p1' as PatientId;
@@ -23,21 +24,30 @@ let ledger: FilesLedger;
 let notary: RecordNotary;
 let later = 0;
 let keys: ReturnType<typeof memoryKeys>;
+let alarms = 0;
+const ownKey = randomBytes(32);
+const start = (): RecordNotary =>
+  openRecordNotary({
+    path: join(folder, 'records.db'),
+    ledger,
+    keys,
+    ownKey,
+    clock: { now: () => (Date.now() + later) as never },
+    alarm: () => {
+      alarms++;
+    },
+    failed: (error) => {
+      throw error;
+    },
+  });
 beforeEach(async () => {
   folder = temporaryFolder();
   keys = memoryKeys();
   await keys.makeKey(patient);
   ledger = await open(join(folder), { payloadKeys: keys });
-  notary = openRecordNotary({
-    path: join(folder, 'records.db'),
-    ledger,
-    keys,
-    ownKey: randomBytes(32),
-    clock: { now: () => (Date.now() + later) as never },
-    failed: (error) => {
-      throw error;
-    },
-  });
+  notary = start();
+  alarms = 0;
+  later = 0;
 });
 afterEach(async () => {
   await notary.close();
@@ -75,18 +85,70 @@ describe('the record notary', () => {
     ).toBe('baseline');
   });
 
-  it('sees a version that vanished, and one that was rolled back', () => {
+  it('sees a version that was rolled back', async () => {
     notary.check(record(FIRST));
     notary.written(record(FIRST, { version: '2' }));
     // A read that was under way when the write came.
     expect(notary.check(record(FIRST))).toBe('baseline');
+    await notary.settled();
     later += 61_000;
     expect(notary.check(record(FIRST))).toBe('altered');
     expect(notary.check(record(FIRST, { current: false }))).toBe('baseline');
-    expect(notary.vanished('Observation/o1')).toBe(true);
-    expect(notary.vanished('Observation/o2')).toBe(false);
-    notary.deleted('Observation/o1');
-    expect(notary.vanished('Observation/o1')).toBe(false);
+    expect(alarms).toBe(1);
+  });
+
+  it('raises one alarm for a record that is gone, and none for one that was deleted here or never seen', async () => {
+    notary.check(record(FIRST));
+    await notary.settled();
+    notary.missing('Observation/o2');
+    notary.missing('Observation/o1');
+    const alarm = async (): Promise<readonly number[]> =>
+      ledger.query({ kinds: ['record'], decision: 'deny', limit: 5 });
+    while ((await alarm()).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    notary.missing('Observation/o1');
+    expect(alarms).toBe(1);
+    const [at = -1] = await alarm();
+    expect((await ledger.open(at))?.entry).toMatchObject({ code: 'record-altered', patients: [] });
+    notary.check(record(FIRST.replaceAll('o1', 'o3'), { reference: 'Observation/o3' }));
+    notary.deleted('Observation/o3');
+    notary.missing('Observation/o3');
+    await notary.settled();
+    expect(alarms).toBe(1);
+  });
+
+  it('remembers through a restart, and its file names no record and no patient', async () => {
+    notary.check(record(FIRST));
+    notary.written(record(FIRST, { version: '2' }));
+    await notary.close();
+    notary = start();
+    expect(notary.check(record(FIRST, { current: false }))).toBe('baseline');
+    expect(notary.check(record(FIRST, { version: '2' }))).toBe('verified');
+    expect(notary.check(record(FIRST.replace('1.10', '9.9'), { version: '2' }))).toBe('altered');
+    const bytes = readdirSync(folder)
+      .filter((name) => name.startsWith('records.db'))
+      .map((name) => readFileSync(join(folder, name), 'latin1'))
+      .join('');
+    expect(bytes).not.toMatch(/Observation\/|o1/);
+  });
+
+  it('starts anew for a patient who was erased and came back, also when a backup kept the rows', async () => {
+    notary.check(record(FIRST));
+    await notary.settled();
+    keys.destroy('p1');
+    await keys.makeKey(patient);
+    expect(notary.check(record(FIRST))).toBe('baseline');
+    await notary.settled();
+    notary.forget(patient);
+    expect(notary.check(record(FIRST.replace('1.10', '7')))).toBe('baseline');
+    expect(alarms).toBe(0);
+  });
+
+  it('sees a record that was given to another patient', async () => {
+    await keys.makeKey('p2' as PatientId);
+    notary.check(record(FIRST));
+    await notary.settled();
+    expect(notary.check(record(FIRST, { patient: 'p2' as PatientId }))).toBe('altered');
+    expect(alarms).toBe(1);
   });
 
   it('knows nothing of a record without a version, or whose patient was erased', () => {
@@ -109,8 +171,8 @@ describe('the record notary', () => {
   });
 
   it('takes the worst of an answer', () => {
-    expect(worstOf(['verified', 'baseline'])).toBe('baseline');
-    expect(worstOf(['verified', 'altered', 'unknown'])).toBe('altered');
-    expect(worstOf(['verified'])).toBe('verified');
+    expect(worstOf(new Set(['verified', 'baseline'] as const))).toBe('baseline');
+    expect(worstOf(new Set(['verified', 'altered', 'unknown'] as const))).toBe('altered');
+    expect(worstOf(new Set(['verified'] as const))).toBe('verified');
   });
 });
