@@ -21,7 +21,7 @@ import { upstreamReader } from '../adapters/upstream/reader.ts';
 import type { Config } from '../config/schema.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import { anchorLinks } from '../domain/fhir/links.ts';
-import { defaultOperations } from '../domain/fhir/operations.ts';
+import { knownOperations, operationTable } from '../domain/fhir/operations.ts';
 import type { Instant } from '../domain/instant.ts';
 import { defaultLimits, type Limits } from '../domain/json/fault.ts';
 import type { Tape } from '../domain/json/tape.ts';
@@ -245,7 +245,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       return `${address.url}${prefix}`;
     },
   };
-  const operations = defaultOperations;
+  const operations = operationTable(knownOperations, config.operations);
   const pages = pageBook(subKey(vaultKey, 'pages'), config.limits.pageSeconds, random);
   const maskingKey =
     config.maskingKey === undefined
@@ -313,7 +313,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       ),
       authenticate: authenticate(verifier),
       authorise: authorise({ policies, operations, maskingKey }),
-      locate: locate({ bases, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
+      locate: locate({ bases, operations, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
       consent: consent({
         registry: replica,
         keys: vault,

@@ -5,6 +5,49 @@ const strict = { additionalProperties: false } as const;
 /** A secret is named, never written: `env:NAME` or `file:PATH`. */
 const secret = (description: string) => Type.String({ pattern: '^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$', description });
 
+const oneOf = <Name extends string>(...names: readonly Name[]) => Type.Union(names.map((name) => Type.Literal(name)));
+
+const operation = Type.Object(
+  {
+    name: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]{0,63}$', description: 'Without the dollar sign.' }),
+    at: Type.Array(
+      Type.Object(
+        {
+          level: oneOf('system', 'type', 'instance'),
+          types: Type.Optional(Type.Array(Type.String(), { description: 'Where it is called; any type when absent.' })),
+          subjects: Type.Union(
+            [
+              Type.Object({ by: oneOf('instance', 'criteria', 'body', 'all', 'none') }, strict),
+              Type.Object({ by: Type.Literal('parameter'), name: Type.String() }, strict),
+            ],
+            {
+              description:
+                'How its patients are found: by the resource in the path, its search criteria, the resource in the body, a parameter with references; all: anyone; none: it touches no patient.',
+            },
+          ),
+        },
+        strict,
+      ),
+      { minItems: 1, description: 'Where it can be called.' },
+    ),
+    methods: Type.Array(oneOf('GET', 'POST'), { minItems: 1, default: ['POST'], description: 'HTTP methods.' }),
+    acts: Type.Union([Type.Literal('read'), Type.Literal('search')], {
+      default: 'search',
+      description: 'What it does with records, for scopes and consent.',
+    }),
+    parameters: Type.Record(Type.String(), oneOf('instant', 'types', 'id', 'text', 'reference', 'boolean', 'integer'), {
+      default: {},
+      description: 'Its parameters and their kinds; others are refused.',
+    }),
+    parts: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Parts of its Parameters body that hold a resource or a complex value.',
+      }),
+    ),
+  },
+  strict,
+);
+
 /** The one schema of file, environment and flags; docs/configuration.md and the JSON Schema for editors come from it. */
 export const configSchema = Type.Object(
   {
@@ -221,6 +264,11 @@ export const configSchema = Type.Object(
       },
       { ...strict, default: {} },
     ),
+    operations: Type.Array(operation, {
+      default: [],
+      description:
+        'Operations of the FHIR server beyond those of FHIR itself, and how each names the patients it touches; one that is not named is refused.',
+    }),
     corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
   },
   strict,

@@ -1,6 +1,8 @@
 import { ownershipOf, searchSubjects } from '../domain/fhir/compartment.ts';
 import { patientId } from '../domain/fhir/ids.ts';
 import type { FhirInteraction, PatientId, ResourceType } from '../domain/fhir/interaction.ts';
+import { patientsInParameter } from '../domain/fhir/operation-subjects.ts';
+import { findOperation, type OperationTable } from '../domain/fhir/operations.ts';
 import { type Bases, parseReference, type Reference } from '../domain/fhir/references.ts';
 import type { SearchCriterion, SearchQuery } from '../domain/fhir/search.ts';
 import { type Resolve, type Subjects, subjectsOf, type Target } from '../domain/fhir/subjects.ts';
@@ -19,6 +21,7 @@ import { resolveWrite } from './write-back.ts';
 
 export interface LocateParts {
   readonly bases: Bases;
+  readonly operations: OperationTable;
   readonly reader: UpstreamReader;
   readonly limits: Limits;
   readonly budgetMs: number;
@@ -33,7 +36,7 @@ interface Current {
 
 /** Which patients can this call touch? From path, query and body; for writes also from what stands at the upstream. */
 export function locate(parts: LocateParts): Stage<Authorised, Located> {
-  const { bases, reader, limits, maskingContext } = parts;
+  const { bases, operations, reader, limits, maskingContext } = parts;
 
   return {
     name: 'locate',
@@ -117,8 +120,20 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     interaction: Extract<FhirInteraction, { kind: 'operation' }>,
     context: StageContext,
   ): Verdict<Located> {
-    const { type, id } = interaction;
+    const { type, id, name } = interaction;
+    const operation = findOperation(operations, name, type, id !== undefined);
+    const by = operation?.level.subjects;
+    if (by?.by === 'parameter' && operation?.rule.parameters[by.name] !== 'text') {
+      const ids = patientsInParameter(interaction, by.name, bases);
+      return ids === undefined
+        ? deny('subject-unknown', {
+            rule: `operation:${name}`,
+            text: `The parameter ${by.name} must name the patients that the operation touches.`,
+          })
+        : found(input, { kind: 'patients', ids, every: true }, context);
+    }
     if (type !== undefined && id !== undefined) return found(input, byId(type, id), context);
+    if (by?.by === 'none') return found(input, universal, context);
     if (type !== undefined && isUniversal(type)) return found(input, universal, context);
     const named = type === undefined ? undefined : namedByCriteria(type, interaction.query, bases);
     return found(input, named === undefined ? discover : { kind: 'patients', ids: named, every: false }, context);

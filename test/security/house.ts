@@ -47,7 +47,7 @@ export interface House {
 }
 
 /** The whole product, with a recorder between the gateway under test and the FHIR server. */
-export async function startHouse(): Promise<House> {
+export async function startHouse(config: object = {}): Promise<House> {
   const rig = await startRig();
   const real = new URL(rig.demo.fhir.url);
   const received: Call[] = [];
@@ -97,7 +97,9 @@ export async function startHouse(): Promise<House> {
   await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
   const upstreamUrl = (): string =>
     `http://127.0.0.1:${(between.address() as AddressInfo).port}${real.pathname.replace(/\/$/, '')}`;
-  const second = await startSecond(rig, { config: { upstream: { url: upstreamUrl(), timeoutMs: 3000 } } });
+  const second = await startSecond(rig, {
+    config: { ...config, upstream: { url: upstreamUrl(), timeoutMs: 3000 } },
+  });
   const { port } = new URL(second.gateway.url);
   const bearer = (persona: string): string => {
     const found = rig.demo.tokens.find((each) => each.persona.name === persona);
