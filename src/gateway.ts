@@ -1,5 +1,6 @@
 import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Bases } from './domain/fhir/references.ts';
+import { type StepUp, stepUpChallenge } from './domain/identity/step-up.ts';
 import type { Instant } from './domain/instant.ts';
 import { operationOutcome } from './domain/outcome.ts';
 import { problemRow } from './domain/problem.ts';
@@ -45,6 +46,7 @@ export interface Stages {
   /** Largest `_count` that is passed on. */
   readonly pageSize: number;
   readonly bases: Bases;
+  readonly stepUp: StepUp;
 }
 
 export interface GatewayPorts {
@@ -135,8 +137,8 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
       'content-type': 'application/fhir+json; charset=utf-8',
     };
     if (recorded.kind === 'continue') headers['x-ledger-receipt'] = recorded.value.header;
-    if (retryable === true) headers['retry-after'] = '5';
-    if (status === 401) headers['www-authenticate'] = challenge(final.code);
+    if (retryable === true) headers['retry-after'] = String(final.retryAfter ?? 5);
+    if (status === 401) headers['www-authenticate'] = challenge(final.code, stages.stepUp);
     else if (final.code === 'scope-insufficient')
       headers['www-authenticate'] =
         `Bearer error="insufficient_scope"${final.scope === undefined ? '' : `, scope="${final.scope}"`}`;
@@ -150,7 +152,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     done(context, judged.exchange, released.status, 'released', begun);
     return {
       status: released.status,
-      headers: { ...common(context), ...released.headers, 'x-ledger-receipt': receipt },
+      headers: { ...common(context), ...notice(judged), ...released.headers, 'x-ledger-receipt': receipt },
       ...(released.body === undefined ? {} : { body: released.body }),
     };
   }
@@ -211,10 +213,17 @@ const common = (context: StageContext): Record<string, string> => ({
   vary: 'Authorization',
 });
 
-/** RFC 6750 section 3, RFC 9470 section 3. */
-function challenge(code: string): string {
+/** Told to the user whose access the risk stage let pass with a notice: one sentence for all, so that it says nothing of the record. */
+function notice(judged: Judged): Record<string, string> {
+  const noticed = judged.parts.some(
+    (part) => part.kind === 'permitted' && ['notice', 'step-up'].includes(part.value.assessment.action),
+  );
+  return noticed ? { 'x-access-notice': 'This access is unusual; it is recorded and may be reviewed.' } : {};
+}
+
+/** RFC 6750 section 3. */
+function challenge(code: string, stepUp: StepUp): string {
   if (code === 'auth-token-missing') return 'Bearer';
-  if (code === 'risk-step-up')
-    return 'Bearer error="insufficient_user_authentication", error_description="A fresh, stronger log-in is required", max_age="300"';
+  if (code === 'risk-step-up') return stepUpChallenge(stepUp);
   return `Bearer error="invalid_token", error_description="${problemRow(code === 'auth-token-expired' ? 'auth-token-expired' : 'auth-token-invalid').text}"`;
 }

@@ -76,8 +76,8 @@ export interface RecordIntegrity {
 }
 
 export interface RiskEngine {
-  /** Synchronous and without I/O: features are kept up to date by `observe`. */
-  assess(event: AccessEvent, now: Instant): Assessment;
+  /** Features are kept up to date by `observe`, so the engine that is shipped answers at once and without I/O. */
+  assess(event: AccessEvent, now: Instant): Assessment | Promise<Assessment>;
   /** After the release or the refusal: what was returned, with status. */
   observe(event: AccessEvent, now: Instant): void;
 }

@@ -7,10 +7,14 @@ import { positionedYaml } from '../domain/policy/positioned-yaml.ts';
 import { createRiskEngine } from '../domain/risk/engine.ts';
 import { factsOf } from '../domain/risk/fhir-facts.ts';
 import { loadModel } from '../domain/risk/model.ts';
-import { readRiskPolicy } from '../domain/risk/risk-policy.ts';
+import { failureMode, readRiskPolicy } from '../domain/risk/risk-policy.ts';
+import { VolumeGuard } from '../domain/risk/volume-guard.ts';
 import type { RiskEngine } from '../ports.ts';
+import type { RiskRules } from '../stages/assess.ts';
 
 export interface OpenRisk extends RiskEngine {
+  readonly rules: RiskRules;
+  readonly volume: VolumeGuard;
   /** Learns who treats whom from the resources that pass. */
   readonly seen: (tape: Tape, node: number) => void;
   /** Keeps what was learnt of people and programs for the next start. */
@@ -46,7 +50,14 @@ export function openRisk(
   for (const id of clients) engine.observeContext({ kind: 'client', id });
   // A version that was read before tells nothing new, and most traffic reads the same few again.
   const known = new BoundedMap<string, true>(100_000);
+  const rules: RiskRules = {
+    failureMode: (purpose) => failureMode(policy, purpose),
+    stepUp: policy.stepUp,
+    flag: () => {},
+  };
   return {
+    rules,
+    volume: new VolumeGuard(policy.volume),
     assess: (event, now) => engine.assess(event, now),
     observe: (event, now) => engine.observe(event, now),
     save: () => {

@@ -49,6 +49,7 @@ import { project } from '../stages/release/project.ts';
 import { resourceRelease } from '../stages/release/resource.ts';
 import { resourceRight } from '../stages/release/right.ts';
 import { release } from '../stages/release.ts';
+import { guardVolume } from '../stages/volume.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { openConsentApi } from './consent-api.ts';
@@ -58,7 +59,7 @@ import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
 import { watchReferrals } from './referrals.ts';
-import { openRisk } from './risk.ts';
+import { type OpenRisk, openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
 
 export interface GatewayOptions {
@@ -87,6 +88,7 @@ export interface RunningGateway {
   /** Absent without chain.relayerKey: then grants reach the chain by other ways only. */
   readonly relayer: Relayer | undefined;
   readonly policies: OpenPolicies;
+  readonly risk: OpenRisk;
   readonly telemetry: TelemetryAdapter;
   readonly random: Random;
   close(): Promise<void>;
@@ -234,7 +236,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   if (config.corsOrigins.length > 0 || config.profile === 'sandbox')
     await app.register(cors, {
       origin: corsOrigins(config),
-      exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt', 'x-record-integrity'],
+      exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt', 'x-record-integrity', 'x-access-notice'],
     });
 
   const address = { url: config.publicUrl ?? '' };
@@ -323,31 +325,36 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         careTeamsOf: (fhirUser) => facts.careTeamsOf(fhirUser),
         openedAt: (principal, now) => consentApi.breakGlass.openedAt(principal, now),
       }),
-      assess: assess(options.risk ?? risk),
+      assess: assess(options.risk ?? risk, risk.rules),
       plan: plan(operations),
       condition: condition({ reader, limits, budgetMs: config.upstream.timeoutMs, right }),
-      release: release({
-        bundle: {
-          release: resourceRelease({
-            right,
-            mask: maskResource,
-            maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
-            anchor: (tape, node) => anchorLinks(tape, node, bases),
-            ...releaseIntegrity(records, config),
-          }),
-          bases,
-          links: bundleLinks(bases, pages, () => clock.now()),
-          project,
-        },
-        limits,
-        seen,
-        ...(records === undefined ? {} : { records }),
-      }),
+      release: guardVolume(
+        release({
+          bundle: {
+            release: resourceRelease({
+              right,
+              mask: maskResource,
+              maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
+              anchor: (tape, node) => anchorLinks(tape, node, bases),
+              ...releaseIntegrity(records, config),
+            }),
+            bases,
+            links: bundleLinks(bases, pages, () => clock.now()),
+            project,
+          },
+          limits,
+          seen,
+          ...(records === undefined ? {} : { records }),
+        }),
+        risk.volume,
+        risk.rules,
+      ),
       record: recorder(ledger, consentApi.breakGlass, 10_000),
       own: consentApi.own,
       capabilities: capabilityDocuments({ reader, bases, issuers: () => directory.current() }),
       pageSize: config.limits.pageSize,
       bases,
+      stepUp: risk.rules.stepUp,
     },
     { clock, random, telemetry: watch, risk: options.risk ?? risk },
   );
@@ -418,6 +425,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     consents: consentApi.desk,
     relayer: carrier?.relayer,
     policies,
+    risk,
     telemetry: watch,
     random,
     close: () => opened.disposeAsync(),

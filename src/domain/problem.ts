@@ -259,11 +259,12 @@ const rows = {
 
 export type ProblemCode = keyof typeof rows;
 
-/** A refusal. `expression` names only parameters or paths that the caller sent; `scope` the scope that would suffice. */
+/** A refusal. `expression` names only parameters or paths that the caller sent; `scope` the scope that would suffice; `retryAfter` seconds. */
 export interface Problem {
   readonly code: ProblemCode;
   readonly expression?: readonly string[];
   readonly scope?: string;
+  readonly retryAfter?: number;
 }
 
 export const problem = (code: ProblemCode, more: Omit<Problem, 'code'> = {}): Problem => ({ code, ...more });

@@ -1,48 +1,83 @@
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import { recentlyStrong, type StepUp } from '../domain/identity/step-up.ts';
+import type { Reason } from '../domain/reason.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
-import { riskScore } from '../domain/risk/score.ts';
+import type { FailureMode } from '../domain/risk/risk-policy.ts';
+import { type Assessment, riskScore, unscored } from '../domain/risk/score.ts';
 import type { RiskEngine } from '../ports.ts';
 import type { Assessed, Authenticated, Consented } from './exchange.ts';
-import { deny, proceed, type Stage } from './stage.ts';
+import { deny, proceed, type Stage, type Verdict } from './stage.ts';
+
+/** What the officer's policy says beside the score. */
+export interface RiskRules {
+  /** What a failed assessment means to a call of this purpose. */
+  failureMode(purpose: string): FailureMode;
+  readonly stepUp: StepUp;
+  /** Tells the review queue what did not come from the score. */
+  flag(event: AccessEvent, assessment: Assessment, now: number): void;
+}
 
 /**
  * Scores the call before the upstream sees it. A score never turns a denial into a permit; a score that is no number in
- * [0,1] is a failure of the stage.
+ * [0,1] is a failure of the stage. A failure refuses, but for the treatment purposes that policy names.
  */
-export function assess(engine: RiskEngine): Stage<Consented, Assessed> {
+export function assess(engine: RiskEngine, rules: RiskRules): Stage<Consented, Assessed> {
+  const eventFor = (input: Consented, now: number): AccessEvent =>
+    eventOf(input, input.subjects.kind === 'patients' ? input.subjects.ids : [], now);
+
+  const judge = (
+    input: Consented,
+    accessEvent: AccessEvent,
+    assessment: Assessment,
+    now: number,
+  ): Verdict<Assessed> => {
+    if (riskScore(assessment.score) === undefined) throw new NoScore();
+    const reasons = assessment.reasons.map((reason) => ({ rule: `risk:${reason.feature}`, text: reason.text }));
+    switch (assessment.action) {
+      case 'block':
+        return deny('risk-blocked', ...reasons);
+      case 'step-up':
+        return recentlyStrong(input.principal, rules.stepUp, now)
+          ? proceed({ ...input, accessEvent, assessment }, ...reasons)
+          : deny('risk-step-up', ...reasons);
+      case 'notice':
+      case 'allow':
+        return proceed({ ...input, accessEvent, assessment }, ...reasons);
+      default:
+        assessment.action satisfies never;
+        throw new NoScore();
+    }
+  };
+
   return {
     name: 'assess',
     failure: 'risk-unavailable',
     budgetMs: 500,
     run(input, context) {
-      const named = input.subjects.kind === 'patients' ? input.subjects.ids : [];
-      const accessEvent = eventOf(input, named, context.now);
-      const assessment = engine.assess(accessEvent, context.now);
-      if (riskScore(assessment.score) === undefined)
-        return deny('risk-unavailable', { rule: 'risk-score', text: 'The risk score is no number between 0 and 1.' });
-      const reasons = assessment.reasons.map((reason) => ({ rule: `risk:${reason.feature}`, text: reason.text }));
-      switch (assessment.action) {
-        case 'block':
-          return deny('risk-blocked', ...reasons);
-        case 'step-up':
-          return recentlyStrong(input, context.now)
-            ? proceed({ ...input, accessEvent, assessment }, ...reasons)
-            : deny('risk-step-up', ...reasons);
-        case 'notice':
-        case 'allow':
-          return proceed({ ...input, accessEvent, assessment }, ...reasons);
-        default:
-          return assessment.action satisfies never;
-      }
+      const event = eventFor(input, context.now);
+      const assessment = engine.assess(event, context.now);
+      return assessment instanceof Promise
+        ? assessment.then((late) => judge(input, event, late, context.now))
+        : judge(input, event, assessment, context.now);
+    },
+    recover(input, context) {
+      if (rules.failureMode(input.principal.purpose) !== 'serve-flag-notify') return undefined;
+      const accessEvent = eventFor(input, context.now);
+      const assessment = unscored('notice', unassessed);
+      rules.flag(accessEvent, assessment, context.now);
+      return proceed({ ...input, accessEvent, assessment }, unassessed);
     },
   };
 }
 
-/** RFC 9470: the step-up is met by a log-in of the last five minutes with a stronger class. */
-const recentlyStrong = (input: Consented, now: number): boolean =>
-  input.principal.acr === 'urn:consentry:acr:step-up' &&
-  input.principal.authTime !== undefined &&
-  now / 1000 - input.principal.authTime <= 300;
+class NoScore extends Error {
+  override readonly name = 'NoScore';
+}
+
+const unassessed: Reason = {
+  rule: 'risk:unassessed',
+  text: 'The call could not be assessed; served for its purpose by policy, and flagged.',
+};
 
 /** The call as the risk engine sees it. `patients` are those it names. */
 export function eventOf(input: Authenticated, patients: readonly PatientId[], now: number): AccessEvent {

@@ -55,6 +55,8 @@ export interface Stage<In, Out extends In> {
   readonly failure: ProblemCode;
   readonly budgetMs: number;
   run(input: In, context: StageContext): Verdict<Out> | Promise<Verdict<Out>>;
+  /** What a failure means instead where policy lets such calls be served; `undefined`: the refusal stands. */
+  recover?(input: In, context: StageContext): Verdict<Out> | undefined;
 }
 
 /**
@@ -71,26 +73,27 @@ export function runStage<In, Out extends In>(
   try {
     verdict = stage.run(input, context);
   } catch (error) {
-    return settled(stage, failed(stage, error, context), context, begun);
+    return settled(stage, failed(stage, error, input, context), input, context, begun);
   }
-  if (!(verdict instanceof Promise)) return settled(stage, verdict, context, begun);
-  return bounded(stage, verdict, context, begun);
+  if (!(verdict instanceof Promise)) return settled(stage, verdict, input, context, begun);
+  return bounded(stage, verdict, input, context, begun);
 }
 
 async function bounded<In, Out extends In>(
   stage: Stage<In, Out>,
   pending: Promise<Verdict<Out>>,
+  input: In,
   context: StageContext,
   begun: number,
 ): Promise<Verdict<Out>> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Verdict<Out>>((resolve) => {
-    timer = setTimeout(() => resolve(failed(stage, new StageTimeout(), context)), stage.budgetMs);
+    timer = setTimeout(() => resolve(failed(stage, new StageTimeout(), input, context)), stage.budgetMs);
   });
   try {
-    return settled(stage, await Promise.race([pending, late]), context, begun);
+    return settled(stage, await Promise.race([pending, late]), input, context, begun);
   } catch (error) {
-    return settled(stage, failed(stage, error, context), context, begun);
+    return settled(stage, failed(stage, error, input, context), input, context, begun);
   } finally {
     clearTimeout(timer);
   }
@@ -100,9 +103,20 @@ class StageTimeout extends Error {
   override readonly name = 'StageTimeout';
 }
 
-function failed<In, Out extends In>(stage: Stage<In, Out>, error: unknown, context: StageContext): Verdict<Out> {
+function failed<In, Out extends In>(
+  stage: Stage<In, Out>,
+  error: unknown,
+  input: In,
+  context: StageContext,
+): Verdict<Out> {
   const name = error instanceof Error ? error.name : typeof error;
   context.telemetry.failed(stage.name, name);
+  try {
+    const recovered = stage.recover?.(input, context);
+    if (recovered !== undefined) return recovered;
+  } catch (worse) {
+    context.telemetry.failed(stage.name, worse instanceof Error ? worse.name : typeof worse);
+  }
   return deny(stage.failure, {
     rule: `${stage.name}-failed`,
     text: `The stage ${stage.name} failed (${name}) and refuses.`,
@@ -112,10 +126,11 @@ function failed<In, Out extends In>(stage: Stage<In, Out>, error: unknown, conte
 function settled<In, Out extends In>(
   stage: Stage<In, Out>,
   verdict: Verdict<Out>,
+  input: In,
   context: StageContext,
   begun: number,
 ): Verdict<Out> {
-  const sane = isVerdict(verdict) ? verdict : failed<In, Out>(stage, new TypeError(), context);
+  const sane = isVerdict(verdict) ? verdict : failed<In, Out>(stage, new TypeError(), input, context);
   for (const reason of sane.reasons) context.story.push({ stage: stage.name, rule: reason.rule, text: reason.text });
   context.telemetry.stage(stage.name, sane.kind === 'deny' ? sane.problem.code : 'continue', performance.now() - begun);
   return sane;

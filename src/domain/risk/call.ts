@@ -91,6 +91,11 @@ const baseOf = (parameter: string): string => {
   return (end < 0 ? parameter : parameter.slice(0, end)).toLowerCase();
 };
 
+const automatedRole = /service|system|backend|interface|integration|batch|robot|\bbot\b|daemon|scheduler/i;
+
+/** A role that a program has, by its name. */
+export const isAutomatedRole = (role: string): boolean => automatedRole.test(role);
+
 const absent: readonly string[] = [];
 
 export const callOf = (event: AccessEvent): Call => {

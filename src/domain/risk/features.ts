@@ -1,5 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts';
-import type { Call } from './call.ts';
+import { type Call, isAutomatedRole } from './call.ts';
 import type { RiskContext } from './context.ts';
 import { at, FEATURES } from './feature-schema.ts';
 import {
@@ -91,8 +91,6 @@ interface Heat {
 
 /** Share of a role's patients in one state of care from which that state is the role's ordinary work. */
 const ROLE_WORK = 0.12;
-
-const automatedRole = /service|system|backend|interface|integration|batch|robot|\bbot\b|daemon|scheduler/i;
 
 const squash = (value: number, half: number): number => (value > 0 ? value / (value + half) : 0);
 const unit = (value: number): number => Math.min(1, Math.max(0, value));
@@ -359,7 +357,7 @@ export class RiskFeatures {
   #peerOf(key: string, role: string): PeerProfile {
     let peer = this.peers.get(key);
     if (peer === undefined) {
-      peer = new PeerProfile(automatedRole.test(role));
+      peer = new PeerProfile(isAutomatedRole(role));
       this.peers.set(key, peer);
     }
     return peer;

@@ -1,3 +1,4 @@
+import type { StepUp } from '../identity/step-up.ts';
 import type { RiskAction } from './score.ts';
 
 /** What the officer decides; read from policies/risk.yaml. */
@@ -27,8 +28,12 @@ export interface RiskPolicy {
     readonly windowMinutes: number;
     readonly patients: number;
     readonly records: number;
+    /** Share of them from which a person needs a fresh, stronger log-in. */
+    readonly stepUpShare: number;
     readonly automatedFactor: number;
   };
+  /** What a step-up asks for, in the words of the issuer (RFC 9470 `acr_values`, `max_age`). */
+  readonly stepUp: StepUp;
   readonly threat: {
     /** Points of log-odds that a hit of full confidence adds. */
     readonly weight: number;
@@ -59,7 +64,8 @@ export const usualRiskPolicy: RiskPolicy = {
   documentedCap: 'step-up',
   breakGlassCap: 'notice',
   failure: { default: 'closed', purposes: {} },
-  volume: { windowMinutes: 60, patients: 5_000, records: 500_000, automatedFactor: 20 },
+  volume: { windowMinutes: 60, patients: 5_000, records: 500_000, stepUpShare: 0.5, automatedFactor: 20 },
+  stepUp: { acr: ['urn:consentry:acr:second-factor'], maxAgeSeconds: 300 },
   threat: { weight: 1.5, staleHours: 48 },
   feedback: { perReviewer: 50, perUser: 5, reviewersToWiden: 2 },
   promotion: { approvals: 2, shadowDays: 14 },
@@ -102,9 +108,13 @@ export const readRiskPolicy = (value: unknown): RiskPolicy | RiskPolicyFault => 
         if (isRecord(wanted)) out[key] = merge(was, wanted, name);
         else problems.push(`${name} must be a mapping`);
       } else if (Array.isArray(was)) {
-        if (Array.isArray(wanted) && wanted.length > 0 && wanted.every((item) => typeof item === 'number' && item > 0))
-          out[key] = wanted;
-        else problems.push(`${name} must be a list of positive numbers`);
+        const words = typeof was[0] === 'string';
+        const fits = (item: unknown): boolean =>
+          words
+            ? typeof item === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(item)
+            : typeof item === 'number' && item > 0;
+        if (Array.isArray(wanted) && wanted.length > 0 && wanted.every(fits)) out[key] = wanted;
+        else problems.push(`${name} must be a list of ${words ? 'words' : 'positive numbers'}`);
       } else if (typeof was === 'number') {
         if (typeof wanted === 'number' && wanted >= 0 && Number.isFinite(wanted)) out[key] = wanted;
         else problems.push(`${name} must be a number of 0 or more`);
@@ -118,6 +128,9 @@ export const readRiskPolicy = (value: unknown): RiskPolicy | RiskPolicyFault => 
     if (!actions.includes(cap)) problems.push('a cap must be allow, notice, step-up or block');
   if (policy.documentedCap === 'block')
     problems.push('documented treatment access is never hard-blocked: documentedCap cannot be block');
+  for (const [name, value] of Object.entries({ ...policy.volume, maxAgeSeconds: policy.stepUp.maxAgeSeconds }))
+    if (!(value > 0)) problems.push(`${name} must be above 0`);
+  if (policy.volume.stepUpShare > 1) problems.push('volume.stepUpShare must be at most 1');
   if (policy.promotion.approvals < 2)
     problems.push('a promotion needs two people: promotion.approvals must be 2 or more');
   const ladder: unknown = policy.ladder;

@@ -1,4 +1,5 @@
 import type { Brand } from '../brand.ts';
+import type { Reason } from '../reason.ts';
 
 /** A finite number in [0,1]. Made only by `riskScore`: NaN or a wrong range is a stage failure, never a low score. */
 export type RiskScore = Brand<number, 'RiskScore'>;
@@ -25,3 +26,12 @@ export interface Assessment {
   /** Id of the model and of its feature schema. */
   readonly model: string;
 }
+
+/** Stands where no score could be had: nothing vouches for the call, so it counts as the highest. */
+export const unscored = (action: RiskAction, reason: Reason): Assessment => ({
+  score: 1 as RiskScore,
+  action,
+  reasons: [{ feature: reason.rule.replace(/^risk:/, ''), text: reason.text, weight: 1 }],
+  explained: false,
+  model: 'none',
+});

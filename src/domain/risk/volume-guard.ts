@@ -2,16 +2,35 @@ import { BoundedMap } from '../bounded-map.ts';
 import type { RiskPolicy } from './risk-policy.ts';
 
 interface Window {
-  start: number;
+  readonly start: number;
   readonly patients: Set<string>;
   records: number;
 }
+
+/** What one answer would give to one user. */
+export interface Amount {
+  readonly user: string;
+  readonly patients: Iterable<string>;
+  readonly records: number;
+  /** A service account: it is given more, and has nobody who could log in again. */
+  readonly automated: boolean;
+  /** The user has logged in freshly and strongly. */
+  readonly strong: boolean;
+  /** What a write did is told whatever the window holds: it is done, and would only be sent again. */
+  readonly done: boolean;
+}
+
+export type VolumeVerdict =
+  | { readonly kind: 'admit' }
+  | { readonly kind: 'step-up' }
+  /** `until`: when the window ends. */
+  | { readonly kind: 'over'; readonly until: number };
 
 const USERS = 20_000;
 
 /**
  * How much one user is given within a window: different patients and records. To be asked before an answer is released, with what it holds; an answer
- * that is refused is not counted. The sets are bounded by the limit itself.
+ * that is refused is not counted. The sets are bounded by the limit itself. Throws when the amount is no number.
  */
 export class VolumeGuard {
   readonly #windows = new BoundedMap<string, Window>(USERS);
@@ -21,25 +40,28 @@ export class VolumeGuard {
     this.#volume = volume;
   }
 
-  admit(
-    user: string,
-    patients: readonly string[],
-    records: number,
-    kind: 'person' | 'automated',
-    now: number,
-  ): boolean {
-    const factor = kind === 'automated' ? this.#volume.automatedFactor : 1;
+  admit(amount: Amount, now: number): VolumeVerdict {
+    const { user, records, automated, strong, done } = amount;
+    if (!(records >= 0 && Number.isFinite(records) && Number.isFinite(now)))
+      throw new RangeError('the amount is no number');
+    const length = this.#volume.windowMinutes * 60_000;
     let window = this.#windows.get(user);
-    if (window === undefined || now - window.start >= this.#volume.windowMinutes * 60_000 || now < window.start) {
+    if (window === undefined || now - window.start >= length || now < window.start) {
       window = { start: now, patients: new Set(), records: 0 };
       this.#windows.set(user, window);
     }
     const known = window.patients;
-    const fresh = new Set(patients.filter((patient) => !known.has(patient)));
-    if (known.size + fresh.size > this.#volume.patients * factor) return false;
-    if (window.records + records > this.#volume.records * factor) return false;
-    for (const patient of fresh) known.add(patient);
+    const fresh = new Set<string>();
+    for (const patient of amount.patients) if (!known.has(patient)) fresh.add(patient);
+    const factor = automated ? this.#volume.automatedFactor : 1;
+    const share = Math.max(
+      (known.size + fresh.size) / (this.#volume.patients * factor),
+      (window.records + records) / (this.#volume.records * factor),
+    );
+    if (!done && share > 1) return { kind: 'over', until: window.start + length };
+    if (!done && !automated && !strong && share > this.#volume.stepUpShare) return { kind: 'step-up' };
+    if (share <= 1) for (const patient of fresh) known.add(patient);
     window.records += records;
-    return true;
+    return { kind: 'admit' };
   }
 }
