@@ -68,6 +68,7 @@ export async function ledger(): Promise<Command> {
         })),
       payloadKeys: localKeys,
     }),
+    operatorAccess,
   );
 }
 

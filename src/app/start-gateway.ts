@@ -29,6 +29,7 @@ import type { MaskingContext } from '../domain/masking/plan.ts';
 import { maskResource } from '../domain/masking/walk.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import type { ConsentDesk } from '../http/consent-desk-parts.ts';
+import { erasureRoutes } from '../http/erasure.ts';
 import { handleErrors } from '../http/errors.ts';
 import { askerOf, explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
@@ -54,6 +55,7 @@ import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { openConsentApi } from './consent-api.ts';
 import { mountCredentials } from './credentials.ts';
+import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
@@ -299,6 +301,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
 
   const records = openRecords({ config, vault, ledger, key: subKey(vaultKey, 'records'), clock, telemetry: watch });
   if (records !== undefined) opened.defer(() => records.close());
+  const eraser = await openErasure({ data, vault, ledger, records, clock, random });
+  opened.defer(() => eraser.close());
   const right = resourceRight(bases, vault);
   const gateway = createGateway(
     {
@@ -390,6 +394,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   explainRoutes(app, { ledger, asker });
   consentApi.mount(app);
+  erasureRoutes(app, { desk: eraser, asker, roles: erasers });
   if (carrier !== undefined && config.credentials.issuers.length > 0) {
     const credentials = mountCredentials(app, {
       config,

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type GroupName, groupNames } from '../domain/ledger/commitment.ts';
 import type { ProofVerdict } from '../domain/ledger/receipt.ts';
 import type { Remembered, Verified } from '../domain/ledger/verify.ts';
+import { erasureCommands, type OperatorAccess } from './erasure.ts';
 import { leadsCommand } from './leads.ts';
 
 type Progress = (done: number, size: number) => void;
@@ -298,11 +299,12 @@ const statusCommand = (tools: LedgerTools): Command =>
       }),
     );
 
-export const ledgerCommand = (tools: LedgerTools): Command => {
+export const ledgerCommand = (tools: LedgerTools, access: OperatorAccess): Command => {
   const command = new Command('ledger').description('verify, prove and read the access ledger');
   for (const make of [verifyCommand, proveCommand, openCommand, exportCommand, fsckCommand, statusCommand]) {
     command.addCommand(make(tools));
   }
   command.addCommand(leadsCommand());
+  for (const erasure of erasureCommands(access)) command.addCommand(erasure);
   return command;
 };

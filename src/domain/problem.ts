@@ -223,6 +223,12 @@ const rows = {
     text: 'The answer holds content that cannot be masked; nothing was sent.',
     fix: 'operator',
   },
+  'legal-hold': {
+    status: 409,
+    issue: 'business-rule',
+    text: 'A legal hold stands: what is known of this patient must be kept.',
+    fix: 'privacy officer',
+  },
   'record-altered': {
     status: 502,
     issue: 'suppressed',

@@ -206,7 +206,7 @@ export function release(parts: ReleaseParts): Release {
       case 'patch':
         return written(part, reply, tally);
       case 'delete':
-        if ('id' in interaction) {
+        if (interaction.id !== undefined) {
           tally.resources.push(`${interaction.type}/${interaction.id}`);
           parts.records?.deleted(`${interaction.type}/${interaction.id}`);
         }

@@ -38,7 +38,7 @@ const run = async (...words: readonly string[]): Promise<{ code: number; out: st
   const tools = createLedgerTools({ anchors: async () => anchored, payloadKeys: async () => payloadKeys });
   try {
     process.exitCode = 0;
-    await ledgerCommand(tools).parseAsync([...words], { from: 'user' });
+    await ledgerCommand(tools, () => ({ url: '', token: '' })).parseAsync([...words], { from: 'user' });
     return { code: Number(process.exitCode), out, err };
   } finally {
     process.exitCode = 0;

@@ -3,6 +3,7 @@ import type { PatientId } from '../../domain/fhir/interaction.ts';
 import type { Instant } from '../../domain/instant.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
+import type { EntryQuery } from './ledger-index.ts';
 
 /** A duty to keep what is known of a patient: GDPR Art. 17(3), HIPAA documentation, a court. */
 export interface LegalHold {
@@ -20,23 +21,35 @@ export interface EraserOptions {
   readonly path: string;
   /** Destroys the key durably; false when there was none. */
   readonly destroyKey: (patient: PatientId) => Promise<boolean>;
+  /** Names a living key without telling what it is; the ledger keeps it, so that a key which a backup brings back is known. */
+  readonly printOf: (patient: PatientId) => string | undefined;
+  readonly patients: () => Iterable<PatientId>;
+  /** What else knows of the patient; asked while the key lives. */
+  readonly forget: (patient: PatientId) => void;
   readonly ledger: Pick<LedgerStore, 'append'> & {
-    query(query: { readonly patient: PatientId; readonly limit: number }): Promise<readonly number[]>;
+    query(query: EntryQuery): Promise<readonly number[]>;
+    open(index: number): Promise<{ readonly entry: LedgerEntry } | undefined>;
     forget(patient: PatientId): Promise<void>;
   };
   readonly clock: Clock;
   readonly random: Random;
 }
 
+/** Who asked for it; absent: the operator of this machine. */
+export type ErasureActor = NonNullable<LedgerEntry['actor']>;
+
 export interface Eraser {
-  hold(patient: PatientId, hold: LegalHold): void;
-  lift(patient: PatientId): boolean;
+  /** Resolves when the hold, its setting included, is durable. */
+  hold(patient: PatientId, hold: LegalHold, by?: ErasureActor): Promise<void>;
+  lift(patient: PatientId, by?: ErasureActor): Promise<boolean>;
   heldBy(patient: PatientId): LegalHold | undefined;
-  erase(patient: PatientId): Promise<ErasureAnswer>;
+  holds(): readonly (LegalHold & { readonly patient: PatientId })[];
+  erase(patient: PatientId, by?: ErasureActor): Promise<ErasureAnswer>;
   close(): void;
 }
 
 const MOST_COUNTED = 1_000_000;
+const PRINT = /^[0-9a-f]{16} key:([0-9a-f]{64})$/;
 
 /**
  * Erasure destroys one key; payloads and openings go with it, every proof still verifies. What is begun is written down
@@ -57,31 +70,48 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
     return { reason: String(row.reason), ...(until === undefined ? {} : { until }) };
   };
 
-  const record = async (id: string, entries: number): Promise<void> => {
-    const entry: LedgerEntry = {
+  const told = (
+    id: string,
+    rule: string,
+    text: string,
+    more: Partial<LedgerEntry> & { readonly by?: ErasureActor | undefined },
+  ): LedgerEntry => {
+    const { by, ...rest } = more;
+    return {
       kind: 'erasure',
       at: clock.now(),
       requestId: `erasure-${id}`,
       decision: 'permit',
       patients: [],
       resources: [],
-      outcome: { status: 0, returned: 0, withheld: entries, masked: 0 },
-      story: [
-        { stage: 'erasure', rule: id, text: `A patient key was destroyed; ${entries} entries became unreadable.` },
-      ],
+      outcome: { status: 0, returned: 0, withheld: 0, masked: 0 },
+      story: [{ stage: 'erasure', rule, text }],
       height: 0,
+      ...(by === undefined ? {} : { actor: by }),
+      ...rest,
     };
-    await ledger.append(entry);
   };
+  const newId = (): string => Buffer.from(random.bytes(8)).toString('hex');
 
   const finish = async (
     patient: PatientId,
     id: string,
+    by?: ErasureActor,
   ): Promise<{ readonly entries: number; readonly destroyed: boolean }> => {
     const entries = (await ledger.query({ patient, limit: MOST_COUNTED })).length;
+    const print = options.printOf(patient);
+    options.forget(patient);
     const destroyed = await destroyKey(patient);
     await ledger.forget(patient);
-    if (destroyed || entries > 0) await record(id, entries);
+    if (destroyed || entries > 0)
+      await ledger.append(
+        told(
+          id,
+          print === undefined ? id : `${id} key:${print}`,
+          `A patient key was destroyed; ${entries} entries became unreadable.`,
+          { by, outcome: { status: 0, returned: 0, withheld: entries, masked: 0 } },
+        ),
+      );
     database.prepare('DELETE FROM begun WHERE patient = ?').run(patient);
     return { entries, destroyed };
   };
@@ -90,18 +120,50 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
     await finish(String(row.patient) as PatientId, String(row.id));
   }
 
+  /** Keys whose destruction the ledger tells of, and which a restored backup of the vault brought back. */
+  const replay = async (): Promise<void> => {
+    const prints = new Set<string>();
+    for (const index of await ledger.query({ kinds: ['erasure'], limit: MOST_COUNTED })) {
+      const print = PRINT.exec((await ledger.open(index))?.entry.story[0]?.rule ?? '')?.[1];
+      if (print !== undefined) prints.add(print);
+    }
+    if (prints.size === 0) return;
+    for (const patient of [...options.patients()])
+      if (prints.has(options.printOf(patient) ?? '')) await finish(patient, newId());
+  };
+  await replay();
+
   return {
     heldBy,
-    hold: (patient, { reason, until }) => {
+    holds: () =>
+      database
+        .prepare('SELECT patient FROM holds ORDER BY patient')
+        .all()
+        .flatMap((row) => {
+          const patient = String(row.patient) as PatientId;
+          const held = heldBy(patient);
+          return held === undefined ? [] : [{ patient, ...held }];
+        }),
+    hold: async (patient, { reason, until }, by) => {
+      await ledger.append(told(newId(), 'legal-hold', 'A legal hold was set.', { by, patients: [patient] }));
       database.prepare('INSERT OR REPLACE INTO holds VALUES (?, ?, ?)').run(patient, reason, until ?? null);
     },
-    lift: (patient) => database.prepare('DELETE FROM holds WHERE patient = ?').run(patient).changes > 0,
-    erase: async (patient) => {
+    lift: async (patient, by) => {
+      if (heldBy(patient) === undefined) return false;
+      await ledger.append(told(newId(), 'legal-hold', 'A legal hold was lifted.', { by, patients: [patient] }));
+      database.prepare('DELETE FROM holds WHERE patient = ?').run(patient);
+      return true;
+    },
+    erase: async (patient, by) => {
       const held = heldBy(patient);
-      if (held !== undefined) return { kind: 'held', ...held };
-      const id = Buffer.from(random.bytes(8)).toString('hex');
+      const id = newId();
+      if (held !== undefined) {
+        const refusal = { by, patients: [patient], decision: 'deny', code: 'legal-hold', stage: 'erasure' } as const;
+        await ledger.append(told(id, 'legal-hold', 'An erasure was refused: a legal hold stands.', refusal));
+        return { kind: 'held', ...held };
+      }
       database.prepare('INSERT OR IGNORE INTO begun VALUES (?, ?)').run(patient, id);
-      const { entries, destroyed } = await finish(patient, id);
+      const { entries, destroyed } = await finish(patient, id, by);
       return destroyed || entries > 0 ? { kind: 'erased', id, entries } : { kind: 'unknown' };
     },
     close: () => database.close(),

@@ -36,6 +36,8 @@ export interface Vault extends SubjectKeys, PayloadKeys {
   /** Destroys the patient's key, on disk and here. Resolves when that is durable. */
   erase(patient: PatientId): Promise<Erasure>;
   patients(): Iterable<PatientId>;
+  /** Names the patient's key without telling what it is. */
+  printOf(patient: PatientId): string | undefined;
   readonly size: number;
   close(): Promise<void>;
 }
@@ -325,6 +327,10 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
       return done;
     },
     patients: () => entries.keys(),
+    printOf(patient) {
+      const key = entries.get(patient)?.key;
+      return key === undefined ? undefined : fingerprintOf(key).toString('hex');
+    },
     get size() {
       return entries.size;
     },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -15,6 +16,7 @@ let later = 0;
 let keys: ReturnType<typeof memoryKeys>;
 let ledger: FilesLedger;
 let eraser: Eraser;
+let forgotten: PatientId[] = [];
 
 const clock = { now: () => (Date.now() + later) as never };
 const openHere = (destroyKey?: () => Promise<boolean>): Promise<Eraser> =>
@@ -27,6 +29,12 @@ const openHere = (destroyKey?: () => Promise<boolean>): Promise<Eraser> =>
         keys.destroy(who);
         return had;
       }),
+    printOf: (who) => {
+      const key = keys.keyOf(who);
+      return key && createHash('sha256').update(key).digest('hex');
+    },
+    patients: () => [...keys.all()].map(([who]) => who),
+    forget: (who) => forgotten.push(who),
     ledger,
     clock,
     random: systemRandom,
@@ -34,6 +42,7 @@ const openHere = (destroyKey?: () => Promise<boolean>): Promise<Eraser> =>
 
 beforeEach(async () => {
   folder = temporaryFolder();
+  forgotten = [];
   keys = memoryKeys();
   ledger = await open(folder, { payloadKeys: keys });
   eraser = await openHere();
@@ -76,14 +85,14 @@ describe('erasure', () => {
   });
 
   it('is refused with the reason while a hold stands', async () => {
-    eraser.hold(patient, { reason: 'Claim 12 is before the court.', until: (Date.now() + 60_000) as never });
+    await eraser.hold(patient, { reason: 'Claim 12 is before the court.', until: (Date.now() + 60_000) as never });
     expect(await eraser.erase(patient)).toMatchObject({ kind: 'held', reason: 'Claim 12 is before the court.' });
     expect((await ledger.find('a'))?.entry.patients).toEqual([patient]);
     later += 61_000;
     expect(await eraser.erase(patient)).toMatchObject({ kind: 'erased' });
-    eraser.hold(other, { reason: 'kept' });
+    await eraser.hold(other, { reason: 'kept' });
     expect((await eraser.erase(other)).kind).toBe('held');
-    expect(eraser.lift(other)).toBe(true);
+    expect(await eraser.lift(other)).toBe(true);
     expect((await eraser.erase(other)).kind).toBe('erased');
   });
 
@@ -98,6 +107,33 @@ describe('erasure', () => {
     expect(keys.keyOf(patient)).toBeUndefined();
     expect(await ledger.query({ patient, limit: 5 })).toEqual([]);
     expect(await ledger.query({ kinds: ['erasure'], limit: 2 })).toEqual([2]);
+  });
+
+  it('tells who asked, and that a hold refused it', async () => {
+    const by = { user: 'adler', issuer: 'https://issuer', client: 'console', roles: ['privacy-officer'] };
+    await eraser.hold(patient, { reason: 'kept' }, by);
+    await eraser.erase(patient, by);
+    await eraser.lift(patient, by);
+    await eraser.erase(patient, by);
+    const [last = -1, ...more] = await ledger.query({ kinds: ['erasure'], limit: 9 });
+    expect((await ledger.open(last))?.entry).toMatchObject({ actor: by, patients: [], decision: 'permit' });
+    expect(more).toHaveLength(3);
+    expect(forgotten).toEqual([patient]);
+  });
+
+  it('destroys again the key that a restored backup of the vault brought back', async () => {
+    const key = Uint8Array.from(keys.keyOf(patient) ?? []);
+    await eraser.erase(patient);
+    eraser.close();
+    keys.restore(patient, key);
+    eraser = await openHere();
+    expect(keys.keyOf(patient)).toBeUndefined();
+    expect(await ledger.query({ kinds: ['erasure'], limit: 9 })).toHaveLength(2);
+    // A key that is new is another one.
+    await keys.makeKey(patient);
+    eraser.close();
+    eraser = await openHere();
+    expect(keys.keyOf(patient)).toBeDefined();
   });
 
   it('says when there is nobody to forget', async () => {

@@ -12,7 +12,10 @@ export const ORIGIN = 'ledger.example/test';
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'consentry-ledger-'));
 
-export const memoryKeys = (): PayloadKeys & { destroy(patient: string): void } => {
+export const memoryKeys = (): PayloadKeys & {
+  destroy(patient: string): void;
+  restore(patient: PatientId, key: Uint8Array): void;
+} => {
   const keys = new Map<PatientId, Uint8Array>();
   return {
     keyOf: (patient) => keys.get(patient),
@@ -23,6 +26,7 @@ export const memoryKeys = (): PayloadKeys & { destroy(patient: string): void } =
     },
     all: () => keys.entries(),
     destroy: (patient) => keys.delete(patient as PatientId),
+    restore: (patient, key) => keys.set(patient, key),
   };
 };
 
