@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadProfiles, saveProfiles } from '../adapters/risk/profile-store.ts';
+import type { Config } from '../config/schema.ts';
 import { BoundedMap } from '../domain/bounded-map.ts';
 import { member, stringOf, toValue } from '../domain/json/cursor.ts';
 import type { Tape } from '../domain/json/tape.ts';
@@ -8,6 +10,7 @@ import { createRiskEngine } from '../domain/risk/engine.ts';
 import { factsOf } from '../domain/risk/fhir-facts.ts';
 import { loadModel } from '../domain/risk/model.ts';
 import { failureMode, readRiskPolicy } from '../domain/risk/risk-policy.ts';
+import { ThreatFeeds } from '../domain/risk/threat.ts';
 import { VolumeGuard } from '../domain/risk/volume-guard.ts';
 import type { RiskEngine } from '../ports.ts';
 import type { RiskRules } from '../stages/assess.ts';
@@ -15,6 +18,7 @@ import type { RiskRules } from '../stages/assess.ts';
 export interface OpenRisk extends RiskEngine {
   readonly rules: RiskRules;
   readonly volume: VolumeGuard;
+  readonly feeds: ThreatFeeds;
   /** Learns who treats whom from the resources that pass. */
   readonly seen: (tape: Tape, node: number) => void;
   /** Keeps what was learnt of people and programs for the next start. */
@@ -34,20 +38,23 @@ const telling: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws with a sentence when the model or its policy is broken: a gateway without a score does not start. */
-export function openRisk(
-  modelFile: string,
-  policyFile: string,
-  profileFile: string,
-  clients: readonly string[],
-): OpenRisk {
+export function openRisk(config: Config): OpenRisk {
+  const modelFile = config.riskModel;
+  const policyFile = join(config.policies, 'risk.yaml');
+  const profileFile = join(config.data, 'risk.profiles');
   const model = loadModel(read(modelFile, JSON.parse));
   if ('fault' in model) throw new Error(`The risk model ${modelFile} does not load: ${model.text}`);
   const policy = readRiskPolicy(read(policyFile, yaml));
   if ('fault' in policy) throw new Error(`The risk policy ${policyFile} does not load: ${policy.text}`);
-  const engine = createRiskEngine({ model, policy });
+  const feeds = new ThreatFeeds(config.threatFeeds.ownNetworks, policy.threat.staleHours);
+  const engine = createRiskEngine({
+    model,
+    policy,
+    threat: (event, time) => feeds.match(event.ip, event.agent, time),
+  });
   // Damaged or foreign profiles begin anew: novelty alone never leads past a notice.
   loadProfiles(profileFile, engine.features);
-  for (const id of clients) engine.observeContext({ kind: 'client', id });
+  for (const id of config.clients) engine.observeContext({ kind: 'client', id });
   // A version that was read before tells nothing new, and most traffic reads the same few again.
   const known = new BoundedMap<string, true>(100_000);
   const rules: RiskRules = {
@@ -57,6 +64,7 @@ export function openRisk(
   };
   return {
     rules,
+    feeds,
     volume: new VolumeGuard(policy.volume),
     assess: (event, now) => engine.assess(event, now),
     observe: (event, now) => engine.observe(event, now),

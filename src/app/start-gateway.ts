@@ -63,6 +63,7 @@ import { openRecords, releaseIntegrity } from './records.ts';
 import { watchReferrals } from './referrals.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
+import { type Threats, watchThreats } from './threats.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -91,6 +92,7 @@ export interface RunningGateway {
   readonly relayer: Relayer | undefined;
   readonly policies: OpenPolicies;
   readonly risk: OpenRisk;
+  readonly threats: Threats;
   readonly telemetry: TelemetryAdapter;
   readonly random: Random;
   close(): Promise<void>;
@@ -183,12 +185,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   for (const { kind, grant, subject } of carrier?.relayer.pending() ?? []) {
     if (kind === 'revoke' && grant !== undefined) replica.revokeOnSight(grant, subject);
   }
-  const risk = openRisk(
-    config.riskModel,
-    join(config.policies, 'risk.yaml'),
-    join(data, 'risk.profiles'),
-    config.clients,
-  );
+  const risk = openRisk(config);
   opened.defer(() => risk.save());
   const verifier = createJwtVerifier({
     issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
@@ -275,6 +272,16 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   opened.defer(() => facts.stop());
   await facts.first;
+
+  const threats = watchThreats({
+    config: config.threatFeeds,
+    environment,
+    feeds: risk.feeds,
+    reader,
+    clock,
+    telemetry: watch,
+  });
+  opened.defer(() => threats.stop());
 
   const maskingContext = (now: number, patient: PatientId | undefined): MaskingContext => ({
     asOf: dayOf(now),
@@ -431,6 +438,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     relayer: carrier?.relayer,
     policies,
     risk,
+    threats,
     telemetry: watch,
     random,
     close: () => opened.disposeAsync(),

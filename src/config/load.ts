@@ -2,6 +2,7 @@ import { Kind, type TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { nearestName } from '../domain/policy/nearest.ts';
 import { type PositionedYaml, positionedYaml } from '../domain/policy/positioned-yaml.ts';
+import { rangeOf } from '../domain/risk/threat.ts';
 import { type Config, configSchema } from './schema.ts';
 
 export type Origin = 'default' | 'file' | 'environment' | 'flag';
@@ -104,6 +105,11 @@ function consistent(config: Config): string[] {
   });
   if (config.chain.quorum !== undefined && config.chain.quorum > config.chain.rpcUrls.length)
     faults.push('chain.quorum: larger than the number of chain.rpcUrls');
+  const { servers, ownNetworks } = config.threatFeeds;
+  if (new Set(servers.map(({ name }) => name)).size !== servers.length)
+    faults.push('threatFeeds.servers: two have the same name');
+  for (const network of ownNetworks)
+    if (rangeOf(network) === undefined) faults.push(`threatFeeds.ownNetworks: ${network} is no address or CIDR range`);
   if (config.profile === 'sandbox') {
     for (const [name, url] of [
       ['upstream.url', config.upstream.url] as const,

@@ -243,6 +243,45 @@ export const configSchema = Type.Object(
       },
       { ...strict, default: {} },
     ),
+    threatFeeds: Type.Object(
+      {
+        servers: Type.Array(
+          Type.Object(
+            {
+              name: Type.String({ minLength: 1, maxLength: 100, description: 'How status and alarms call it.' }),
+              url: Type.String({
+                pattern: '^https?://',
+                description: 'Its discovery resource, or one API root.',
+              }),
+              collections: Type.Optional(
+                Type.Array(Type.String(), { description: 'Ids of collections. Default: all that may be read.' }),
+              ),
+              authorization: Type.Optional(secret('The value of its Authorization header.')),
+            },
+            strict,
+          ),
+          { default: [], description: 'TAXII 2.1 servers with indicators of threats.' },
+        ),
+        folder: Type.Optional(
+          Type.String({
+            description: 'Folder of STIX 2.1 bundles, lists of addresses and catalogues, for houses without a way out.',
+          }),
+        ),
+        exploited: Type.Optional(
+          Type.String({
+            pattern: '^https?://',
+            description: 'Catalogue of exploited vulnerabilities (the JSON form of KEV).',
+          }),
+        ),
+        ownNetworks: Type.Array(Type.String(), {
+          default: [],
+          description: 'Addresses and CIDR ranges of the house, which no list may name; private ones never may.',
+        }),
+        everySeconds: Type.Number({ minimum: 1, default: 900, description: 'How often feeds are renewed.' }),
+        timeoutMs: Type.Integer({ minimum: 1, default: 60000, description: 'How long one round of a feed may take.' }),
+      },
+      { ...strict, default: {} },
+    ),
     clients: Type.Array(Type.String(), {
       default: [],
       description:

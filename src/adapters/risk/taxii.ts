@@ -1,6 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type FeedContent, readList, readStix, type ThreatFeeds } from '../../domain/risk/threat.ts';
+import { type FeedContent, readStix } from '../../domain/risk/threat.ts';
 
 const MEDIA = 'application/taxii+json;version=2.1';
 const PAGES = 200;
@@ -16,7 +14,10 @@ export interface TaxiiFeed {
   readonly authorization?: string;
 }
 
-export class FeedFailure extends Error {}
+/** A threat feed that cannot be had or read. */
+export class FeedFailure extends Error {
+  override readonly name = 'FeedFailure';
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -105,44 +106,22 @@ export class TaxiiClient {
       signal,
     });
     if (!response.ok) throw new FeedFailure(`the threat feed answered ${response.status}`);
-    if (Number(response.headers.get('content-length') ?? 0) > BYTES)
-      throw new FeedFailure('the answer of the threat feed is too large');
-    const body: unknown = await response.json();
+    const body = await boundedJson(response);
     if (!isRecord(body)) throw new FeedFailure('the answer of the threat feed is no JSON object');
     return { body, addedLast: response.headers.get('x-taxii-date-added-last') ?? undefined };
   }
 }
 
+/** The body of an answer as JSON; rejects beyond what a feed may reasonably weigh, told or not. */
+export async function boundedJson(response: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > BYTES) throw new FeedFailure('the answer of the threat feed is too large');
+    chunks.push(chunk as Uint8Array);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+}
+
 const withSlash = (url: string): string => (url.endsWith('/') ? url : `${url}/`);
-
-/** Takes a round of polling into the feeds; false when the server could not be had, and the feed ages. */
-export const refreshFeed = async (
-  client: TaxiiClient,
-  name: string,
-  feeds: ThreatFeeds,
-  now: number,
-  signal: AbortSignal,
-): Promise<boolean> => {
-  try {
-    feeds.load(name, await client.poll(signal), now);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-/** A folder for houses without a way out: STIX bundles (.json) and lists of addresses (.txt, .netset, .ipset). Its files are feeds of their own. */
-export const loadFeedFolder = (folder: string, feeds: ThreatFeeds, now: number): number => {
-  let loaded = 0;
-  for (const name of readdirSync(folder).sort()) {
-    const file = join(folder, name);
-    if (name.endsWith('.json')) {
-      const bundle: unknown = JSON.parse(readFileSync(file, 'utf8'));
-      const objects: unknown = isRecord(bundle) ? bundle.objects : undefined;
-      feeds.load(name, readStix(Array.isArray(objects) ? objects : []), now);
-    } else if (/\.(txt|netset|ipset)$/.test(name)) feeds.load(name, readList(readFileSync(file, 'utf8'), 0.6), now);
-    else continue;
-    loaded++;
-  }
-  return loaded;
-};

@@ -136,8 +136,14 @@ export class ThreatFeeds {
     this.#feeds.set(name, { ranges, ends, agents, unknownPatterns: content.unknownPatterns, excluded, fetchedAt: now });
   }
 
+  /** Forgets a feed that is no longer given. */
+  drop(name: string): void {
+    this.#feeds.delete(name);
+  }
+
   /** Confidence in [0,1] that the address or the program is a known threat at that time. */
   match(ip: string | undefined, agent: string | undefined, time: number): number {
+    if (this.#feeds.size === 0) return 0;
     const address = ip === undefined ? undefined : addressOf(ip);
     const program = agent?.toLowerCase();
     let best = 0;
