@@ -23,7 +23,7 @@ import { isWrite, type Judged, judgeEach } from './stages/judge.ts';
 import type { OwnResources } from './stages/own.ts';
 import type { Recorder } from './stages/record.ts';
 import type { Release, Released } from './stages/release.ts';
-import { pipeline, runStage, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
+import { type Pipeline, pipeline, runStage, type Stage, type StageContext, type Verdict } from './stages/stage.ts';
 
 export interface Gateway {
   /** Never rejects for anything the caller, the upstream, the chain or the disk does: those are answers. */
@@ -34,11 +34,12 @@ export interface Stages {
   readonly classify: Stage<Received, Classified>;
   readonly authenticate: Stage<Classified, Authenticated>;
   readonly authorise: Stage<Authenticated, Authorised>;
+  /** Given how a search is judged: by that, criteria of a write are. */
+  readonly resolve: (search: Pipeline<Authenticated, Planned>) => Stage<Authorised, Authorised>;
   readonly locate: Stage<Authorised, Located>;
   readonly consent: Stage<Located, Consented>;
   readonly assess: Stage<Consented, Assessed>;
   readonly plan: Stage<Assessed, Planned>;
-  readonly condition: Stage<Planned, Planned>;
   readonly release: Release;
   readonly record: Recorder;
   readonly capabilities: Capabilities;
@@ -62,12 +63,17 @@ export interface GatewayPorts {
  */
 export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
   const identify = pipeline(stages.classify).step(stages.authenticate);
-  const judge = pipeline(stages.authorise) //  + the scopes and the role allow it
-    .step(stages.locate) //                    + which patients it can touch
+  const judge = pipeline(stages.locate) //     + which patients it can touch
     .step(stages.consent) //                   + their consent
     .step(stages.assess) //                    + risk score
-    .step(stages.plan) //                      + masking plan
-    .step(stages.condition); //                + what If-None-Exist means to this caller
+    .step(stages.plan); //                     + masking plan
+  const search = pipeline(stages.authorise)
+    .step(stages.locate)
+    .step(stages.consent)
+    .step(stages.assess)
+    .step(stages.plan);
+  const settle = pipeline(stages.authorise) // + the scopes and the role allow it
+    .step(stages.resolve(search)); //          + which resource the criteria of a write mean
 
   async function handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer> {
     const begun = performance.now();
@@ -82,7 +88,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     const own = await answerOwn(identified.value, context, begun);
     if (own !== undefined) return own;
 
-    const judged = await judgeEach(judge, identified.value, stages.bases, context);
+    const judged = await judgeEach({ settle, judge }, identified.value, stages.bases, context);
     if (judged.kind === 'deny') return refuse(context, identified.value, judged, begun);
 
     if (isWrite(identified.value.interaction)) {

@@ -39,7 +39,6 @@ import { assess } from '../stages/assess.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { authorise } from '../stages/authorise.ts';
 import { classify } from '../stages/classify.ts';
-import { condition } from '../stages/condition.ts';
 import { consent } from '../stages/consent.ts';
 import { locate } from '../stages/locate.ts';
 import { plan } from '../stages/plan.ts';
@@ -50,6 +49,7 @@ import { project } from '../stages/release/project.ts';
 import { resourceRelease } from '../stages/release/resource.ts';
 import { resourceRight } from '../stages/release/right.ts';
 import { release } from '../stages/release.ts';
+import { resolve } from '../stages/resolve.ts';
 import { guardVolume } from '../stages/volume.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
@@ -326,6 +326,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       ),
       authenticate: authenticate(verifier),
       authorise: authorise({ policies, operations, maskingKey }),
+      resolve: (search) => resolve({ reader, limits, bases, right, budgetMs: config.upstream.timeoutMs }, search),
       locate: locate({ bases, operations, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
       consent: consent({
         registry: replica,
@@ -338,7 +339,6 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       }),
       assess: assess(options.risk ?? risk, risk.rules),
       plan: plan(operations),
-      condition: condition({ reader, limits, budgetMs: config.upstream.timeoutMs, right }),
       release: guardVolume(
         release({
           bundle: {

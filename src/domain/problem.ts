@@ -167,7 +167,7 @@ const rows = {
   'precondition-failed': {
     status: 412,
     issue: 'conflict',
-    text: 'The resource has changed since it was read; read it again.',
+    text: 'The resource has changed since it was read, or criteria that must find one resource do not; read again.',
     fix: 'client',
   },
   'not-modified-unsupported': {

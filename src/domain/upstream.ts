@@ -16,7 +16,11 @@ export type Cleared = Brand<UpstreamRequest, 'Cleared'>;
 export type OwnRead = Brand<UpstreamRequest, 'OwnRead'>;
 
 export const ownRead = (path: string): OwnRead =>
-  ({ method: 'GET', path, headers: { accept: 'application/fhir+json' } }) as unknown as OwnRead;
+  ({
+    method: 'GET',
+    path,
+    headers: { accept: 'application/fhir+json', prefer: 'handling=strict' },
+  }) as unknown as OwnRead;
 
 export type UpstreamFault = 'upstream-unreachable' | 'upstream-timeout' | 'upstream-malformed' | 'upstream-error';
 

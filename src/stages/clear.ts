@@ -8,9 +8,15 @@ import { join } from './release/bundle.ts';
 
 const encoder = new TextEncoder();
 
-/** The only place where a request becomes `Cleared`. `undefined`: every entry of a batch was refused. */
+/** A delete by criteria that nothing meets is done as it is. */
+export const isDone = ({ interaction }: Planned): boolean =>
+  interaction.kind === 'delete' && interaction.id === undefined;
+
+/** The only place where a request becomes `Cleared`. `undefined`: there is nothing to forward. */
 export function clear(judged: Judged, pageSize: number): Cleared | undefined {
-  const permitted = judged.parts.flatMap((part) => (part.kind === 'permitted' ? [part.value] : []));
+  const permitted = judged.parts.flatMap((part) =>
+    part.kind === 'permitted' && !isDone(part.value) ? [part.value] : [],
+  );
   const [first] = permitted;
   if (first === undefined) return undefined;
   if (judged.shape === 'single') {
@@ -39,11 +45,12 @@ export function clear(judged: Judged, pageSize: number): Cleared | undefined {
 
 function entryOf(part: Planned, pageSize: number): Uint8Array[] {
   const request = toUpstream(forwarded(part, pageSize));
-  const { 'if-match': ifMatch, 'if-none-exist': ifNoneExist } = request.headers;
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'if-none-exist': ifNoneExist } = request.headers;
   const line = JSON.stringify({
     method: request.method,
     url: request.path.slice(1),
     ...(ifMatch === undefined ? {} : { ifMatch }),
+    ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }),
     ...(ifNoneExist === undefined ? {} : { ifNoneExist }),
   });
   const fullUrl = part.fullUrl === undefined ? '' : `"fullUrl":${JSON.stringify(part.fullUrl)},`;

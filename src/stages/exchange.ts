@@ -3,7 +3,7 @@ import type { ConsentQuestion } from '../domain/consent/decide.ts';
 import type { ConsentProof, ConsentView, EpochSeconds } from '../domain/consent/grant.ts';
 import type { ResourceFacts } from '../domain/consent/match.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
-import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import type { FhirInteraction, PatientId, ResourceId } from '../domain/fhir/interaction.ts';
 import type { SearchCriterion } from '../domain/fhir/search.ts';
 import type { Resolve } from '../domain/fhir/subjects.ts';
 import type { Principal } from '../domain/identity/principal.ts';
@@ -49,7 +49,21 @@ export interface Authorised extends Authenticated {
   readonly patientOnly?: PatientId;
   /** Granular scopes of a write: what stands at the upstream must match one of them before it is changed. */
   readonly stored?: readonly Scope[];
+  /** Set for writes by criteria. From here on the interaction names its resource by id; a delete that nothing meets has none. */
+  readonly meant?: Meant;
 }
+
+/** What the criteria of a conditional write were found to mean to the caller. */
+export type Meant =
+  | {
+      readonly kind: 'one';
+      readonly id: ResourceId;
+      /** The version that met them: a write holds for no other. */
+      readonly versionId: string | undefined;
+      readonly patients: readonly PatientId[];
+    }
+  /** `upsert`: an update that thereby makes a new resource. */
+  | { readonly kind: 'none'; readonly upsert?: true };
 
 /** Which patients the call can touch, as far as it can be known before the upstream answers. */
 export type SubjectSet =

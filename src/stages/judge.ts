@@ -1,8 +1,8 @@
-import { bundleReferences } from '../domain/fhir/bundle-references.ts';
 import type { FhirInteraction } from '../domain/fhir/interaction.ts';
 import type { Bases } from '../domain/fhir/references.ts';
+import { requestReferences } from '../domain/fhir/request-references.ts';
 import { type Problem, problem } from '../domain/problem.ts';
-import type { Authenticated, Planned } from './exchange.ts';
+import type { Authenticated, Authorised, Planned } from './exchange.ts';
 import { type Pipeline, proceed, type StageContext, type Verdict } from './stage.ts';
 
 /** One interaction after the stages: cleared to go, or refused. */
@@ -17,43 +17,47 @@ export interface Judged {
   readonly parts: readonly Part[];
 }
 
+export interface Judge {
+  /** As far as it takes to know which resource each entry means: the entries of a transaction refer to each other. */
+  readonly settle: Pipeline<Authenticated, Authorised>;
+  readonly judge: Pipeline<Authorised, Planned>;
+}
+
 /** Judges each interaction of the call as if it were sent alone; a transaction is all or nothing. */
 export async function judgeEach(
-  stages: Pipeline<Authenticated, Planned>,
+  { settle, judge }: Judge,
   exchange: Authenticated,
   bases: Bases,
   context: StageContext,
 ): Promise<Verdict<Judged>> {
   const { interaction } = exchange;
   if (interaction.kind !== 'batch' && interaction.kind !== 'transaction') {
-    const verdict = await stages.run(exchange, context);
+    const settled = await settle.run(exchange, context);
+    const verdict = settled.kind === 'deny' ? settled : await judge.run(settled.value, context);
     if (verdict.kind === 'deny') return verdict;
     return proceed({ exchange, shape: 'single', parts: [{ kind: 'permitted', value: verdict.value }] });
   }
-  // Servers resolve references among the entries of a transaction only.
-  const resolve =
-    interaction.kind === 'transaction' ? bundleReferences(interaction.body, 0, bases, 'request') : undefined;
+  const whole = interaction.kind === 'transaction';
   const parts: Part[] = [];
   for (const { index, problem: refusal } of interaction.refused ?? [])
     parts[index] = { kind: 'refused', problem: refusal };
-  for (const entry of interaction.entries) {
-    const verdict = await stages.run(
-      {
-        ...exchange,
-        interaction: entry.interaction,
-        ...(resolve === undefined ? {} : { resolve }),
-        ...(entry.fullUrl === undefined ? {} : { fullUrl: entry.fullUrl }),
-      },
+  const settled = new Map<number, Authorised>();
+  for (const { index, interaction: entry, fullUrl } of interaction.entries) {
+    const verdict = await settle.run(
+      // Servers resolve references among the entries of a transaction only.
+      { ...exchange, interaction: entry, ...(fullUrl === undefined || !whole ? {} : { fullUrl }) },
       context,
     );
-    if (verdict.kind === 'continue') {
-      parts[entry.index] = { kind: 'permitted', value: verdict.value };
-      continue;
-    }
-    if (interaction.kind === 'transaction') {
-      return { ...verdict, problem: withEntry(verdict.problem, entry.index) };
-    }
-    parts[entry.index] = { kind: 'refused', problem: verdict.problem };
+    if (verdict.kind === 'continue') settled.set(index, verdict.value);
+    else if (whole) return { ...verdict, problem: withEntry(verdict.problem, index) };
+    else parts[index] = { kind: 'refused', problem: verdict.problem };
+  }
+  const resolve = whole ? requestReferences([...settled.values()], bases) : undefined;
+  for (const [index, entry] of settled) {
+    const verdict = await judge.run(resolve === undefined ? entry : { ...entry, resolve }, context);
+    if (verdict.kind === 'continue') parts[index] = { kind: 'permitted', value: verdict.value };
+    else if (whole) return { ...verdict, problem: withEntry(verdict.problem, index) };
+    else parts[index] = { kind: 'refused', problem: verdict.problem };
   }
   return proceed({ exchange, shape: interaction.kind, parts });
 }

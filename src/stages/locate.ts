@@ -166,11 +166,8 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     context: StageContext,
   ): Promise<Verdict<Located>> {
     const { type, id } = interaction;
-    if (id === undefined)
-      return deny('interaction-unsupported', {
-        rule: 'conditional',
-        text: 'Conditional changes are resolved to one resource first.',
-      });
+    // A delete by criteria that nothing meets: there is nothing to do, and nobody to ask.
+    if (id === undefined) return found(input, universal, context);
     const current = await standing(type, id, context);
     if (current !== undefined && 'code' in current)
       return deny(current, { rule: current.code, text: 'What stands at the FHIR server could not be read.' });
@@ -191,6 +188,12 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
             text: 'There is no such resource, or it may not be changed.',
           });
     }
+    const meant = input.meant?.kind === 'one' ? input.meant : undefined;
+    if (meant !== undefined && (current === undefined || current.versionId !== meant.versionId))
+      return deny('precondition-failed', {
+        rule: 'criteria',
+        text: 'What met the criteria has changed in the meantime.',
+      });
     const before = current === undefined ? undefined : await whose(current.tape, input, context);
     const patient = before?.kind === 'patients' ? before.ids[0] : undefined;
     const resolved = resolveWrite(interaction, {
@@ -204,10 +207,8 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
       return owned(input, before ?? (await whose(bodyOf(interaction, current), input, context)), context, {
         refusedWrite: resolved,
       });
-    const written = {
-      interaction: resolved.interaction,
-      ...(resolved.version === undefined ? {} : { version: resolved.version }),
-    };
+    const version = resolved.version ?? meant?.versionId;
+    const written = { interaction: resolved.interaction, ...(version === undefined ? {} : { version }) };
     const after =
       resolved.interaction.kind === 'delete' ? undefined : await whose(resolved.interaction.body, input, context);
     return owned(input, joined(before, after), context, written);

@@ -32,7 +32,6 @@ export function reachOf(interaction: FhirInteraction, classifier: DataClassifier
 const none: readonly ResourceFacts[] = [];
 
 function queryOf(interaction: FhirInteraction): SearchQuery | undefined {
-  if (interaction.kind === 'create') return interaction.headers.ifNoneExist;
   return interaction.kind === 'search' || interaction.kind === 'operation' ? interaction.query : undefined;
 }
 

@@ -8,6 +8,7 @@ import { operationOutcome } from '../domain/outcome.ts';
 import { type Problem, type ProblemCode, problem, problemRow } from '../domain/problem.ts';
 import type { UpstreamResponse } from '../domain/upstream.ts';
 import type { RecordIntegrity } from '../ports.ts';
+import { isDone } from './clear.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
 import {
@@ -99,7 +100,9 @@ export function release(parts: ReleaseParts): Release {
 
   function single(judged: Judged, response: UpstreamResponse | undefined): Verdict<Released> {
     const [part] = judged.parts;
-    if (part?.kind !== 'permitted' || response === undefined) return deny('stage-failed');
+    if (part?.kind !== 'permitted') return deny('stage-failed');
+    if (isDone(part.value)) return proceed({ ...told(emptyTally(), judged), status: 204, headers: {} }, nothingLeft);
+    if (response === undefined) return deny('stage-failed');
     if (response.kind === 'fault')
       return deny(response.code, { rule: response.code, text: problemRow(response.code).text });
     const read = replyOf(response);
@@ -145,13 +148,16 @@ export function release(parts: ReleaseParts): Release {
     const chunks: Uint8Array[] = [];
     let next = 0;
     for (const part of judged.parts) {
-      const reply = part.kind === 'permitted' ? replies[next++] : undefined;
+      const done = part.kind === 'permitted' && isDone(part.value);
+      const reply = part.kind === 'permitted' && !done ? replies[next++] : undefined;
       const share: Share | Problem =
         part.kind === 'refused'
           ? part.problem
-          : reply === undefined
-            ? problem('upstream-malformed')
-            : shareOf(part.value, reply, tally);
+          : done
+            ? { status: 204 }
+            : reply === undefined
+              ? problem('upstream-malformed')
+              : shareOf(part.value, reply, tally);
       if (chunks.length > 0) chunks.push(encoder.encode(','));
       chunks.push(entryOf(share));
     }
@@ -270,6 +276,9 @@ export function release(parts: ReleaseParts): Release {
 
   function written(part: Planned, reply: Reply, tally: Tally): Share | Problem {
     const { interaction } = part;
+    // Another call made a resource that meets the criteria, after they were resolved.
+    const overtaken = interaction.kind === 'create' && part.meant?.kind === 'none' && reply.status === 200;
+    if (overtaken && part.meant?.upsert === true) return problem('precondition-failed');
     const location = anchored(reply.location, parts.bundle.bases.gatewayBase);
     const share: Share = { status: reply.status, ...(location === undefined ? {} : { location }) };
     const version = /^(?:W\/)?"([A-Za-z0-9.-]{1,64})"$/.exec(reply.etag ?? '')?.[1];
@@ -286,7 +295,7 @@ export function release(parts: ReleaseParts): Release {
     // The write was permitted and is done; what may not be shown of it is not shown.
     if (released.kind === 'withheld') {
       tally.withheld += 1;
-      return tagged;
+      return overtaken ? problem('precondition-failed') : tagged;
     }
     parts.seen(reply.tape, reply.node);
     count(tally, released);
@@ -318,6 +327,8 @@ function plainOutcome(tape: Tape, node: number): string {
     }),
   });
 }
+
+const nothingLeft = { rule: 'conditional-delete', text: 'Nothing meets the criteria, so nothing is deleted.' };
 
 const elementPath = /^[A-Z][A-Za-z]{1,40}(?:\.[a-zA-Z]{1,60}(?:\[\d{1,5}\])?){0,20}$/;
 

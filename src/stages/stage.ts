@@ -8,11 +8,11 @@ export type StageName =
   | 'classify'
   | 'authenticate'
   | 'authorise'
+  | 'resolve'
   | 'locate'
   | 'consent'
   | 'assess'
   | 'plan'
-  | 'condition'
   | 'record'
   | 'forward'
   | 'release';
@@ -20,7 +20,13 @@ export type StageName =
 /** A denial is a value with reasons; only programmer errors are thrown. */
 export type Verdict<Out> =
   | { readonly kind: 'continue'; readonly value: Out; readonly reasons: readonly Reason[] }
-  | { readonly kind: 'deny'; readonly problem: Problem; readonly reasons: readonly Reason[] };
+  | Denial;
+
+export interface Denial {
+  readonly kind: 'deny';
+  readonly problem: Problem;
+  readonly reasons: readonly Reason[];
+}
 
 export const proceed = <Out>(value: Out, ...reasons: readonly Reason[]): Verdict<Out> => ({
   kind: 'continue',
@@ -28,7 +34,7 @@ export const proceed = <Out>(value: Out, ...reasons: readonly Reason[]): Verdict
   reasons,
 });
 
-export const deny = (refusal: Problem | ProblemCode, ...reasons: readonly Reason[]): Verdict<never> => ({
+export const deny = (refusal: Problem | ProblemCode, ...reasons: readonly Reason[]): Denial => ({
   kind: 'deny',
   problem: typeof refusal === 'string' ? problem(refusal) : refusal,
   reasons,

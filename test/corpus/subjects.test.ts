@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { resourcesIn } from '../../src/domain/fhir/bundle.ts';
-import { bundleReferences } from '../../src/domain/fhir/bundle-references.ts';
 import { ownershipOf } from '../../src/domain/fhir/compartment.ts';
+import { requestReferences } from '../../src/domain/fhir/request-references.ts';
 import { subjectsOf } from '../../src/domain/fhir/subjects.ts';
 import { toValue } from '../../src/domain/json/cursor.ts';
 import { scanLines } from '../../src/domain/json/lines.ts';
 import { scan } from '../../src/domain/json/scan.ts';
 import type { Tape } from '../../src/domain/json/tape.ts';
+import { understood } from '../security/understood.ts';
 import { corpusFiles } from './files.ts';
 
 const bases = { upstreamBase: 'http://ehr.example/fhir', gatewayBase: 'https://gateway.example/fhir' };
@@ -22,15 +23,17 @@ describe('whose the resources of the corpus are', () => {
     let patients = 0;
     for (const file of corpusFiles('.json', 'synthea')) {
       if (/manifest|hospital|practitioner/i.test(file.name)) continue;
-      const tape = tapeOf(file.read());
-      const resolve = bundleReferences(tape, 0, bases, 'request');
+      const call = understood('POST /', { body: file.read() });
+      if (call.kind !== 'transaction') throw new Error(call.kind);
+      const resolve = requestReferences(call.entries, bases);
       const owners = new Set<string>();
-      for (const site of resourcesIn(tape).sites) {
-        const subjects = subjectsOf(tape, site.node, bases, resolve);
-        const { rule } = ownershipOf(site.type ?? '');
+      for (const { interaction } of call.entries) {
+        if (interaction.kind !== 'create') throw new Error(interaction.kind);
+        const subjects = subjectsOf(interaction.body, 0, bases, resolve);
+        const { rule } = ownershipOf(interaction.type);
         if (rule === 'patient') patients += 1;
         else if (rule === 'owned') {
-          expect([site.type, subjects.kind]).toEqual([site.type, 'patients']);
+          expect([interaction.type, subjects.kind]).toEqual([interaction.type, 'patients']);
           if (subjects.kind === 'patients') for (const url of subjects.fresh ?? []) owners.add(url);
         }
       }

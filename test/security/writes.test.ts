@@ -32,10 +32,6 @@ describe('a write', () => {
       'a logical identifier',
       { subject: { type: 'Patient', identifier: { system: 'https://riverside.example/mrn', value: 'MRN-680191' } } },
     ],
-    [
-      'a conditional reference',
-      { subject: { reference: 'Patient?identifier=https://riverside.example/mrn|MRN-680191' } },
-    ],
     ['a urn that nothing resolves', { subject: { reference: 'urn:uuid:0b8d0a3e-9a55-4f1a-9d53-3a2d7fd8d0a1' } }],
     [
       'a contained Patient that names another',
@@ -254,59 +250,6 @@ describe('a patch', () => {
     };
     expect((await house.ask(`PATCH /Observation/${id}`, { as: 'clinician', body })).status).toBe(200);
     expect((await stored(`/Observation/${id}`)).status).toBe('corrected');
-  });
-});
-
-describe('a conditional create', () => {
-  it.each([
-    ['patient=patient-noor'],
-    ['_id=observation-noor-1-bp'],
-    ['patient=patient-noor&_id=observation-noor-1-bp'],
-    ['patient.family=Rahman'],
-  ])('does not tell that a record of somebody else meets the condition: %s', async (condition) => {
-    const met = await house.ask('POST /Observation', {
-      as: 'clinician',
-      body: observation('patient-ada'),
-      headers: { 'if-none-exist': condition },
-    });
-    const unmet = await house.ask('POST /Observation', {
-      as: 'clinician',
-      body: observation('patient-ada'),
-      headers: { 'if-none-exist': condition.replaceAll('noor', 'none').replace('Rahman', 'Nobody') },
-    });
-    expect([met.status, unmet.status]).toEqual([201, 201]);
-    expect(met.all).not.toMatch(/noor/);
-  });
-
-  it('by what is masked is refused', async () => {
-    const answer = await house.ask('POST /Patient', {
-      as: 'clinician',
-      body: { resourceType: 'Patient' },
-      headers: { 'if-none-exist': 'identifier=965-47-3343' },
-    });
-    expect([answer.code, house.received]).toEqual(['masked-parameter', []]);
-  });
-
-  it('finds what the caller may see: once made, it is not made again', async () => {
-    const body = observation('patient-ada', { identifier: [{ system: 'urn:test', value: 'once' }] });
-    const make = () =>
-      house.ask('POST /Observation', {
-        as: 'clinician',
-        body,
-        headers: { 'if-none-exist': 'identifier=urn:test|once' },
-      });
-    const [first, again] = [await make(), await make()];
-    expect([first.status, again.status]).toEqual([201, 200]);
-    expect(JSON.parse(again.text).id).toBe(JSON.parse(first.text).id);
-  });
-
-  it('that more than one of the caller’s own meets is refused', async () => {
-    const answer = await house.ask('POST /Observation', {
-      as: 'clinician',
-      body: observation('patient-ada'),
-      headers: { 'if-none-exist': 'patient=patient-ada' },
-    });
-    expect([answer.code, changes()]).toEqual(['precondition-failed', []]);
   });
 });
 

@@ -9,12 +9,10 @@ import { pointsTo, searchParameter } from './search-parameters.ts';
 /** What differs between gateways in what they will do. */
 export interface GatewayDoes {
   readonly operations: OperationTable;
-  /** Update, patch and delete by criteria instead of by id. */
-  readonly conditionalChanges: boolean;
   readonly bulkExport: boolean;
 }
 
-const usual: GatewayDoes = { operations: defaultOperations, conditionalChanges: false, bulkExport: false };
+const usual: GatewayDoes = { operations: defaultOperations, bulkExport: false };
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -73,6 +71,11 @@ const isInclude = (text: string): boolean => {
   return target === undefined || (to !== undefined && pointsTo(parameter, to));
 };
 
+const can = (from: Json, ...codes: readonly string[]): boolean => {
+  const there = new Set(objects(from.interaction).map(({ code }) => code));
+  return codes.every((code) => there.has(code));
+};
+
 const resource = (from: Json, type: ResourceType, does: GatewayDoes): Json => ({
   type,
   ...pick(
@@ -82,13 +85,14 @@ const resource = (from: Json, type: ResourceType, does: GatewayDoes): Json => ({
     'versioning',
     'readHistory',
     'updateCreate',
-    'conditionalCreate',
     'conditionalRead',
     'referencePolicy',
   ),
   ...listed('interaction', coded(from.interaction, typeInteractions)),
-  conditionalUpdate: does.conditionalChanges && from.conditionalUpdate === true,
-  conditionalDelete: does.conditionalChanges && from.conditionalDelete !== undefined ? 'single' : 'not-supported',
+  // The gateway resolves criteria itself: it takes a server that searches, creates, updates and deletes.
+  conditionalCreate: can(from, 'search-type', 'create'),
+  conditionalUpdate: can(from, 'search-type', 'create', 'update'),
+  conditionalDelete: can(from, 'search-type', 'delete') ? 'single' : 'not-supported',
   ...listed('searchInclude', strings(from.searchInclude).filter(isInclude)),
   ...listed('searchRevInclude', strings(from.searchRevInclude).filter(isInclude)),
   ...listed('searchParam', parameters(from.searchParam, type)),

@@ -15,7 +15,7 @@ import { fitsUrl, typeOf } from './classify-body.ts';
 import { type HeaderUse, headerUse, readHeaders } from './classify-headers.ts';
 import { classifyOperation } from './classify-operation.ts';
 import { readTarget, withoutLooks } from './classify-target.ts';
-import { conditionalReferences } from './conditional-references.ts';
+import { conditionalReferences, putsConditionalReference } from './conditional-references.ts';
 import { resourceId, resourceType } from './ids.ts';
 import type { FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
 import { acceptsJson, acceptsNdjson, bodyMedia } from './media.ts';
@@ -39,8 +39,8 @@ const resourceBody = (
   return 'code' in tape || fitsUrl(tape, type, id) ? tape : problem('body-invalid');
 };
 
-const references = (body: Tape, options: ClassifyOptions, places: 'references' | 'any text' = 'references') => {
-  const found = conditionalReferences(body, options.parameters, places);
+const references = (body: Tape, options: ClassifyOptions) => {
+  const found = conditionalReferences(body, options.parameters);
   if ('code' in found) return found;
   return found.length === 0 ? {} : { references: found };
 };
@@ -206,8 +206,9 @@ const change = (
     case 'PATCH': {
       const patch = readPatch(call.body, options.json);
       if ('code' in patch) return patch;
-      const searched = references(patch.body, options, 'any text');
-      return 'code' in searched ? searched : { kind: 'patch', type, ...which, ...patch, ...searched, headers };
+      return putsConditionalReference(patch.body)
+        ? problem('query-ambiguous', { expression: ['reference'] })
+        : { kind: 'patch', type, ...which, ...patch, headers };
     }
     default:
       return call.body === undefined ? { kind: 'delete', type, ...which, headers } : ambiguous;

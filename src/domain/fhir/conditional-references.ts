@@ -14,7 +14,7 @@ const none: readonly ConditionalReference[] = [];
 
 const refuse = problem('query-ambiguous', { expression: ['reference'] });
 
-const readReference = (text: string, parameters: number): ConditionalReference | Problem => {
+const readReference = (text: string, node: number, parameters: number): ConditionalReference | Problem => {
   const mark = text.indexOf('?');
   const type = resourceType(text.slice(0, mark));
   // An absolute URL with a query is a match URL to some servers and a foreign address to others.
@@ -22,40 +22,33 @@ const readReference = (text: string, parameters: number): ConditionalReference |
   const pairs = readPairs(text.slice(mark + 1), parameters);
   if ('code' in pairs || pairs.length === 0) return refuse;
   const query = parseQuery(pairs, { types: [type], results: noResults });
-  return 'code' in query ? refuse : { type, query };
-};
-
-const referenceAt = (tape: Tape, node: number): string | undefined =>
-  tape.kind[node] === KIND.key && is(tape, node, 'reference') ? stringOf(tape, node + 1) : undefined;
-
-/** `Type?name=value`: nothing else looks like it. */
-const criteriaAt = (tape: Tape, node: number): string | undefined => {
-  const text = stringOf(tape, node);
-  return text !== undefined &&
-    (/^[A-Z][A-Za-z]+\?[^ ]*=/.test(text) || /^https?:[^ ]*\/[A-Z][A-Za-z]+\?[^ ]*=/.test(text))
-    ? text
-    : undefined;
+  return 'code' in query ? refuse : { node, type, query };
 };
 
 /**
- * The references of a body that are searches: `Patient?identifier=…` (R4 http.html#trules). The upstream will run each
- * of them and tell by its answer whether it matched, in a transaction and, on some servers, in any write. A patch puts
- * the text of a reference anywhere, so there any text is taken for one that looks like one.
+ * The references of a body that are searches: `Patient?identifier=…` (R4 http.html#trules), for the gateway to resolve: an
+ * upstream would run each of them over everybody's records, and tell by its answer whether it matched.
  */
-export const conditionalReferences = (
-  tape: Tape,
-  parameters: number,
-  places: 'references' | 'any text',
-): readonly ConditionalReference[] | Problem => {
+export const conditionalReferences = (tape: Tape, parameters: number): readonly ConditionalReference[] | Problem => {
   const bytes = tape.bytes.subarray(tape.start[0], tape.end[0]);
   if (!bytes.includes(QUESTION) && !bytes.includes(BACKSLASH)) return none;
   const found: ConditionalReference[] = [];
-  for (let node = 0; node < tape.length; node += 1) {
-    const text = places === 'references' ? referenceAt(tape, node) : criteriaAt(tape, node);
+  for (let key = 0; key < tape.length; key += 1) {
+    if (tape.kind[key] !== KIND.key || !is(tape, key, 'reference')) continue;
+    const text = stringOf(tape, key + 1);
     if (text === undefined || !text.includes('?')) continue;
-    const reference = readReference(text, parameters);
+    const reference = readReference(text, key + 1, parameters);
     if ('code' in reference) return reference;
     found.push(reference);
   }
   return found;
+};
+
+/** True when a patch puts in a text that is a search by its looks: it may land in a reference, where nobody resolves it. */
+export const putsConditionalReference = (patch: Tape): boolean => {
+  for (let node = 0; node < patch.length; node += 1) {
+    const text = patch.kind[node] === KIND.string ? stringOf(patch, node) : undefined;
+    if (text !== undefined && /^(?:https?:[^ ]*\/)?[A-Z][A-Za-z]+\?[^ ]*=/.test(text)) return true;
+  }
+  return false;
 };

@@ -158,8 +158,8 @@ export const criteriaTargets = (
     case 'create':
       return [...conditionTargets(i.type, i.headers.ifNoneExist), ...referenceTargets(i.references)];
     case 'update':
-    case 'patch':
       return [...conditionTargets(i.type, i.query), ...referenceTargets(i.references)];
+    case 'patch':
     case 'delete':
       return conditionTargets(i.type, i.query);
     case 'batch':

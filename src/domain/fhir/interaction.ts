@@ -22,8 +22,10 @@ export interface FhirHeaders {
   readonly preferAsync?: true;
 }
 
-/** A reference in a body that is a search: `Patient?identifier=…`. The upstream runs it. */
+/** A reference in a body that is a search: `Patient?identifier=…`. */
 export interface ConditionalReference {
+  /** The node of its text in the body. */
+  readonly node: number;
   readonly type: ResourceType;
   readonly query: SearchQuery;
 }
@@ -90,7 +92,6 @@ export type FhirInteraction =
       readonly query?: SearchQuery;
       readonly format: 'json-patch' | 'fhirpath-patch';
       readonly body: Tape;
-      readonly references?: readonly ConditionalReference[];
     })
   | (Common & {
       readonly kind: 'delete';

@@ -55,8 +55,9 @@ const queryNeeds = (type: ResourceType | undefined, query: SearchQuery): readonl
   return needs;
 };
 
+/** What meets a condition is held against the scopes one by one, as what a search returns. */
 const conditionNeeds = (type: ResourceType, query: SearchQuery | undefined): readonly Need[] =>
-  query === undefined ? [] : [need(type, ['s'], 'inferred'), ...queryNeeds(type, query)];
+  query === undefined ? [] : searchNeeds(type, query);
 
 const referenceNeeds = (references: readonly ConditionalReference[] = []): readonly Need[] =>
   references.flatMap(({ type, query }) => conditionNeeds(type, query));
@@ -114,7 +115,7 @@ export const needsOf = (
         ...referenceNeeds(i.references),
       ];
     case 'patch':
-      return [need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query), ...referenceNeeds(i.references)];
+      return [need(i.type, ['u'], 'stored'), ...conditionNeeds(i.type, i.query)];
     case 'delete':
       return [need(i.type, ['d'], 'stored'), ...conditionNeeds(i.type, i.query)];
     case 'batch':

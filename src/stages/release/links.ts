@@ -41,6 +41,18 @@ export function bundleLinks(bases: Bases, book: PageBook, now: () => Instant) {
   };
 }
 
+/** Where the upstream has the next page of a Bundle: path and query below its base. */
+export function nextPage(tape: Tape, bundle: number, bases: Bases): string | undefined {
+  const listed = member(tape, bundle, 'link');
+  if (listed < 0) return undefined;
+  for (let link = listed + 1; link < (tape.next[listed] as number); link = tape.next[link] as number) {
+    const url = stringOf(tape, member(tape, link, 'url'));
+    if (url !== undefined && stringOf(tape, member(tape, link, 'relation')) === 'next')
+      return belowUpstream(url, bases);
+  }
+  return undefined;
+}
+
 function withoutForm(interaction: Extract<Planned['interaction'], { kind: 'search' }>): Planned['interaction'] {
   const { form: _form, ...rest } = interaction;
   return rest;

@@ -74,10 +74,16 @@ describe('restrictCapability', () => {
     expect(JSON.stringify(restricted(upstream))).not.toMatch(/internal|Secret|xml|messaging|graphql|export/);
   });
 
-  it('promises bulk export and conditional changes only where the gateway does them', () => {
-    const all = JSON.stringify(restricted(upstream, { bulkExport: true, conditionalChanges: true }));
-    expect(all).toMatch(/"export"/);
-    expect(all).toMatch(/"conditionalUpdate":true,"conditionalDelete":"single"/);
+  it('promises bulk export only where the gateway does it', () => {
+    expect(JSON.stringify(restricted(upstream, { bulkExport: true }))).toMatch(/"export"/);
+  });
+
+  it('promises conditional writes where the upstream can search and write: criteria are the gateway’s own work', () => {
+    const able = ['search-type', 'create', 'update', 'delete'].map((code) => ({ code }));
+    const statement = { ...upstream, rest: [{ mode: 'server', resource: [{ type: 'Patient', interaction: able }] }] };
+    expect(restricted(statement)).toMatchObject({
+      rest: [{ resource: [{ conditionalCreate: true, conditionalUpdate: true, conditionalDelete: 'single' }] }],
+    });
   });
 
   it.each([
