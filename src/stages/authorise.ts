@@ -1,5 +1,5 @@
 import type { FhirInteraction } from '../domain/fhir/interaction.ts';
-import type { OperationTable } from '../domain/fhir/operations.ts';
+import { findOperation, type OperationTable } from '../domain/fhir/operations.ts';
 import { permits } from '../domain/identity/authorise.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { CompiledPlan } from '../domain/masking/compile.ts';
@@ -34,6 +34,11 @@ export function authorise({ policies, operations, maskingKey }: AuthoriseParts):
         return deny(access.problem, {
           rule: access.problem.scope ?? 'scope',
           text: 'No scope of the token allows the call.',
+        });
+      if (!mayAskAbout(principal, interaction, operations))
+        return deny('scope-insufficient', {
+          rule: 'operation:self',
+          text: 'Only the patient, who stands for the patient, and privacy officers may call this.',
         });
       const role = roleFor(
         policy.roles,
@@ -71,6 +76,18 @@ export function authorise({ policies, operations, maskingKey }: AuthoriseParts):
       );
     },
   };
+}
+
+function mayAskAbout(principal: Principal, interaction: FhirInteraction, operations: OperationTable): boolean {
+  if (interaction.kind !== 'operation') return true;
+  const { name, type, id } = interaction;
+  if (findOperation(operations, name, type, id !== undefined)?.rule.about === undefined) return true;
+  const { fhirUser, launchPatient, roles } = principal;
+  if (roles.some((role) => role === 'privacy-officer')) return true;
+  return (
+    fhirUser === `Patient/${id}` ||
+    (fhirUser?.startsWith('RelatedPerson/') === true && (launchPatient as string | undefined) === id)
+  );
 }
 
 function rightOf(interaction: FhirInteraction): 'read' | 'write' {

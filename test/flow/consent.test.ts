@@ -107,6 +107,24 @@ describe('the audit', () => {
     expect(rig.demo.gateway.ledger.size()).toBe(before + 1);
   });
 
+  it('is told to patients and privacy officers in plain sentences, and to nobody else', async () => {
+    await rig.get('/Condition?patient=patient-ada', 'clinician').expect(200);
+    const path = '/Patient/patient-ada/$accounting-of-disclosures';
+    for (const persona of ['patient', 'privacy-officer']) {
+      const told = await rig.get(path, persona).expect(200);
+      const { entry } = told.body as { entry: { resource: { resourceType: string; outcomeDesc: string } }[] };
+      expect(entry.map(({ resource }) => resource.outcomeDesc)).toContainEqual(
+        expect.stringMatching(
+          /^Clinician Practitioner\/practitioner-okafor .* looked at your diagnoses to treat you on /,
+        ),
+      );
+      expect(new Set(entry.map(({ resource }) => resource.resourceType))).toEqual(new Set(['AuditEvent']));
+    }
+    await rig.get(`${path}?_count=1`, 'patient').expect(200);
+    for (const persona of ['clinician', 'billing', 'researcher']) await rig.get(path, persona).expect(403);
+    await rig.get('/Patient/patient-ben/$accounting-of-disclosures', 'patient').expect(403);
+  });
+
   it('is read by patients where it is about them, and by nobody else', async () => {
     const own = await supertest(rig.demo.gateway.url)
       .get('/fhir/AuditEvent?patient=Patient/patient-ada')

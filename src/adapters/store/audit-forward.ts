@@ -1,5 +1,5 @@
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import { type Disclosure, disclosureOf } from '../../domain/ledger/accounting.ts';
+import { disclosureEventOf, disclosureKinds } from '../../domain/ledger/accounting.ts';
 import { type AuditEvent, type AuditSource, auditEventOf } from '../../domain/ledger/audit-event.ts';
 import { type AuditSearch, parseAuditSearch } from '../../domain/ledger/audit-search.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
@@ -62,18 +62,26 @@ export const searchAudit = async (
   return { events, next: before };
 };
 
-/** Who looked at one patient's record, newest first, in sentences. */
+interface AccountingQuery {
+  readonly limit: number;
+  /** Entries below this number only. */
+  readonly before?: number;
+  readonly from?: number;
+  readonly until?: number;
+}
+
+/** Who looked at one patient's record, newest first, each with its sentence. */
 export const accountingOf = async (
   ledger: AuditLedger,
+  source: AuditSource,
   patient: PatientId,
-  limit: number,
-  before?: number,
-): Promise<readonly Disclosure[]> => {
-  const indexes = await ledger.query({ patient, limit, ...(before === undefined ? {} : { before }) });
+  query: AccountingQuery,
+): Promise<readonly AuditEvent[]> => {
+  const indexes = await ledger.query({ ...query, patient, kinds: disclosureKinds });
   const entries = await Promise.all(indexes.map((index) => ledger.open(index)));
   return entries.flatMap((opened, i) => {
-    const disclosure = opened && disclosureOf(opened.entry, indexes[i] ?? 0, patient);
-    return disclosure === undefined ? [] : [disclosure];
+    const event = opened && disclosureEventOf(opened.entry, indexes[i] ?? 0, patient, source);
+    return event === undefined ? [] : [event];
   });
 };
 
@@ -107,6 +115,35 @@ const bundleOf = (page: AuditPage, path: string): object => {
   };
 };
 
+const MOST_DISCLOSURES = 1000;
+
+const accounting = async (
+  ledger: AuditLedger,
+  source: AuditSource,
+  patient: PatientId,
+  query: URLSearchParams,
+): Promise<UpstreamResponse> => {
+  const time = (name: string): number | undefined => {
+    const value = query.get(name);
+    return value === null ? undefined : Date.parse(value);
+  };
+  const from = time('start');
+  const until = time('end');
+  const before = query.get('before');
+  const wanted = query.get('_count');
+  const events = await accountingOf(ledger, source, patient, {
+    limit: Math.min(MOST_DISCLOSURES, wanted === null ? MOST_DISCLOSURES : Number(wanted)),
+    ...(before === null ? {} : { before: Number(before) }),
+    ...(from === undefined ? {} : { from }),
+    ...(until === undefined ? {} : { until }),
+  });
+  return answer(200, {
+    resourceType: 'Bundle',
+    type: 'searchset',
+    entry: events.map((resource) => ({ resource, search: { mode: 'match' } })),
+  });
+};
+
 /**
  * Answers for AuditEvent from the ledger, as if it were one more resource of the server: so the same stages judge, mask
  * and record the reading of the audit as any other. Everything else goes on to `forward`. Nobody writes an AuditEvent.
@@ -121,6 +158,8 @@ export const withAudit =
     };
     const [target = '', query = ''] = request.path.replace(/^\//, '').split('?');
     const [type, id, more] = target.split('/');
+    if (type === 'Patient' && more === '$accounting-of-disclosures' && id !== undefined)
+      return accounting(ledger, source, id as PatientId, new URLSearchParams(query));
     if (type !== 'AuditEvent') return forward(cleared, signal);
     const search = id === undefined || (id === '_search' && request.method === 'POST');
     if (!search && (request.method === 'GET' || request.method === 'HEAD') && id !== undefined && more === undefined) {

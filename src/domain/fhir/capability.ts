@@ -96,8 +96,14 @@ const resource = (from: Json, type: ResourceType, does: GatewayDoes): Json => ({
   ...listed('searchInclude', strings(from.searchInclude).filter(isInclude)),
   ...listed('searchRevInclude', strings(from.searchRevInclude).filter(isInclude)),
   ...listed('searchParam', parameters(from.searchParam, type)),
-  ...listed('operation', operations(from.operation, type, does)),
+  ...listed('operation', [...operations(from.operation, type, does), ...(type === 'Patient' ? [accounting] : [])]),
 });
+
+/** The gateway's own. */
+const accounting: Json = {
+  name: 'accounting-of-disclosures',
+  definition: 'urn:consentry:operation:accounting-of-disclosures',
+};
 
 const smartService = {
   coding: [

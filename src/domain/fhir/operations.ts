@@ -43,6 +43,8 @@ export interface OperationRule {
   readonly readsWhole?: true;
   /** It takes the search parameters of its type too. */
   readonly searches?: true;
+  /** Only for the person in the path, who stands for them, and privacy officers: the gateway's own answer, whatever the upstream has. */
+  readonly about?: 'self';
   /** Answered with 202 and a place to ask (bulk data). */
   readonly async?: true;
 }
@@ -87,6 +89,14 @@ export const knownOperations: readonly OperationRule[] = [
     acts: 'search',
     parameters: { start: 'instant', end: 'instant', _since: 'instant', _type: 'types', _count: 'integer' },
     reads: { start: 'date', end: 'date', _since: '_lastUpdated' },
+  },
+  {
+    name: 'accounting-of-disclosures',
+    at: [{ level: 'instance', types: ['Patient'], subjects: { by: 'instance' } }],
+    methods: ['GET'],
+    acts: 'read',
+    parameters: { start: 'instant', end: 'instant', before: 'integer', _count: 'integer' },
+    about: 'self',
   },
   {
     name: 'lastn',

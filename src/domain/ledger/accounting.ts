@@ -1,4 +1,5 @@
 import type { PatientId } from '../fhir/interaction.ts';
+import { type AuditEvent, type AuditSource, auditEventOf } from './audit-event.ts';
 import type { EntryKind, LedgerEntry } from './entry.ts';
 
 /** One line of what a patient is told about who looked, in words without codes. */
@@ -49,9 +50,11 @@ const verbs: Partial<Record<EntryKind, string>> = {
   search: 'looked at',
   'break-glass': 'looked at',
   write: 'changed',
-  'write-intent': 'asked to change',
   denied: 'was refused',
 };
+
+/** The kinds of entries that tell of an access. */
+export const disclosureKinds = Object.keys(verbs) as readonly EntryKind[];
 
 const whatOf = ({ interaction, resources }: LedgerEntry): string => {
   const types = [...new Set(resources.map((reference) => reference.split('/')[0] ?? ''))];
@@ -86,4 +89,36 @@ export const disclosureOf = (entry: LedgerEntry, index: number, patient: Patient
     parts.push(`${entry.outcome.masked} ${entry.outcome.masked === 1 ? 'value was' : 'values were'} hidden.`);
   if (entry.consent?.basis === 'grant') parts.push('You allowed it.');
   return { entry: index, at, sentence: parts.join(' ') };
+};
+
+/**
+ * The entry as an AuditEvent about this patient alone, with the sentence as its description: who else was in the same
+ * answer is no part of a patient's accounting.
+ */
+export const disclosureEventOf = (
+  entry: LedgerEntry,
+  index: number,
+  patient: PatientId,
+  source: AuditSource,
+): AuditEvent | undefined => {
+  const disclosure = disclosureOf(entry, index, patient);
+  if (disclosure === undefined) return undefined;
+  const { consent: _consent, interaction, ...shared } = entry;
+  const reduced: LedgerEntry =
+    entry.patients.length === 1
+      ? entry
+      : {
+          ...shared,
+          resources: [],
+          ...(interaction === undefined
+            ? {}
+            : {
+                interaction: {
+                  kind: interaction.kind,
+                  ...(interaction.type === undefined ? {} : { type: interaction.type }),
+                },
+              }),
+        };
+  const story = [{ stage: 'record', rule: 'disclosure', text: disclosure.sentence }];
+  return auditEventOf({ ...reduced, patients: [patient], story }, source, String(index));
 };

@@ -155,11 +155,25 @@ describe('AuditEvent from the ledger', () => {
   });
 
   it('tells a patient who looked, in sentences', async () => {
-    expect((await accountingOf(ledger, 'p1' as PatientId, 10)).map(({ sentence }) => sentence)).toEqual([
+    const told = await accountingOf(ledger, { name: 'gw', address: 'gw' }, 'p1' as PatientId, { limit: 10 });
+    expect(told.map(({ outcomeDesc }) => outcomeDesc)).toEqual([
       'Clinician Practitioner/lee of Organization/north looked at your measurements and test results in an emergency on 2026-04-01 at 00:00 UTC. This was an emergency access, and it is reviewed. 2 values were hidden. You allowed it.',
       'Billing Practitioner/poe was refused access to your measurements and test results for payment on 2026-03-05 at 10:00 UTC. Nothing was shown.',
       'Clinician Practitioner/lee of Organization/north looked at your diagnoses to treat you on 2026-02-05 at 10:00 UTC. 2 values were hidden. You allowed it.',
       'Clinician Practitioner/lee of Organization/north looked at your measurements and test results to treat you on 2026-01-05 at 10:00 UTC. 2 values were hidden. You allowed it.',
     ]);
+  });
+
+  it('says nothing of the other patients of a shared answer, and keeps to the period and the number that are asked for', async () => {
+    const path = 'Patient/p1/$accounting-of-disclosures';
+    const all = await ask(path);
+    expect(all.body.entry?.map(({ resource }) => resource.id)).toEqual(['4', '2', '1', '0']);
+    expect(JSON.stringify(all.body)).not.toMatch(/p2|c1/);
+    expect(
+      (await ask(`${path}?start=2026-02-01T00:00:00Z&end=2026-03-31T00:00:00Z&_count=1`)).body.entry?.map(
+        ({ resource }) => resource.id,
+      ),
+    ).toEqual(['2']);
+    expect((await ask(`${path}?before=2`)).body.entry?.map(({ resource }) => resource.id)).toEqual(['1', '0']);
   });
 });

@@ -65,7 +65,7 @@ describe('restrictCapability', () => {
               conditionalDelete: 'not-supported',
               searchInclude: ['Patient:organization', 'Patient:*'],
               searchParam: [{ name: 'name' }],
-              operation: [{ name: 'everything' }, { name: '$match' }],
+              operation: [{ name: 'everything' }, { name: '$match' }, { name: 'accounting-of-disclosures' }],
             },
           ],
         },
