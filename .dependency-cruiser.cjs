@@ -34,6 +34,8 @@ module.exports = {
       { path: '^src/', pathNot: '^src/(app\\.ts|app/|adapters/)' },
       { path: '^src/adapters/' },
     ),
+    never('web-sees-domain', { path: '^web/' }, { path: '^src/(?!domain/)' }),
+    never('no-server-part-sees-web', { path: '^src/' }, { path: '^web/' }),
     never('no-circles', {}, { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } }),
     home('ethers', '^src/adapters/chain/'),
     home('jose', '^src/adapters/identity/'),
@@ -47,10 +49,10 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    includeOnly: '^(src|node_modules)/',
+    includeOnly: '^(src|web|node_modules)/',
     tsPreCompilationDeps: true,
     parser: 'swc',
     moduleSystems: ['es6', 'cjs'],
-    enhancedResolveOptions: { extensions: ['.ts', '.js'], conditionNames: ['import', 'node', 'default'] },
+    enhancedResolveOptions: { extensions: ['.ts', '.tsx', '.js'], conditionNames: ['import', 'node', 'default'] },
   },
 };

@@ -6,6 +6,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json ./
 COPY src src
+COPY web web
+COPY scripts/build-web.ts scripts/build-web.ts
 RUN npm run build
 
 FROM node:24-slim AS packages

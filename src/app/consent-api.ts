@@ -36,9 +36,6 @@ export interface ConsentApiParts {
   readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
 }
 
-/** Roles that look at any patient's consents and review emergency access, and change neither. */
-const overseers: ReadonlySet<string> = new Set(['privacy-officer', 'auditor']);
-
 export interface ConsentApi {
   readonly desk: ConsentDesk;
   readonly breakGlass: BreakGlassDesk;
@@ -55,6 +52,10 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
   const consents = await openSealedBook<ConsentNote>({ folder, name: 'consents.book', keys: vault, random });
   const glass = await openSealedBook<BreakGlassNote>({ folder, name: 'break-glass.book', keys: vault, random });
   const chain = { chainId: config.chain.chainId, contract: config.chain.consentRegistry };
+  /** Roles that look at any patient's consents and review emergency access, and change neither. */
+  const overseers = {
+    has: (role: string) => parts.policies.current()?.roles.roles.get(role)?.console.has('consent') === true,
+  };
   const bases = (): readonly string[] => [parts.bases.gatewayBase, parts.bases.upstreamBase];
   const desk = createConsentDesk({
     registry: replica,

@@ -180,10 +180,15 @@ function demoConfig(
         data: state,
         vaultKey: 'env:DEMO_VAULT_KEY',
         ledger: { origin: ORIGIN, anchorSeconds: 10 },
+        console: {},
         // The client of the suspicious persona is nobody's.
-        clients: readPersonas()
-          .filter(({ name }) => name !== 'suspicious')
-          .map(({ client }) => client),
+        clients: [
+          ...readPersonas()
+            .filter(({ name }) => name !== 'suspicious')
+            .map(({ client }) => client),
+          'consentry-console',
+          'consentry-my',
+        ],
       }),
     },
   });

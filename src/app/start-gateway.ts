@@ -54,6 +54,7 @@ import { guardVolume } from '../stages/volume.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { openConsentApi } from './consent-api.ts';
+import { mountConsole } from './console.ts';
 import { mountCredentials } from './credentials.ts';
 import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
@@ -402,6 +403,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   explainRoutes(app, { ledger, asker });
   consentApi.mount(app);
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });
+  mountConsole(app, { config, policies, directory, bases, random, asker });
   if (carrier !== undefined && config.credentials.issuers.length > 0) {
     const credentials = mountCredentials(app, {
       config,

@@ -129,6 +129,8 @@ function welcome(told: DemoTold, state: string): string {
     '',
     `  FHIR API        ${told.fhirBase}`,
     `  Statement       ${told.fhirBase}/metadata`,
+    `  Console         ${told.url}/console/   (log in as privacy-officer)`,
+    `  Patient pages   ${told.url}/my/   (log in as patient)`,
     `  Ledger tiles    ${told.url}/ledger/checkpoint`,
     `  Health          ${told.url}/readyz   metrics ${told.url}/metrics`,
     `  FHIR server     ${told.upstream}   (behind the gateway; open here because this is a demo)`,

@@ -308,6 +308,32 @@ export const configSchema = Type.Object(
       description:
         'Operations of the FHIR server beyond those of FHIR itself, and how each names the patients it touches; one that is not named is refused.',
     }),
+    console: Type.Optional(
+      Type.Object(
+        {
+          clientId: Type.String({
+            default: 'consentry-console',
+            description: "Client id of the officers' console: a public client (PKCE) that redirects to /console/.",
+          }),
+          patientClientId: Type.String({
+            default: 'consentry-my',
+            description: 'Client id of the patient pages: a public client (PKCE) that redirects to /my/.',
+          }),
+          issuer: Type.Optional(
+            Type.String({ description: 'Which of `issuers` people log in at. Default: the first.' }),
+          ),
+          scopes: Type.String({
+            default: 'openid profile fhirUser user/*.rs',
+            description: 'Scopes that the console asks for.',
+          }),
+          patientScopes: Type.String({
+            default: 'openid profile fhirUser launch/patient patient/*.rs',
+            description: 'Scopes that the patient pages ask for.',
+          }),
+        },
+        { ...strict, description: "Serves the officers' console at /console/ and the patient pages at /my/." },
+      ),
+    ),
     corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
   },
   strict,

@@ -165,7 +165,7 @@ export interface BreakGlassRoutesParts {
   readonly desk: BreakGlassDesk;
   readonly clock: Clock;
   readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
-  readonly overseers: ReadonlySet<string>;
+  readonly overseers: Pick<ReadonlySet<string>, 'has'>;
 }
 
 const reviewBody = Type.Object(

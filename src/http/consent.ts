@@ -12,6 +12,7 @@ import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import { consentOfGrant, type GrantState } from '../domain/consent/to-fhir.ts';
 import { delegateRights, scopeOf } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
+import { ownPatient, standsFor } from '../domain/identity/own-patient.ts';
 import type { Principal, PurposeOfUse } from '../domain/identity/principal.ts';
 import { scan } from '../domain/json/scan.ts';
 import { type ProblemCode, problemRow } from '../domain/problem.ts';
@@ -35,7 +36,7 @@ export interface ConsentRoutesParts {
   /** Who calls: the operator of this machine, or the principal of a valid token. */
   readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
   /** Roles that may look at any patient's consents, though change none. */
-  readonly overseers: ReadonlySet<string>;
+  readonly overseers: Pick<ReadonlySet<string>, 'has'>;
 }
 
 interface Stand {
@@ -364,15 +365,6 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
 }
 
 /** A patient by their own login: SMART fhirUser, and asking for themselves. */
-const ownPatient = (principal: Principal): PatientId | undefined =>
-  principal.fhirUser?.startsWith('Patient/') === true
-    ? (principal.fhirUser.slice('Patient/'.length) as PatientId)
-    : undefined;
-
-/** A guardian or delegate who opened the patient's record; on chain their own signature counts. */
-const standsFor = (principal: Principal, patient: PatientId): boolean =>
-  principal.fhirUser?.startsWith('RelatedPerson/') === true && principal.launchPatient === patient;
-
 const stateOf = (grant: Grant, now: EpochSeconds): GrantState =>
   grant.until !== 0 && grant.until <= now ? 'expired' : 'active';
 

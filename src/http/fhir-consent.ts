@@ -25,7 +25,7 @@ export interface FhirConsentParts {
   readonly chain: { readonly chainId: number; readonly contract: string };
   readonly bases: () => readonly string[];
   readonly possible: (type: string) => number;
-  readonly overseers: ReadonlySet<string>;
+  readonly overseers: Pick<ReadonlySet<string>, 'has'>;
 }
 
 export interface FhirConsentCall {

@@ -6,9 +6,13 @@ import { dirname, join } from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, chromium as playwright } from 'playwright-core';
 
-/** Chromium from its package, without a window. */
+/** Chromium from its package, without a window. As a single process it would end with the first context that is closed. */
 export const openBrowser = async (): Promise<Browser> =>
-  playwright.launch({ executablePath: await chromium.executablePath(), args: chromium.args, headless: true });
+  playwright.launch({
+    executablePath: await chromium.executablePath(),
+    args: chromium.args.filter((arg) => arg !== '--single-process'),
+    headless: true,
+  });
 
 export interface BrowserApp {
   readonly origin: string;

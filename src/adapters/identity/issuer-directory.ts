@@ -63,6 +63,7 @@ const names = {
   introspection_endpoint: 'introspectionEndpoint',
   revocation_endpoint: 'revocationEndpoint',
   registration_endpoint: 'registrationEndpoint',
+  end_session_endpoint: 'endSessionEndpoint',
 } as const;
 
 const endpointsOf = (document: Record<string, unknown>): Partial<IssuerMetadata> =>

@@ -57,6 +57,7 @@ const anyPublicClient = (id: string): AdapterPayload | undefined =>
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
         redirect_uris: ['http://127.0.0.1/'],
+        post_logout_redirect_uris: ['http://127.0.0.1/'],
       }
     : undefined;
 

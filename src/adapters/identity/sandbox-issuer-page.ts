@@ -32,6 +32,19 @@ code { overflow-wrap: anywhere }
 /** No script, no outside source; the form may only post back here. */
 export const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; frame-ancestors 'none'; base-uri 'none'`;
 
+/** `form` is the provider's own, with its guard against forgery. */
+export const logoutPage = (form: string): string => `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sandbox log-out</title><style>${style}</style></head>
+<body>
+<h1>Sandbox log-out</h1>
+<p>Nobody stays logged in on this browser after this.</p>
+${form}
+<button autofocus type="submit" form="op.logoutForm" name="logout" value="yes">Log out</button>
+</body>
+</html>
+`;
+
 /** Who are you, and whose record is open? One page instead of a password: everybody here is invented. */
 export const loginPage = ({ uid, client, scope, personas, patients }: LoginPage): string => `<!doctype html>
 <html lang="en">

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { errors, type Interaction, type JWKS, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { isLoopback, memoryAdapter } from './sandbox-issuer-clients.ts';
-import { type LoginPersona, loginPage, type PickablePatient, pagePolicy } from './sandbox-issuer-page.ts';
+import { type LoginPersona, loginPage, logoutPage, type PickablePatient, pagePolicy } from './sandbox-issuer-page.ts';
 import { withClientOfRefreshToken } from './sandbox-issuer-refresh.ts';
 import { accessTokenClaims, openSigningKeys, type SandboxClaims, type SigningKeys } from './signing-keys.ts';
 
@@ -111,6 +111,12 @@ const createProvider = (options: SandboxIssuerOptions, keys: SigningKeys): Provi
       clientCredentials: { enabled: true },
       registration: { enabled: true },
       revocation: { enabled: true },
+      rpInitiatedLogout: {
+        logoutSource: (ctx, form) => {
+          ctx.set('content-security-policy', pagePolicy);
+          ctx.body = logoutPage(form);
+        },
+      },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => keys.audience,
@@ -167,6 +173,7 @@ const createProvider = (options: SandboxIssuerOptions, keys: SigningKeys): Provi
   });
 
   provider.Client.prototype.redirectUriAllowed = isLoopback;
+  provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopback;
   provider.use(async (ctx, next) => {
     if (ctx.path === '/authorize') askForConsent(ctx);
     if (ctx.path.startsWith('/interaction/')) return interact(provider, ctx, { options, personas, launches });

@@ -183,6 +183,8 @@ export interface IssuerMetadata {
   readonly introspectionEndpoint?: string;
   readonly revocationEndpoint?: string;
   readonly registrationEndpoint?: string;
+  /** OpenID RP-initiated logout: for the console, SMART names no such endpoint. */
+  readonly endSessionEndpoint?: string;
 }
 
 const named = (name: string, value: string | undefined): Json => (value === undefined ? {} : { [name]: value });

@@ -1,4 +1,5 @@
 import { isMap, isScalar } from 'yaml';
+import { type ConsolePage, consolePages } from '../console/page.ts';
 import { resourceTypes } from '../fhir/generated/resource-types.ts';
 import type { PolicyFault } from './fault.ts';
 import { nearestName } from './nearest.ts';
@@ -8,6 +9,8 @@ export interface RoleRights {
   readonly purposes: ReadonlySet<string>;
   readonly read: ReadonlySet<string> | 'all';
   readonly write: ReadonlySet<string> | 'all';
+  /** Pages of the console, and with each the gateway API behind it. */
+  readonly console: ReadonlySet<ConsolePage>;
 }
 
 /** What each role may do at all. Immutable; a role that is absent may do nothing. */
@@ -28,11 +31,12 @@ export function parseRolePolicy(
   if (isMap(listed)) {
     for (const pair of listed.items) {
       const name = isScalar(pair.key) ? String(pair.key.value) : '';
-      const rights = source.members(pair.value as never, ['purposes', 'read', 'write'], `The role ${name}`);
+      const rights = source.members(pair.value as never, ['purposes', 'read', 'write', 'console'], `The role ${name}`);
       roles.set(name, {
         purposes: new Set(source.words(rights.get('purposes'), '`purposes`').map((word) => word.text)),
         read: types(source, rights.get('read'), 'read'),
         write: types(source, rights.get('write'), 'write'),
+        console: pages(source, rights.get('console')),
       });
     }
   } else source.fault(listed, '`roles` must be a mapping of role names to their rights.');
@@ -52,6 +56,20 @@ function types(source: PolicySource, node: Yaml, what: string): ReadonlySet<stri
   }
   return new Set(names.map((name) => name.text));
 }
+
+function pages(source: PolicySource, node: Yaml): ReadonlySet<ConsolePage> {
+  const named = node === undefined ? [] : source.words(node, '`console`');
+  for (const { text, node: place } of named) {
+    if (!isPage(text)) source.fault(place, `\`${text}\` is no page of the console.`, nearestName(text, consolePages));
+  }
+  return new Set(named.map(({ text }) => text).filter(isPage));
+}
+
+const isPage = (text: string): text is ConsolePage => (consolePages as readonly string[]).includes(text);
+
+/** Roles add up: the pages that any of them opens, in the order of the console. */
+export const pagesFor = (policy: RolePolicy, roles: readonly string[]): readonly ConsolePage[] =>
+  consolePages.filter((page) => roles.some((role) => policy.roles.get(role)?.console.has(page) === true));
 
 /** The first of the caller's roles that allows it, or undefined: roles add up here, and masks take the strictest. */
 export function roleFor(

@@ -1,0 +1,35 @@
+import '@mantine/core/styles.css';
+import './app.css';
+import { MantineProvider } from '@mantine/core';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { queries } from './api.ts';
+import { App } from './app.tsx';
+import { Boundary } from './parts/boundary.tsx';
+import { start } from './session.ts';
+import { nonce } from './settings.ts';
+import { LanguageProvider } from './text.tsx';
+import { theme, variables } from './theme.ts';
+
+const root = document.getElementById('root');
+if (root === null) throw new Error('The page has no root.');
+const begun = start();
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={variables}
+      defaultColorScheme="auto"
+      getStyleNonce={() => nonce}
+    >
+      <LanguageProvider>
+        <QueryClientProvider client={queries}>
+          <Boundary>
+            <App begun={begun} />
+          </Boundary>
+        </QueryClientProvider>
+      </LanguageProvider>
+    </MantineProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,15 @@
+import { type ComponentType, type LazyExoticComponent, lazy } from 'react';
+import type { ConsolePage } from '../../src/domain/console/page.ts';
+import type { Place } from './settings.ts';
+
+export interface Route {
+  /** First segment of the address; its name is `shellText.pages[path]`. */
+  readonly path: ConsolePage | 'record' | 'choices' | 'data';
+  readonly page: LazyExoticComponent<ComponentType>;
+}
+
+/** Every page there is, in the order of the menu: one lazy file, one line. Console pages open by role (policies/roles.yaml). */
+export const routes: Readonly<Record<Place, readonly Route[]>> = {
+  console: [{ path: 'overview', page: lazy(() => import('./pages/overview.tsx')) }],
+  my: [],
+};
