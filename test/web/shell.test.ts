@@ -88,7 +88,7 @@ describe('what the frame keeps closed', () => {
   it('shows no page to a role that opens none, whatever the address says', async () => {
     for (const path of ['', 'overview']) {
       const { page, close } = await web.openConsole('clinician', { path });
-      expect(await page.innerText('main')).toContain('Your role opens no page here.');
+      expect(await page.textContent('main')).toContain('Your role opens no page here.');
       expect(await page.locator('main h1').count()).toBe(0);
       await close();
     }
