@@ -16,7 +16,7 @@ export function anchorLedger(
   let running: Promise<void> = Promise.resolve();
   let refused = false;
   const anchorOnce = async (): Promise<void> => {
-    if (refused) return;
+    if (refused || !ledger.leads()) return;
     try {
       const last = await client.latest(ledger.origin);
       const from = last?.size ?? 0;

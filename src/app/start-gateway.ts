@@ -12,7 +12,7 @@ import { createIssuerDirectory } from '../adapters/identity/issuer-directory.ts'
 import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
 import { withAudit } from '../adapters/store/audit-forward.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
-import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
+import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import type { RecordNotary } from '../adapters/store/record-notary.ts';
 import { openVault, type Vault } from '../adapters/store/vault.ts';
 import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
@@ -58,6 +58,7 @@ import { mountConsole } from './console.ts';
 import { mountCredentials } from './credentials.ts';
 import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
+import { openLedgerStore } from './ledger-store.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
@@ -155,18 +156,16 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     random,
   });
   opened.defer(() => vault.close());
-  const ledger = await openLedger({
-    folder: join(data, 'ledger'),
-    origin: config.ledger.origin,
-    payloadKeys: vault,
+  const ledger = await openLedgerStore({
+    config,
+    environment,
+    vault,
     clock,
     random,
+    telemetry: watch,
     ...(options.ledgerFiles === undefined ? {} : { files: options.ledgerFiles }),
   });
   opened.defer(() => ledger.close());
-  ledger.onTrouble((event, error) =>
-    watch.failed(`ledger-${event}`, error instanceof Error ? error.name : typeof error),
-  );
   const replica = createRegistryReplica({
     rpcUrls: config.chain.rpcUrls,
     chainId: config.chain.chainId,

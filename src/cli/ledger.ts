@@ -21,6 +21,12 @@ export interface LedgerTools {
   }): Promise<Verified & { readonly origin?: string }>;
   /** Every root the anchor contract holds for an origin. */
   anchors(rpc: string, contract: string, origin: string): Promise<readonly Remembered[]>;
+  verifyServed(options: {
+    readonly url: string;
+    readonly verifierKey: string;
+    readonly anchors?: (origin: string) => Promise<readonly Remembered[]>;
+    readonly progress?: (done: number, size: number) => void;
+  }): Promise<Verified & { readonly origin?: string }>;
   verifyProof(
     file: string,
     trust: { readonly verifierKey?: string; readonly policyFile?: string },
@@ -92,6 +98,7 @@ const entryNumber = (text: string): number => {
 
 interface VerifyFlags {
   readonly data?: string;
+  readonly url?: string;
   readonly proof?: string;
   readonly key?: string;
   readonly policy?: string;
@@ -101,30 +108,34 @@ interface VerifyFlags {
   readonly json?: boolean;
 }
 
-const verifyFolder = async (tools: LedgerTools, folder: string, flags: VerifyFlags): Promise<void> => {
-  const { rpc, contract } = flags;
+const verifyLog = async (tools: LedgerTools, flags: VerifyFlags): Promise<void> => {
+  const { rpc, contract, url, key } = flags;
   const bar = progressBar();
   const began = performance.now();
   let done = 0;
-  const result = await tools
-    .verify({
-      folder,
-      openings: flags.openings ?? false,
-      ...(flags.key === undefined ? {} : { verifierKey: flags.key }),
-      ...(rpc === undefined || contract === undefined
-        ? {}
-        : { anchors: (origin) => tools.anchors(rpc, contract, origin) }),
-      progress: (at, size) => {
-        done = at;
-        bar.update(at, size);
-      },
-    })
-    .finally(bar.stop);
+  const shared = {
+    ...(rpc === undefined || contract === undefined
+      ? {}
+      : { anchors: (origin: string) => tools.anchors(rpc, contract, origin) }),
+    progress: (at: number, size: number): void => {
+      done = at;
+      bar.update(at, size);
+    },
+  };
+  const result = await (url !== undefined && key !== undefined
+    ? tools.verifyServed({ ...shared, url, verifierKey: key })
+    : tools.verify({
+        ...shared,
+        folder: flags.data ?? '',
+        openings: flags.openings ?? false,
+        ...(key === undefined ? {} : { verifierKey: key }),
+      })
+  ).finally(bar.stop);
   const perSecond = Math.round((done * 1000) / Math.max(1, performance.now() - began));
   process.exitCode = result.ok ? 0 : 1;
   const origin = result.origin ?? '';
   if (flags.json) {
-    const shared = { ok: result.ok, origin, entries: result.checkpoint?.size, entriesPerSecond: perSecond };
+    const told = { ok: result.ok, origin, entries: result.checkpoint?.size, entriesPerSecond: perSecond };
     const more = result.ok
       ? {
           root: Buffer.from(result.checkpoint.root).toString('base64'),
@@ -132,7 +143,7 @@ const verifyFolder = async (tools: LedgerTools, folder: string, flags: VerifyFla
           confirmed: result.confirmed,
         }
       : { finding: result.finding };
-    console.log(JSON.stringify({ ...shared, ...more }));
+    console.log(JSON.stringify({ ...told, ...more }));
   } else if (result.ok) {
     console.log(`Verified ${result.checkpoint.size} entries of ${origin} (${perSecond} entries/s).`);
     console.log(`Tiles, payloads and root are what the checkpoint signs; ${result.confirmed} remembered roots agree.`);
@@ -168,6 +179,10 @@ const verifyCommand = (tools: LedgerTools): Command =>
   new Command('verify')
     .description('recompute every tile, payload, root and signature, and name the first that is wrong')
     .option('--data <folder>', 'data folder of the gateway, or the ledger folder in it')
+    .option(
+      '--url <url>',
+      'instead of a folder: where a gateway serves the log, such as https://host/ledger; needs --key',
+    )
     .option('--proof <file>', 'check one proof file instead; nobody is asked')
     .option('--key <verifier key>', 'the key to trust, as name+id+key')
     .option('--policy <file>', 'with --proof: trust file with logs, witnesses and quorum (tlog-policy)')
@@ -176,13 +191,16 @@ const verifyCommand = (tools: LedgerTools): Command =>
     .option('--openings', 'also open every payload whose key is here, and recompute its commitment')
     .option('--json', 'print one JSON object')
     .action((flags: VerifyFlags) => {
-      const { data, proof } = flags;
-      if ((data === undefined) === (proof === undefined)) return fail(2, 'Give either --data or --proof.', flags.json);
+      const { data, proof, url } = flags;
+      if ([data, proof, url].filter((one) => one !== undefined).length !== 1)
+        return fail(2, 'Give one of --data, --url and --proof.', flags.json);
+      if (url !== undefined && flags.key === undefined)
+        return fail(2, 'Give the key you trust with --key: what a server says of itself proves nothing.', flags.json);
       if ((flags.rpc === undefined) !== (flags.contract === undefined)) {
         return fail(2, 'Give --rpc and --contract together: the anchors are read from that contract.', flags.json);
       }
-      return guarded(data ?? proof ?? '', flags.json, () =>
-        proof === undefined ? verifyFolder(tools, data ?? '', flags) : verifyProof(tools, proof, flags),
+      return guarded(data ?? proof ?? url ?? '', flags.json, () =>
+        proof === undefined ? verifyLog(tools, flags) : verifyProof(tools, proof, flags),
       );
     });
 

@@ -110,6 +110,8 @@ function consistent(config: Config): string[] {
     faults.push('threatFeeds.servers: two have the same name');
   for (const network of ownNetworks)
     if (rangeOf(network) === undefined) faults.push(`threatFeeds.ownNetworks: ${network} is no address or CIDR range`);
+  if (config.ledger.store === 'postgres' && config.ledger.postgres === undefined)
+    faults.push('ledger.postgres: is needed when ledger.store is postgres');
   if (config.profile === 'sandbox') {
     for (const [name, url] of [
       ['upstream.url', config.upstream.url] as const,

@@ -184,6 +184,25 @@ export const configSchema = Type.Object(
           default: 'consentry.local/ledger',
           description: 'Origin line of the log (C2SP checkpoint).',
         }),
+        store: Type.Union([Type.Literal('files'), Type.Literal('postgres')], {
+          default: 'files',
+          description: 'Where the log is kept: files in the data folder, for one gateway, or PostgreSQL, for several.',
+        }),
+        node: Type.Optional(
+          Type.String({ minLength: 1, description: 'Name of this gateway in the entries. Default: the origin.' }),
+        ),
+        postgres: Type.Optional(
+          Type.Object(
+            {
+              url: secret('postgres:// URL of the database; all gateways of a log name the same.'),
+              signingKey: secret('PEM of the Ed25519 key that signs the log; the same for all of its gateways.'),
+              payloadKey: secret(
+                '32 bytes in hex: seals entries that belong to no patient; the same for all of its gateways.',
+              ),
+            },
+            strict,
+          ),
+        ),
         anchorSeconds: Type.Number({
           minimum: 0.1,
           default: 60,

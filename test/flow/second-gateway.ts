@@ -19,7 +19,7 @@ export interface Second {
 /** Another gateway on the chain, vault and issuer of the rig, with something about it changed. */
 export async function startSecond(
   rig: Rig,
-  changes: Partial<Omit<GatewayOptions, 'config' | 'environment'>> & { readonly config?: Partial<Config> },
+  changes: Partial<Omit<GatewayOptions, 'config'>> & { readonly config?: Partial<Config> },
 ): Promise<Second> {
   const { config, ...options } = changes;
   const data = mkdtempSync(join(tmpdir(), 'consentry-second-'));

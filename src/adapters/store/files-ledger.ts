@@ -108,6 +108,8 @@ export interface FilesLedger extends LedgerStore {
   /** After each publication. Returns how to stop. */
   onPublish(listener: (checkpoint: Checkpoint, note: string) => void): () => void;
   onTrouble(listener: LedgerTrouble): () => void;
+  /** Whether this gateway is the one that integrates, signs and anchors: of several on one log, one does. */
+  leads(): boolean;
   /** False from the first failed write to the next good one, and for good when fenced. */
   healthy(): boolean;
 }
@@ -373,6 +375,7 @@ const start = async (
     integrated: publication.current,
     checkpoint: publication.note,
     healthy: () => healthy,
+    leads: () => true,
     integrate,
     open: openEntry,
     query: indexer.find,

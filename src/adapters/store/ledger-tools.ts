@@ -20,6 +20,7 @@ import { noteVerifierOf } from './note-keys.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans, readSpan } from './recovery.ts';
+import { auditServed } from './served-audit.ts';
 import { logKey } from './signing-key.ts';
 
 /** A sentence for the user: what was given is wrong. */
@@ -129,6 +130,7 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
       }
       return auditFolder({ ...options, ...(keys === undefined ? {} : { payloadKeys: keys }) });
     },
+    verifyServed: auditServed,
     verifyProof: async (
       file: string,
       trust: { readonly verifierKey?: string; readonly policyFile?: string },

@@ -237,6 +237,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     integrated: () => published.checkpoint,
     checkpoint: () => published.note,
     healthy: () => healthy,
+    leads: sequencer.leads,
     integrate,
     open,
     leaf: async (index) => (await rowAt(index))?.leaf,

@@ -1,0 +1,123 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import supertest from 'supertest';
+import { nodeHashing } from '../../src/adapters/store/node-hash.ts';
+import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
+import { leafHashOf } from '../../src/adapters/store/recovery.ts';
+import { auditServed } from '../../src/adapters/store/served-audit.ts';
+import { startGateway } from '../../src/app/start-gateway.ts';
+import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
+import { parseProof, verifyProof } from '../../src/domain/ledger/proof.ts';
+import { startPostgres, type TestPostgres } from '../adapters/store/postgres-server.ts';
+import { codeOf, type Rig, startRig } from './rig.ts';
+import { type Second, startSecond } from './second-gateway.ts';
+
+let rig: Rig;
+let server: TestPostgres;
+beforeAll(async () => {
+  [rig, server] = await Promise.all([startRig(), startPostgres()]);
+}, 120_000);
+afterAll(async () => {
+  await rig.close();
+  await server.remove();
+});
+
+const secrets = {
+  LEDGER_URL: '',
+  LEDGER_KEY: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+  LEDGER_PAYLOAD: randomBytes(32).toString('hex'),
+};
+const onPostgres = (node: string): Promise<Second> => {
+  const { config, environment } = rig.demo;
+  return startSecond(rig, {
+    environment: { ...environment, ...secrets, LEDGER_URL: server.url },
+    config: {
+      ledger: {
+        ...config.ledger,
+        store: 'postgres',
+        node,
+        origin: 'consentry.example/shared',
+        postgres: { url: 'env:LEDGER_URL', signingKey: 'env:LEDGER_KEY', payloadKey: 'env:LEDGER_PAYLOAD' },
+      },
+    },
+  });
+};
+
+const indexOf = (receipt: string | undefined): number => Number.parseInt(receipt ?? '', 10);
+
+describe('two gateways on one PostgreSQL', () => {
+  it('serve both, write one log that verifies whole, prove each other’s entries and explain each other’s calls', async () => {
+    const [one, other] = await Promise.all([onPostgres('one'), onPostgres('other')]);
+    try {
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, (_, i) =>
+          (i % 2 === 0 ? one : other).get(i % 3 === 0 ? '/Patient/patient-noor' : '/Patient/patient-ada', 'clinician'),
+        ),
+      );
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 403]));
+      const indexes = answers.map(({ headers }) => indexOf(headers['x-ledger-receipt']));
+      expect(new Set(indexes).size).toBe(12);
+      await Promise.all([one.gateway.records?.settled(), other.gateway.records?.settled()]);
+
+      for (const [writer, index] of indexes.map((each, i) => [i % 2 === 0 ? one : other, each] as const)) {
+        const reader = writer === one ? other : one;
+        const proof = parseProof(await reader.gateway.ledger.receiptProof(index));
+        const leaf = await reader.gateway.ledger.leaf(index);
+        const key = parseVerifierKey(nodeHashing, writer.gateway.ledger.verifierKey);
+        if (proof === undefined || leaf === undefined || key === undefined) throw new Error('no proof');
+        expect(verifyProof(nodeHashing, proof, leafHashOf(leaf), [noteVerifierOf(key)])).toMatchObject({
+          signedBy: ['consentry.example/shared'],
+        });
+      }
+      const verifierKey = (await supertest(one.gateway.url).get('/ledger/key')).text.trim();
+      const url = `${other.gateway.url}/ledger`;
+      expect(await auditServed({ url, verifierKey })).toMatchObject({ ok: true, origin: 'consentry.example/shared' });
+      expect(await auditServed({ url, verifierKey: rig.demo.gateway.ledger.verifierKey })).toMatchObject({ ok: false });
+      expect([one.gateway.ledger.leads(), other.gateway.ledger.leads()].filter(Boolean)).toHaveLength(1);
+
+      const elsewhere = await supertest(other.gateway.url)
+        .get(`/api/v1/explain/${answers[2]?.headers['x-request-id']}`)
+        .set('authorization', `Bearer ${await rig.token('clinician')}`);
+      expect(elsewhere.status).toBe(200);
+    } finally {
+      await Promise.all([one.close(), other.close()]);
+    }
+  }, 60_000);
+
+  it('refuse while the database is away and serve again by themselves', async () => {
+    const one = await onPostgres('one');
+    try {
+      await one.get('/Patient/patient-ada', 'clinician').expect(200);
+      await server.stop();
+      const refused = await one.get('/Patient/patient-ada', 'clinician').expect(503);
+      expect(codeOf(refused)).toBe('ledger-unavailable');
+      expect((await supertest(one.gateway.url).get('/readyz')).status).toBe(503);
+      await server.start();
+      for (let tries = 0; tries < 200 && !one.gateway.ledger.healthy(); tries++)
+        await one.gateway.ledger.integrate().catch(() => undefined);
+      await one.get('/Patient/patient-ada', 'clinician').expect(200);
+    } finally {
+      await one.close();
+    }
+  }, 60_000);
+
+  it('do not start without the database, and say so', async () => {
+    const { config, environment } = rig.demo;
+    await expect(
+      startGateway({
+        config: {
+          ...config,
+          data: `${rig.state}/third`,
+          listen: { host: '127.0.0.1', port: 0 },
+          ledger: {
+            ...config.ledger,
+            store: 'postgres',
+            postgres: { url: 'env:LEDGER_URL', signingKey: 'env:LEDGER_KEY', payloadKey: 'env:LEDGER_PAYLOAD' },
+          },
+        },
+        environment: { ...environment, ...secrets, LEDGER_URL: 'postgres://nobody@127.0.0.1:1/none' },
+        log: 'silent',
+      }),
+    ).rejects.toThrow('PostgreSQL');
+  });
+});
