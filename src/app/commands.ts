@@ -29,17 +29,13 @@ export async function decide(): Promise<Command> {
 }
 
 export async function policy(): Promise<Command> {
-  const [folder, history, signatures] = await Promise.all([
-    import('../adapters/policies/folder.ts'),
-    import('../adapters/policies/history.ts'),
+  const [shelf, signatures] = await Promise.all([
+    import('../adapters/policies/shelf.ts'),
     import('../adapters/policies/signatures.ts'),
   ]);
   return policyCommand({
-    readFolder: folder.readPolicyFolder,
-    writeFolder: folder.writePolicyFolder,
+    shelf: shelf.policyShelf,
     readFile: (path) => readFileSync(path),
-    history: history.readHistory,
-    addVersion: history.addVersion,
     sign: signatures.signText,
     verify: signatures.verifySignature,
     now: () => new Date(),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Anvil, startAnvil } from '../adapters/chain/anvil.ts';
@@ -11,6 +11,7 @@ import { type SandboxFhir, startSandboxFhir } from '../adapters/upstream/sandbox
 import { patientsOf } from '../adapters/upstream/sandbox-fhir-patients.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { shippedPolicies } from './commands.ts';
 import { type DemoStep, signDemoConsents } from './demo-consents.ts';
 import { type RunningGateway, startGateway } from './start-gateway.ts';
 
@@ -178,6 +179,7 @@ function demoConfig(
           pollMs: 250,
         },
         data: state,
+        policies: keptPolicies(state),
         vaultKey: 'env:DEMO_VAULT_KEY',
         ledger: { origin: ORIGIN, anchorSeconds: 10 },
         console: {},
@@ -194,6 +196,13 @@ function demoConfig(
   });
   if (!result.ok) throw new Error(result.faults.join('\n'));
   return result.loaded.config;
+}
+
+/** The demo's policies are its own: what an officer changes there stays out of the product's folder. */
+function keptPolicies(state: string): string {
+  const folder = join(state, 'policies');
+  if (!existsSync(folder)) cpSync(shippedPolicies, folder, { recursive: true });
+  return folder;
 }
 
 function keptKey(file: string): string {

@@ -61,6 +61,7 @@ import { gatherFacts } from './facts.ts';
 import { openLedgerStore } from './ledger-store.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
+import { openPolicyApi } from './policy-api.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
 import { watchReferrals } from './referrals.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
@@ -305,6 +306,9 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     asker,
   });
   opened.defer(() => consentApi.close());
+  const folder = config.policies;
+  const policyApi = await openPolicyApi({ folder, data, policies, ledger, clock, random, telemetry: watch, asker });
+  opened.defer(() => policyApi.close());
 
   const records = openRecords({ config, vault, ledger, key: subKey(vaultKey, 'records'), clock, telemetry: watch });
   if (records !== undefined) opened.defer(() => records.close());
@@ -399,6 +403,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     },
     metricsType: watch.contentType,
   });
+  policyApi.mount(app);
   explainRoutes(app, { ledger, asker });
   consentApi.mount(app);
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });

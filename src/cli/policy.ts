@@ -1,25 +1,16 @@
 import { Command } from 'commander';
-import { scan } from '../domain/json/scan.ts';
-import { applySplices } from '../domain/json/splice.ts';
-import { explainMask } from '../domain/masking/explain.ts';
-import type { MaskingContext } from '../domain/masking/plan.ts';
-import { maskResource } from '../domain/masking/walk.ts';
 import { type Approval, approvalText, judgeApprovals } from '../domain/policy/approval.ts';
-import { ruleCoverage, safeHarborCoverage } from '../domain/policy/coverage.ts';
-import { diffPolicies } from '../domain/policy/diff.ts';
+import { maskingFiles } from '../domain/policy/draft.ts';
 import { faultLine } from '../domain/policy/fault.ts';
-import { nearestName } from '../domain/policy/nearest.ts';
-import { compilePolicySet, hashOfFiles, type PolicySet } from '../domain/policy/policy-set.ts';
-import { isOther } from '../domain/policy/snapshot.ts';
+import { type PolicyShelf, putInForce, rollBack, wayBack } from '../domain/policy/in-force.ts';
+import { hashOfFiles } from '../domain/policy/policy-set.ts';
 import type { PolicyFile } from '../domain/policy/source.ts';
+import { doPolicyTask, type NotLoaded, type PolicyTask, type TaskResult } from '../domain/policy/task.ts';
 
 /** What the commands need from outside. */
 export interface PolicyTools {
-  readFolder(folder: string): readonly PolicyFile[];
-  writeFolder(folder: string, files: readonly PolicyFile[]): void;
+  shelf(folder: string): PolicyShelf;
   readFile(path: string): Uint8Array;
-  history(folder: string): readonly Version[];
-  addVersion(folder: string, version: Omit<Version, 'number'>): Version;
   sign(privateKey: string, text: string): string;
   verify(publicKey: string, text: string, signature: string): boolean;
   now(): Date;
@@ -27,15 +18,6 @@ export interface PolicyTools {
   complain(text: string): void;
   /** 1: a negative answer; 2: wrong usage or input. */
   exit(code: 1 | 2): void;
-}
-
-interface Version {
-  readonly number: number;
-  readonly hash: string;
-  readonly at: string;
-  readonly reason: string;
-  readonly approvals: readonly Approval[];
-  readonly files: readonly PolicyFile[];
 }
 
 /** Ends a command with a sentence; caught by `guarded`. */
@@ -70,16 +52,22 @@ const collect = (value: string, all: readonly string[]): readonly string[] => [.
 export const policyCommand = (tools: PolicyTools): Command => {
   const filesOf = (folder: string): readonly PolicyFile[] => {
     try {
-      return tools.readFolder(folder).filter((file) => !isOther(file.name));
+      return maskingFiles(tools.shelf(folder).read());
     } catch {
       throw new Refusal(2, `The policy folder ${folder} cannot be read. Give --policies a folder of YAML files.`);
     }
   };
-  const loaded = (folder: string): PolicySet => {
-    const load = compilePolicySet(filesOf(folder));
-    if (load.ok) return load.set;
-    const lines = load.faults.map((fault) => `  ${faultLine(fault)}`).join('\n');
+  /** The answer, when the policies load. */
+  const answered = <Task extends PolicyTask>(folder: string, task: Task): Exclude<TaskResult<Task>, NotLoaded> => {
+    const result = doPolicyTask(task);
+    if (result.ok) return result as Exclude<TaskResult<Task>, NotLoaded>;
+    const lines = result.faults.map((fault) => `  ${faultLine(fault)}`).join('\n');
     throw new Refusal(2, `The policies in ${folder} do not load:\n${lines}`);
+  };
+  const compared = (flags: { readonly policies: string; readonly candidate: string }) => {
+    const [before, files] = [filesOf(flags.policies), filesOf(flags.candidate)];
+    answered(flags.policies, { kind: 'check', files: before });
+    return answered(flags.candidate, { kind: 'diff', before, files });
   };
   const read = (path: string, what: string): Uint8Array => {
     try {
@@ -113,34 +101,30 @@ export const policyCommand = (tools: PolicyTools): Command => {
 
   withFolder('check', 'say whether the policies load, with line, column and the nearest valid name').action(
     guarded((flags: Folder) => {
-      const load = compilePolicySet(filesOf(flags.policies));
-      const faults = load.ok ? load.set.warnings : load.faults;
-      const verdict = load.ok
-        ? `The policies load: ${load.set.documents.length} policies, ${load.set.ruleIds.length} rules, ${load.set.tests.length} cases green. Hash ${load.set.hash}.`
+      const result = doPolicyTask({ kind: 'check', files: filesOf(flags.policies) });
+      const verdict = result.ok
+        ? `The policies load: ${result.policies} policies, ${result.rules} rules, ${result.cases} cases green. Hash ${result.hash}.`
         : 'The policies do not load.';
-      print(flags.json, { ok: load.ok, ...(load.ok ? { hash: load.set.hash } : {}), faults }, [
-        ...faults.map(faultLine),
-        verdict,
-      ]);
-      if (!load.ok) tools.exit(1);
+      print(flags.json, result, [...result.faults.map(faultLine), verdict]);
+      if (!result.ok) tools.exit(1);
     }),
   );
 
   withFolder('test', 'run the cases beside the policies').action(
     guarded((flags: Folder) => {
       const files = filesOf(flags.policies);
-      const isTest = (file: PolicyFile): boolean => /^tests:/m.test(file.text);
-      const load = compilePolicySet(files);
-      if (load.ok) {
-        print(flags.json, { ok: true, cases: load.set.tests }, [
-          ...load.set.tests.map((test) => `ok    ${test.name}`),
-          `${load.set.tests.length} cases, all green.`,
+      const result = doPolicyTask({ kind: 'test', files });
+      if (result.ok) {
+        print(flags.json, result, [
+          ...result.cases.map((test) => `ok    ${test.name}`),
+          `${result.cases.length} cases, all green.`,
         ]);
         return;
       }
-      print(flags.json, { ok: false, faults: load.faults }, [
-        ...load.faults.map(faultLine),
-        `${load.faults.length} faults in ${files.filter(isTest).length} test files and the policies they are for.`,
+      const tests = files.filter((file) => /^tests:/m.test(file.text)).length;
+      print(flags.json, result, [
+        ...result.faults.map(faultLine),
+        `${result.faults.length} faults in ${tests} test files and the policies they are for.`,
       ]);
       tools.exit(1);
     }),
@@ -159,47 +143,37 @@ export const policyCommand = (tools: PolicyTools): Command => {
     .option('--explain', 'print each masked element with its rule and line as JSON instead')
     .action(
       guarded((flags: PreviewFlags) => {
-        const set = loaded(flags.policies);
-        const purpose = flags.purpose ?? set.usualPurpose(flags.role);
-        if (purpose === undefined) {
-          const nearest = nearestName(flags.role, set.roles);
-          const hint = nearest === undefined ? `Roles: ${set.roles.join(', ')}.` : `Did you mean ${nearest}?`;
-          throw new Refusal(2, `No policy names the role ${flags.role}. ${hint}`);
-        }
-        const who = {
-          roles: flags.role.split('+'),
-          purpose,
-          ...(flags.client === undefined ? {} : { client: flags.client }),
-          ...(flags.organisation === undefined ? {} : { organisation: flags.organisation }),
-          ...(flags.study === undefined ? {} : { study: flags.study }),
-        };
-        const chosen = set.planFor(who);
-        if (chosen === undefined) {
-          throw new Refusal(1, `No masking policy covers the role ${flags.role} for the purpose ${purpose}.`);
-        }
-        const plan = flags.overlay.length === 0 ? chosen : set.narrowed(chosen, flags.overlay, who);
-        if (plan === undefined) throw new Refusal(2, 'An overlay is not among the policies.');
-        const bytes = read(flags.resource, 'resource');
-        const scanned = scan(bytes);
-        if (!scanned.ok) {
-          const { code, offset } = scanned.fault;
-          throw new Refusal(2, `${flags.resource} is not JSON that can be judged (${code} at byte ${offset}).`);
-        }
-        const context = contextOf(
-          flags,
-          flags.key === undefined ? undefined : read(flags.key, 'key file'),
-          tools.now(),
-        );
+        const files = filesOf(flags.policies);
+        const resource = read(flags.resource, 'resource');
+        const key = flags.key === undefined ? undefined : keyBytes(read(flags.key, 'key file'));
+        const { previews } = answered(flags.policies, {
+          kind: 'preview',
+          files,
+          resource,
+          requests: [
+            {
+              role: flags.role,
+              overlays: flags.overlay,
+              asOf: flags.asOf ?? tools.now().toISOString().slice(0, 10),
+              ...(flags.purpose === undefined ? {} : { purpose: flags.purpose }),
+              ...(flags.client === undefined ? {} : { client: flags.client }),
+              ...(flags.organisation === undefined ? {} : { organisation: flags.organisation }),
+              ...(flags.study === undefined ? {} : { study: flags.study }),
+              ...(key === undefined ? {} : { key }),
+            },
+          ],
+        });
+        const [preview] = previews;
+        if (preview?.ok !== true) throw new Refusal(preview?.why === 'closed' ? 1 : 2, preview?.text ?? '');
         if (flags.explain === true) {
-          const { result, elements } = explainMask(scanned.tape, 0, plan, context);
-          const withheld = result.kind === 'unmaskable' ? { withheld: result.reason } : {};
-          tools.write(`${JSON.stringify({ plan: plan.id, purpose, ...withheld, elements }, null, 2)}\n`);
-          if (result.kind === 'unmaskable') tools.exit(1);
+          const { plan, purpose, withheld, elements } = preview;
+          const told = { plan, purpose, ...(withheld === undefined ? {} : { withheld }), elements };
+          tools.write(`${JSON.stringify(told, null, 2)}\n`);
+          if (withheld !== undefined) tools.exit(1);
           return;
         }
-        const masked = maskResource(scanned.tape, 0, plan, context);
-        if (masked.kind === 'unmaskable') throw new Refusal(1, `The resource is withheld: ${masked.reason}.`);
-        tools.write(applySplices(bytes, masked.splices));
+        if (preview.masked === undefined) throw new Refusal(1, `The resource is withheld: ${preview.withheld}.`);
+        tools.write(preview.masked);
       }),
     );
 
@@ -207,14 +181,12 @@ export const policyCommand = (tools: PolicyTools): Command => {
     .requiredOption('--candidate <dir>', 'folder with the new policies')
     .action(
       guarded((flags: Folder & { candidate: string }) => {
-        const [before, after] = [loaded(flags.policies), loaded(flags.candidate)];
-        const changes = diffPolicies(before, after);
-        const needed = approversNeeded(changes);
-        print(flags.json, { from: before.hash, to: after.hash, changes, approvers: needed }, [
+        const { from, to, changes, approvers } = compared(flags);
+        print(flags.json, { from, to, changes, approvers }, [
           ...changes.map((change) => `${change.kind === 'widens' ? '+' : '-'} ${change.text}`),
           changes.length === 0
             ? 'Nobody sees anything else than before.'
-            : `Needs ${needed} approver${needed > 1 ? 's' : ''}.`,
+            : `Needs ${approvers} approver${approvers > 1 ? 's' : ''}.`,
         ]);
       }),
     );
@@ -224,12 +196,13 @@ export const policyCommand = (tools: PolicyTools): Command => {
     .option('--purpose <code>', 'purpose of use; default: the usual one of the role')
     .action(
       guarded((flags: Folder & { role: string; purpose?: string }) => {
-        const set = loaded(flags.policies);
-        const purpose = flags.purpose ?? set.usualPurpose(flags.role) ?? '';
-        const plan = set.planFor({ roles: [flags.role], purpose });
-        const rows = plan === undefined ? [] : safeHarborCoverage(set, plan);
-        const rules = ruleCoverage(set);
-        print(flags.json, { role: flags.role, purpose, rows, rules }, [
+        const { role, purpose, rows, rules } = answered(flags.policies, {
+          kind: 'coverage',
+          files: filesOf(flags.policies),
+          role: flags.role,
+          ...(flags.purpose === undefined ? {} : { purpose: flags.purpose }),
+        });
+        print(flags.json, { role, purpose, rows, rules }, [
           ...rows.map(
             (row) =>
               `${row.row} ${row.covered ? 'closed' : 'open  '} ${row.title}: ${row.covered ? row.rules.join(', ') || 'by datatype' : row.open.join(', ')}`,
@@ -252,7 +225,7 @@ export const policyCommand = (tools: PolicyTools): Command => {
       guarded((flags: Folder & { candidate: string; as: string; key: string; reason: string }) => {
         const body = {
           from: hashOfFiles(filesOf(flags.policies)),
-          to: loaded(flags.candidate).hash,
+          to: answered(flags.candidate, { kind: 'check', files: filesOf(flags.candidate) }).hash,
           approver: flags.as,
           reason: flags.reason,
         };
@@ -267,18 +240,13 @@ export const policyCommand = (tools: PolicyTools): Command => {
     .option('--approval <file>', 'signed approval; repeatable', collect, [])
     .action(
       guarded((flags: Folder & { candidate: string; approvers: string; approval: readonly string[] }) => {
-        const [before, after] = [loaded(flags.policies), loaded(flags.candidate)];
-        const changes = diffPolicies(before, after);
+        const { from, to, changes } = compared(flags);
         const keys = json<Record<string, string>>(read(flags.approvers, 'approvers file'), flags.approvers);
         const approvals = flags.approval.map((path) => json<Approval>(read(path, 'approval'), path));
-        const verdict = judgeApprovals(
-          { from: before.hash, to: after.hash, changes },
-          approvals,
-          (name, text, signature) => {
-            const key = Object.hasOwn(keys, name) ? keys[name] : undefined;
-            return key !== undefined && tools.verify(key, text, signature);
-          },
-        );
+        const verdict = judgeApprovals({ from, to, changes }, approvals, (name, text, signature) => {
+          const key = Object.hasOwn(keys, name) ? keys[name] : undefined;
+          return key !== undefined && tools.verify(key, text, signature);
+        });
         if (!verdict.ok) {
           const lines = [
             ...verdict.rejected,
@@ -291,52 +259,41 @@ export const policyCommand = (tools: PolicyTools): Command => {
             ),
           );
         }
-        if (tools.history(flags.policies).length === 0) remember(flags.policies, before, 'first known version', []);
-        tools.writeFolder(flags.policies, [
-          ...filesOf(flags.candidate),
-          ...tools.readFolder(flags.policies).filter((file) => isOther(file.name)),
-        ]);
-        const version = remember(flags.policies, after, approvals[0]?.reason ?? '', approvals);
-        print(flags.json, { ok: true, version: version.number, hash: after.hash, approvers: verdict.approvers }, [
-          `Version ${version.number} is in force, approved by ${verdict.approvers.join(' and ')}. Hash ${after.hash}.`,
+        const version = putInForce(tools.shelf(flags.policies), filesOf(flags.candidate), {
+          at: tools.now().toISOString(),
+          reason: approvals[0]?.reason ?? '',
+          approvals,
+        });
+        print(flags.json, { ok: true, version: version.number, hash: to, approvers: verdict.approvers }, [
+          `Version ${version.number} is in force, approved by ${verdict.approvers.join(' and ')}. Hash ${to}.`,
         ]);
       }),
     );
-
-  const remember = (folder: string, set: PolicySet, reason: string, approvals: readonly Approval[]): Version =>
-    tools.addVersion(folder, {
-      hash: set.hash,
-      at: tools.now().toISOString(),
-      reason,
-      approvals,
-      files: filesOf(folder),
-    });
 
   withFolder('rollback', 'put an earlier version back in force')
     .option('--to <number>', 'version; default: the one before the last')
     .action(
       guarded((flags: Folder & { to?: string }) => {
-        const versions = tools.history(flags.policies);
-        const wanted =
-          flags.to === undefined ? versions.at(-2) : versions.find((each) => String(each.number) === flags.to);
-        if (wanted === undefined) throw new Refusal(2, 'There is no such earlier version. See `policy history`.');
-        const load = compilePolicySet(wanted.files);
-        if (!load.ok)
-          throw new Refusal(1, `Version ${wanted.number} does not load with this release; nothing was changed.`);
-        tools.writeFolder(flags.policies, [
-          ...wanted.files,
-          ...tools.readFolder(flags.policies).filter((file) => isOther(file.name)),
-        ]);
-        const version = remember(flags.policies, load.set, `rollback to version ${wanted.number}`, wanted.approvals);
-        print(flags.json, { ok: true, version: version.number, hash: load.set.hash }, [
-          `Version ${wanted.number} is in force again, as version ${version.number}. Hash ${load.set.hash}.`,
+        const shelf = tools.shelf(flags.policies);
+        const way = wayBack(shelf, flags.to === undefined ? undefined : Number(flags.to));
+        if (!way.ok)
+          throw new Refusal(
+            way.why === 'none' ? 2 : 1,
+            `${way.text}${way.why === 'none' ? ' See `policy history`.' : ''}`,
+          );
+        const version = rollBack(shelf, way.version, { at: tools.now().toISOString() });
+        print(flags.json, { ok: true, version: version.number, hash: version.hash }, [
+          `Version ${way.version.number} is in force again, as version ${version.number}. Hash ${version.hash}.`,
         ]);
       }),
     );
 
   withFolder('history', 'list the versions that were in force').action(
     guarded((flags: Folder) => {
-      const versions = tools.history(flags.policies).map(({ files: _files, ...version }) => version);
+      const versions = tools
+        .shelf(flags.policies)
+        .versions()
+        .map(({ files: _files, ...version }) => version);
       print(
         flags.json,
         { versions },
@@ -352,9 +309,6 @@ export const policyCommand = (tools: PolicyTools): Command => {
   return command;
 };
 
-const approversNeeded = (changes: readonly { readonly kind: string }[]): number =>
-  changes.some((change) => change.kind === 'widens') ? 2 : 1;
-
 const json = <Value>(bytes: Uint8Array, path: string): Value => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as Value;
@@ -363,11 +317,7 @@ const json = <Value>(bytes: Uint8Array, path: string): Value => {
   }
 };
 
-/** A preview without a key uses one that everybody knows: its pseudonyms are for looking at. */
-const previewKey = new TextEncoder().encode('consentry preview: a key that protects nothing');
-
-const keyBytes = (given: Uint8Array | undefined): Uint8Array => {
-  if (given === undefined) return previewKey;
+const keyBytes = (given: Uint8Array): Uint8Array => {
   const text = new TextDecoder().decode(given).trim();
   if (/^(?:0x)?[0-9a-fA-F]{64}$/.test(text)) {
     return Uint8Array.from(text.replace(/^0x/, '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
@@ -378,11 +328,4 @@ const keyBytes = (given: Uint8Array | undefined): Uint8Array => {
     );
   }
   return given;
-};
-
-const contextOf = (flags: PreviewFlags, key: Uint8Array | undefined, now: Date): MaskingContext => {
-  const asOf = flags.asOf ?? now.toISOString().slice(0, 10);
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(asOf)) throw new Refusal(2, '--as-of must be a date such as 2026-11-22.');
-  const bytes = keyBytes(key);
-  return { asOf, key: () => bytes };
 };

@@ -146,6 +146,24 @@ const rows = {
     fix: 'operator',
     retryable: true,
   },
+  'policy-invalid': {
+    status: 422,
+    issue: 'invalid',
+    text: 'The policies do not load, or a test of theirs is red; nothing was changed.',
+    fix: 'privacy officer',
+  },
+  'policy-overtaken': {
+    status: 409,
+    issue: 'conflict',
+    text: 'The change is not open any more, or the policies have changed since it was proposed.',
+    fix: 'privacy officer',
+  },
+  'policy-own-approval': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'A change is approved by somebody else than its proposer, and by each person once.',
+    fix: 'privacy officer',
+  },
   'masked-parameter': {
     status: 403,
     issue: 'forbidden',

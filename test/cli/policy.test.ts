@@ -3,8 +3,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readPolicyFolder, writePolicyFolder } from '../../src/adapters/policies/folder.ts';
-import { addVersion, readHistory } from '../../src/adapters/policies/history.ts';
+import { readPolicyFolder } from '../../src/adapters/policies/folder.ts';
+import { policyShelf } from '../../src/adapters/policies/shelf.ts';
 import { signText, verifySignature } from '../../src/adapters/policies/signatures.ts';
 import { policyCommand } from '../../src/cli/policy.ts';
 import { realId, realReference } from '../../src/domain/masking/lookup.ts';
@@ -19,11 +19,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const run = (...words: string[]): { out: string; err: string; code: number } => {
   const result = { out: '', err: '', code: 0 };
   policyCommand({
-    readFolder: readPolicyFolder,
-    writeFolder: writePolicyFolder,
+    shelf: policyShelf,
     readFile: (path) => readFileSync(path),
-    history: readHistory,
-    addVersion,
     sign: signText,
     verify: verifySignature,
     now: () => new Date('2026-11-22T10:00:00Z'),

@@ -1,17 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Approval } from '../../domain/policy/approval.ts';
-import type { PolicyFile } from '../../domain/policy/source.ts';
-
-/** One set that was in force, with who let it. */
-export interface PolicyVersion {
-  readonly number: number;
-  readonly hash: string;
-  readonly at: string;
-  readonly reason: string;
-  readonly approvals: readonly Approval[];
-  readonly files: readonly PolicyFile[];
-}
+import type { PolicyVersion } from '../../domain/policy/in-force.ts';
 
 const FOLDER = '.history';
 
@@ -36,6 +25,7 @@ export const addVersion = (folder: string, version: Omit<PolicyVersion, 'number'
   const complete = { number, ...version };
   writeFileSync(join(folder, FOLDER, `${String(number).padStart(6, '0')}.json`), JSON.stringify(complete), {
     flag: 'wx',
+    flush: true,
   });
   return complete;
 };

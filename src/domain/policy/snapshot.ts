@@ -36,7 +36,7 @@ export function compileSnapshot(files: readonly PolicyFile[], upstream: string):
   if (roles === undefined || consent === undefined || !classes.ok || !masking.ok) return { ok: false, faults };
   return {
     ok: true,
-    snapshot: { hash: hashOf(files), masking: masking.set, consent, classifier: classes.classifier, roles },
+    snapshot: { hash: snapshotHash(files), masking: masking.set, consent, classifier: classes.classifier, roles },
   };
 }
 
@@ -69,7 +69,8 @@ function find(files: readonly PolicyFile[], name: string, faults: PolicyFault[])
   return file;
 }
 
-function hashOf(files: readonly PolicyFile[]): string {
+/** The hash that ledger entries name: over every file, the roles and consent policies too. */
+export function snapshotHash(files: readonly PolicyFile[]): string {
   const encoder = new TextEncoder();
   const digest = sha256.create();
   for (const { name, text } of [...files].sort((a, b) => (a.name < b.name ? -1 : 1))) {

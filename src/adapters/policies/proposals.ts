@@ -1,0 +1,26 @@
+import type { Proposal } from '../../domain/policy/proposal.ts';
+import { makeFolderDurably, nodeFileSystem, readText, replaceFile, under } from '../store/file-system.ts';
+
+/** Proposed changes, one file each, replaced whole. */
+export interface ProposalBook {
+  /** Oldest first. */
+  all(): Promise<readonly Proposal[]>;
+  /** Resolves when it is durable. */
+  keep(proposal: Proposal): Promise<void>;
+}
+
+export const openProposals = async (folder: string): Promise<ProposalBook> => {
+  const files = nodeFileSystem;
+  await makeFolderDurably(files, folder, folder);
+  return {
+    async all() {
+      const found: Proposal[] = [];
+      for (const name of await files.list(folder)) {
+        const text = name.endsWith('.json') ? await readText(files, under(folder, name)) : undefined;
+        if (text !== undefined) found.push(JSON.parse(text) as Proposal);
+      }
+      return found.sort((a, b) => (a.at < b.at ? -1 : 1));
+    },
+    keep: (proposal) => replaceFile(files, under(folder, `${proposal.id}.json`), Buffer.from(JSON.stringify(proposal))),
+  };
+};

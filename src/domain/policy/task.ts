@@ -1,0 +1,116 @@
+import { approversNeeded } from './approval.ts';
+import { type RowCoverage, type RuleCoverage, ruleCoverage, safeHarborCoverage } from './coverage.ts';
+import { diffPolicies, type PolicyChange } from './diff.ts';
+import type { PolicyFault } from './fault.ts';
+import { type MatrixRow, roleMatrix } from './matrix.ts';
+import { compilePolicySet, type PolicySet } from './policy-set.ts';
+import { type NoPreview, type Preview, type PreviewRequest, previewOf } from './preview.ts';
+import type { PolicyFile } from './source.ts';
+import type { TestResult } from './tests.ts';
+
+/** What officers ask of a set of masking policies, by command or by API: the same answers by the same code. */
+export type PolicyTask =
+  | { readonly kind: 'check' | 'test' | 'matrix'; readonly files: readonly PolicyFile[] }
+  | {
+      readonly kind: 'coverage';
+      readonly files: readonly PolicyFile[];
+      readonly role: string;
+      readonly purpose?: string;
+    }
+  | { readonly kind: 'diff'; readonly before: readonly PolicyFile[]; readonly files: readonly PolicyFile[] }
+  | {
+      readonly kind: 'preview';
+      readonly files: readonly PolicyFile[];
+      readonly requests: readonly PreviewRequest[];
+      readonly resource: Uint8Array;
+    };
+
+export interface NotLoaded {
+  readonly ok: false;
+  readonly faults: readonly PolicyFault[];
+}
+
+export interface Checked {
+  readonly ok: true;
+  readonly hash: string;
+  readonly policies: number;
+  readonly rules: number;
+  readonly cases: number;
+  /** Warnings: shadowed, dead and conflicting rules. */
+  readonly faults: readonly PolicyFault[];
+}
+export interface Tested {
+  readonly ok: true;
+  readonly cases: readonly TestResult[];
+}
+export interface Compared {
+  readonly ok: true;
+  readonly from: string;
+  readonly to: string;
+  readonly changes: readonly PolicyChange[];
+  readonly approvers: number;
+}
+export interface Covered {
+  readonly ok: true;
+  readonly role: string;
+  readonly purpose: string;
+  readonly rows: readonly RowCoverage[];
+  readonly rules: readonly RuleCoverage[];
+}
+export interface Tabled {
+  readonly ok: true;
+  readonly rows: readonly MatrixRow[];
+}
+export interface Previewed {
+  readonly ok: true;
+  readonly previews: readonly (Preview | NoPreview)[];
+}
+
+interface Results {
+  readonly check: Checked;
+  readonly test: Tested;
+  readonly diff: Compared;
+  readonly coverage: Covered;
+  readonly matrix: Tabled;
+  readonly preview: Previewed;
+}
+export type TaskResult<Task extends PolicyTask> = Results[Task['kind']] | NotLoaded;
+
+const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] | NotLoaded => {
+  switch (task.kind) {
+    case 'check':
+      return {
+        ok: true,
+        hash: set.hash,
+        policies: set.documents.length,
+        rules: set.ruleIds.length,
+        cases: set.tests.length,
+        faults: set.warnings,
+      };
+    case 'test':
+      return { ok: true, cases: set.tests };
+    case 'matrix':
+      return { ok: true, rows: roleMatrix(set) };
+    case 'coverage': {
+      const purpose = task.purpose ?? set.usualPurpose(task.role) ?? '';
+      const plan = set.planFor({ roles: [task.role], purpose });
+      const rows = plan === undefined ? [] : safeHarborCoverage(set, plan);
+      return { ok: true, role: task.role, purpose, rows, rules: ruleCoverage(set) };
+    }
+    case 'diff': {
+      const before = compilePolicySet(task.before);
+      if (!before.ok) return before;
+      const changes = diffPolicies(before.set, set);
+      return { ok: true, from: before.set.hash, to: set.hash, changes, approvers: approversNeeded(changes) };
+    }
+    case 'preview':
+      return { ok: true, previews: task.requests.map((request) => previewOf(set, request, task.resource)) };
+    default:
+      return task satisfies never;
+  }
+};
+
+export const doPolicyTask = <Task extends PolicyTask>(task: Task): TaskResult<Task> => {
+  const load = compilePolicySet(task.files);
+  return (load.ok ? answer(load.set, task) : load) as TaskResult<Task>;
+};
