@@ -6,6 +6,7 @@ import type { Vault } from '../adapters/store/vault.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock, Random, Telemetry } from '../ports.ts';
 import { keyBytes, secret } from './secrets.ts';
+import { secondSigner } from './witnessing.ts';
 
 export interface LedgerStoreParts {
   readonly config: Config;
@@ -21,7 +22,9 @@ export interface LedgerStoreParts {
 export async function openLedgerStore(parts: LedgerStoreParts): Promise<FilesLedger> {
   const { config, environment, vault, clock, random, telemetry, files } = parts;
   const { origin, postgres, node } = config.ledger;
-  const shared = { origin, payloadKeys: vault, clock, random, ...(node === undefined ? {} : { node }) };
+  const second = secondSigner(config, environment, clock);
+  const signers = second === undefined ? {} : { signers: () => [second.signer] };
+  const shared = { ...signers, origin, payloadKeys: vault, clock, random, ...(node === undefined ? {} : { node }) };
   const ledger =
     config.ledger.store === 'postgres' && postgres !== undefined
       ? await openPostgresLedger({

@@ -67,6 +67,7 @@ import { watchReferrals } from './referrals.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
 import { type Threats, watchThreats } from './threats.ts';
+import { openWitnessing } from './witnessing.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -381,7 +382,10 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     maxBodyBytes: config.limits.bodyBytes,
     around: (forward) => withAudit(forward, ledger, { name: 'Consentry', address: address.url }),
   });
-  await app.register(ledgerRoutes(ledger));
+  const witnessing = await openWitnessing({ config, environment, ledger, clock, telemetry: watch });
+  opened.defer(() => witnessing.stop());
+  await app.register(ledgerRoutes(ledger, witnessing));
+  await witnessing.mount(app);
   healthRoutes(app, {
     parts: () => [
       {

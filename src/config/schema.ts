@@ -208,6 +208,34 @@ export const configSchema = Type.Object(
           default: 60,
           description: 'How often the root is anchored on chain.',
         }),
+        mldsaSeed: Type.Optional(
+          secret('32 bytes in hex: checkpoints carry a second signature, ML-DSA-44, made with the key of this seed.'),
+        ),
+        witness: Type.Optional(
+          Type.Object(
+            {
+              name: Type.String({ minLength: 1, description: 'Name under which this gateway cosigns.' }),
+              key: secret('PEM of the Ed25519 key with which it cosigns.'),
+              mldsaSeed: Type.Optional(secret('32 bytes in hex: it cosigns with ML-DSA-44 too.')),
+              logs: Type.Array(Type.String(), {
+                minItems: 1,
+                description: 'Verifier keys (name+id+key) of the logs that it is a witness of.',
+              }),
+            },
+            { ...strict, description: 'Serve /witness/add-checkpoint (C2SP tlog-witness) for the logs of others.' },
+          ),
+        ),
+        witnesses: Type.Array(
+          Type.Object(
+            {
+              url: Type.String({ pattern: '^https?://', description: 'Submission prefix of the witness.' }),
+              key: Type.String({ minLength: 1, description: 'Its verifier key (name+id+key).' }),
+            },
+            strict,
+          ),
+          { default: [], description: 'Witnesses that are asked to cosign the checkpoints of this log.' },
+        ),
+        witnessSeconds: Type.Number({ minimum: 0.1, default: 10, description: 'How often witnesses are asked.' }),
         records: Type.Object(
           {
             check: Type.Boolean({

@@ -8,9 +8,16 @@ export interface PublicLog {
   resource(path: string): Promise<Uint8Array | undefined>;
 }
 
+export interface WitnessedLog {
+  /** The newest checkpoint that witnesses have cosigned, with their lines. */
+  cosigned(): string | undefined;
+  /** Keys of this gateway beside the log's own: its second signature, and its own as a witness. */
+  readonly keys: readonly string[];
+}
+
 /** C2SP tlog-tiles under /ledger/, so that public tools verify the log as they verify any other. */
 export const ledgerRoutes =
-  (log: PublicLog) =>
+  (log: PublicLog, witnessed?: WitnessedLog) =>
   async (app: FastifyInstance): Promise<void> => {
     app.get('/ledger/checkpoint', async (_request, reply) => {
       const bytes = await log.resource('checkpoint');
@@ -19,8 +26,16 @@ export const ledgerRoutes =
     });
     /** What an auditor puts in a trust file once, compared by another channel. */
     app.get('/ledger/key', async (_request, reply) =>
-      reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(`${log.verifierKey}\n`),
+      reply
+        .type('text/plain; charset=utf-8')
+        .header('cache-control', 'no-cache')
+        .send([log.verifierKey, ...(witnessed?.keys ?? [])].map((key) => `${key}\n`).join('')),
     );
+    app.get('/ledger/cosigned', async (_request, reply) => {
+      const note = witnessed?.cosigned();
+      if (note === undefined) return refuse(reply, 'not-found');
+      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(note);
+    });
     app.get<{ Params: { '*': string } }>('/ledger/tile/*', async (request, reply) => {
       const bytes = await log.resource(`tile/${request.params['*']}`);
       if (bytes === undefined) return refuse(reply, 'not-found');

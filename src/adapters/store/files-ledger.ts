@@ -92,9 +92,10 @@ export interface FilesLedger extends LedgerStore {
   integrate(): Promise<Checkpoint>;
   /** A `tlog-proof` of one entry. */
   receiptProof(index: number, extra?: Uint8Array): Promise<string>;
-  /** From an older size to the published one: what an anchor or a witness wants. */
+  /** From an older size to the published one, or to one published earlier: what an anchor or a witness wants. */
   consistency(
     from: number,
+    to?: { readonly checkpoint: Checkpoint; readonly note: string },
   ): Promise<{ readonly checkpoint: Checkpoint; readonly note: string; readonly path: readonly Hash[] }>;
   /** `undefined`: no such entry, or its keys were destroyed. */
   open(index: number): Promise<OpenedEntry | undefined>;
@@ -409,7 +410,7 @@ const start = async (
       if (at >= publication.current().size && at < appender.next()) await integrate();
       return proveEntry(tiles, published(), at, extra);
     },
-    consistency: (from) => proveConsistency(tiles, published(), from),
+    consistency: (from, to) => proveConsistency(tiles, to ?? published(), from),
     resource: async (path) => {
       if (path === 'checkpoint') return Buffer.from(publication.note());
       const name = parseTilePath(path);

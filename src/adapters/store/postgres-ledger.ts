@@ -282,7 +282,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       }
       return proveEntry(tiles, published, index, extra);
     },
-    consistency: (from) => proveConsistency(tiles, published, from),
+    consistency: (from, to) => proveConsistency(tiles, to ?? published, from),
     resource: async (path) => {
       if (path === 'checkpoint') return Buffer.from(published.note);
       const name = parseTilePath(path);
