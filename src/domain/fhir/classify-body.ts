@@ -19,6 +19,7 @@ export const subTape = (tape: Tape, node: number): Tape => {
   for (let at = 0; at < next.length; at += 1) next[at] = (next[at] as number) - node;
   return {
     bytes: tape.bytes,
+    view: tape.view,
     length: past - node,
     kind: tape.kind.subarray(node, past),
     start: tape.start.subarray(node, past),

@@ -313,7 +313,7 @@ const read = (bytes: Uint8Array, limits: Limits): Scan => {
         at = skipSpace(bytes, view, at);
         mark = at < size ? (bytes[at] as number) : 0;
       }
-      if (depth === 0) return at < size ? refuse('trailing', at) : { ok: true, tape: slab.keep(bytes, count) };
+      if (depth === 0) return at < size ? refuse('trailing', at) : { ok: true, tape: slab.keep(bytes, view, count) };
       if (mark === COMMA) {
         wantsKey = inObject;
         at += 1;

@@ -23,12 +23,13 @@ export class Slab {
   }
 
   /** The free nodes up to `past` as the tape of a document; nobody else gets them again. */
-  keep(bytes: Uint8Array, past: number): Tape {
+  keep(bytes: Uint8Array, view: DataView, past: number): Tape {
     const from = this.used;
     const length = past - from;
     this.used = past;
     return {
       bytes,
+      view,
       length,
       kind: new Uint8Array(this.kind.buffer, from, length),
       start: new Int32Array(this.start.buffer, from * 4, length),

@@ -7,6 +7,8 @@ export const KIND = { object: 0, array: 1, key: 2, string: 3, number: 4, true: 5
  */
 export interface Tape {
   readonly bytes: Uint8Array;
+  /** The same bytes, to be read four at a time. */
+  readonly view: DataView;
   readonly length: number;
   /** One of KIND for each node. */
   readonly kind: Uint8Array;

@@ -1,8 +1,32 @@
 import type { ResourceType } from '../fhir/interaction.ts';
 import { Automaton } from './automaton.ts';
+import { derivedKey } from './keyed.ts';
 import { maskedParameter } from './parameters.ts';
-import type { MaskingPlan } from './plan.ts';
+import type { MaskingContext, MaskingPlan } from './plan.ts';
 import type { Layer } from './rule.ts';
+
+/** The keys of one project, derived from those that a context gives. */
+export class ProjectKeys {
+  readonly #project: string;
+  readonly #known: { readonly name: string; readonly given: Uint8Array; readonly derived: Uint8Array }[] = [];
+
+  constructor(project: string) {
+    this.#project = project;
+  }
+
+  /** True while the context gives the keys that were asked for so far. */
+  hold(context: MaskingContext): boolean {
+    return this.#known.every(({ name, given }) => context.key(name) === given);
+  }
+
+  of(name: string, context: MaskingContext): Uint8Array {
+    for (const known of this.#known) if (known.name === name) return known.derived;
+    const given = context.key(name);
+    const derived = derivedKey(given, `${name}/${this.#project}`);
+    this.#known.push({ name, given, derived });
+    return derived;
+  }
+}
 
 /** A plan with what it was compiled to. Made only here, so that a plan from elsewhere cannot mask nothing. */
 export class CompiledPlan implements MaskingPlan {
@@ -10,6 +34,7 @@ export class CompiledPlan implements MaskingPlan {
   readonly project: string;
   readonly transparent: boolean;
   readonly automaton: Automaton;
+  #keys: ProjectKeys | undefined;
   readonly #parameters = new Map<string, string | undefined>();
 
   constructor(id: string, project: string, layers: readonly Layer[]) {
@@ -23,6 +48,11 @@ export class CompiledPlan implements MaskingPlan {
         defaults.unknown === 'keep' &&
         rules.every((rule) => rule.method === 'keep'),
     );
+  }
+
+  keysOf(context: MaskingContext): ProjectKeys {
+    if (this.#keys?.hold(context) !== true) this.#keys = new ProjectKeys(this.project);
+    return this.#keys;
   }
 
   get pseudonymous(): boolean {

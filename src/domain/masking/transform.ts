@@ -43,6 +43,7 @@ const tooOld = (walk: WalkState, date: FhirDate, over: number): boolean =>
 const OLDEST = 89;
 
 const SAME = 1;
+const quotedYears = Array.from({ length: 10_000 }, (_, year) => `"${year}"`);
 
 /** The year of a date that is far from the age limit, read from its bytes: nearly all are. 0: look closer. */
 const recentYear = (walk: WalkState, node: number, over: number): number => {
@@ -66,7 +67,7 @@ const generaliseDate = (type: string, to: 'year' | 'month' | 'decade', over: num
   const keep = to === 'month' ? 7 : 4;
   return (walk, node) => {
     const year = to === 'year' && type !== 'instant' ? recentYear(walk, node, over) : 0;
-    if (year > 0) return year === SAME ? undefined : `"${year}"`;
+    if (year > 0) return year === SAME ? undefined : quotedYears[year];
     const written = stringOf(walk.tape, node);
     const date = written === undefined ? undefined : parseDate(written);
     // An instant has no form that leaves only the year.
@@ -392,14 +393,20 @@ const onlyNumbersInText: Transform = (walk, node) => {
   return value !== undefined && /^[-+\d.eEUL\s]*$/.test(value) ? undefined : null;
 };
 /** A code without a list it must come from: of a published system (its Coding was judged), a language, a unit. */
-const onlyWhere = (ask: (value: string) => boolean): Transform => {
-  const memo = new ByteMemo(ask);
+const onlyWhere = (ask: (value: string) => boolean, slots?: number): Transform => {
+  const memo = new ByteMemo(ask, slots);
   return (walk, node) => (walk.tape.kind[node] === KIND.string && memo.of(walk.tape, node) ? undefined : null);
 };
 const onlyWord = onlyWhere((value) => /^[^\s"<>\\@]{1,100}$/.test(value));
+const bound = new Map<string, Transform>();
+/** One for all places that are bound to the list. */
 const onlyBound = (list: string): Transform => {
+  const known = bound.get(list);
+  if (known !== undefined) return known;
   const codes = codeSet(list);
-  return onlyWhere((value) => codes.has(value));
+  const made = onlyWhere((value) => codes.has(value), 64);
+  bound.set(list, made);
+  return made;
 };
 /** Codes without a list in the definitions, by the form their standards give them (BCP 47, BCP 13, ISO 4217, UCUM). */
 const openCodes: readonly (readonly [RegExp, RegExp])[] = [
@@ -413,7 +420,7 @@ const onlyCode = (place: LeafPlace): Transform => {
   if (place.parent === 'Coding' || lineage(place.parent).includes('Quantity')) return onlyWord;
   const form = openCodes.find(([where]) => where.test(`${place.parent}.${place.name}`))?.[1];
   if (form === undefined) return gone;
-  return onlyWhere((value) => form.test(value));
+  return onlyWhere((value) => form.test(value), 64);
 };
 
 /** What is done by datatype to a leaf that no rule names, where the policy says `safe`. */

@@ -1,8 +1,9 @@
 import type { Tape } from '../json/tape.ts';
 import type { MaskingContext, Splice } from './plan.ts';
 
-/** A splice whose text may be settled later: the labels are known only when the resource has been walked. */
+/** A splice that may be settled later: the labels are known only when the resource has been walked. */
 export interface OpenSplice extends Splice {
+  end: number;
   text: string;
 }
 

@@ -2,8 +2,7 @@ import { primitiveTypes, typeSchema } from '../fhir/schema.ts';
 import { is, member, stringOf, text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { type Action, type Edge, type State, unknownAction, type Variant } from './automaton.ts';
-import { CompiledPlan } from './compile.ts';
-import { derivedKey } from './keyed.ts';
+import { CompiledPlan, type ProjectKeys } from './compile.ts';
 import { LABEL, labelCodes } from './method.ts';
 import { patientNamed } from './patient.ts';
 import type { Masked, MaskingContext, MaskingPlan, MaskResource, Unmaskable } from './plan.ts';
@@ -68,31 +67,28 @@ class Walk implements WalkState {
   readonly tape: Tape;
   readonly context: MaskingContext;
   readonly splices: OpenSplice[] = [];
-  readonly rules = new Set<string>();
+  /** Of each edit so far. */
+  readonly fired: Action[] = [];
   readonly marks: Mark[] | undefined;
   holder = -1;
   count = 0;
   #labels = 0;
   #contained = false;
   readonly #plan: CompiledPlan;
-  readonly #keys = new Map<string, Uint8Array>();
+  readonly #keys: ProjectKeys;
   #patient: string | undefined;
 
   constructor(tape: Tape, plan: CompiledPlan, context: MaskingContext, marks: Mark[] | undefined) {
     this.tape = tape;
     this.#plan = plan;
     this.context = context;
+    this.#keys = plan.keysOf(context);
     this.marks = marks;
     this.#patient = context.patient;
   }
 
   key(name: string): Uint8Array {
-    let key = this.#keys.get(name);
-    if (key === undefined) {
-      key = derivedKey(this.context.key(name), `${name}/${this.#plan.project}`);
-      this.#keys.set(name, key);
-    }
-    return key;
+    return this.#keys.of(name, this.context);
   }
 
   #resource = -1;
@@ -181,8 +177,15 @@ class Walk implements WalkState {
   #note(node: number, action: Action, outcome: Mark['outcome']): void {
     this.count += 1;
     this.#labels |= outcome === 'changed' ? action.label : LABEL.redacted;
-    this.rules.add(action.rule);
+    this.fired.push(action);
     this.marks?.push({ node, action, outcome });
+  }
+
+  /** Takes bytes out; with what was taken out right before them, neighbours in the same object or list, it is one edit. */
+  #cut(start: number, end: number): void {
+    const last = this.splices[this.splices.length - 1];
+    if (last !== undefined && last.end === start && last.text === '' && last.start < start) last.end = end;
+    else this.splices.push({ start, end, text: '' });
   }
 
   /** Walks the members of an object; the answer is how many are left. */
@@ -205,9 +208,9 @@ class Walk implements WalkState {
           hasValue = needed.includes(String.fromCharCode(bytes[(start[key] as number) + 1] as number));
         }
       } else if (kept > 0) {
-        this.splices.push({ start: before, end: memberEnd, text: '' });
+        this.#cut(before, memberEnd);
       } else if ((next[key] as number) < past) {
-        this.splices.push({ start: start[key] as number, end: start[next[key] as number] as number, text: '' });
+        this.#cut(start[key] as number, start[next[key] as number] as number);
       }
       before = memberEnd;
     }
@@ -235,10 +238,10 @@ class Walk implements WalkState {
 
   #member(node: number, key: number, value: number, variant: Variant, isResource: boolean): Outcome {
     const { tape } = this;
-    const { bytes } = tape;
+    const { bytes, view } = tape;
     const from = (tape.start[key] as number) + 1;
     const to = (tape.end[key] as number) - 1;
-    const edge = variant.edges.find(bytes, from, to) ?? this.#escaped(key, from, to, variant);
+    const edge = variant.edges.find(view, from, to) ?? this.#escaped(key, from, to, variant);
     if (edge !== undefined) {
       if (edge.primitive) {
         this.holder = node;
@@ -249,7 +252,7 @@ class Walk implements WalkState {
     }
     if (isResource && is(tape, key, 'resourceType')) return 'kept';
     if (bytes[from] === 0x5f) {
-      const base = variant.edges.find(bytes, from + 1, to) ?? this.#escaped(key, from + 1, to, variant);
+      const base = variant.edges.find(view, from + 1, to) ?? this.#escaped(key, from + 1, to, variant);
       if (base?.primitive === true) return this.#sibling(node, key, value, base);
     }
     if (variant.unknown === 'keep') return 'kept';
@@ -434,9 +437,9 @@ class Walk implements WalkState {
         // The place of an item of `_given` is that of the value it belongs to.
         this.splices.push({ start: start[item] as number, end: end[item] as number, text: 'null' });
         kept += 1;
-      } else if (kept > 0) this.splices.push({ start: before, end: end[item] as number, text: '' });
+      } else if (kept > 0) this.#cut(before, end[item] as number);
       else if ((next[item] as number) < (next[value] as number)) {
-        this.splices.push({ start: start[item] as number, end: start[next[item] as number] as number, text: '' });
+        this.#cut(start[item] as number, start[next[item] as number] as number);
       }
       before = end[item] as number;
     }
@@ -454,8 +457,8 @@ class Walk implements WalkState {
   /** One complex element; `optional`: it may go without a mark. */
   #element(node: number, edge: Edge, optional: boolean): Outcome {
     const { tape } = this;
-    const { start, end } = tape;
     if (edge.resource) return this.#nested(node, edge);
+    const { start, end } = tape;
     const state: State = edge.state;
     const variant = state.variant(tape, node);
     const { action } = variant;
@@ -603,7 +606,12 @@ const walked = (
     if (!(error instanceof Withheld)) throw error;
     return { kind: 'unmaskable', reason: 'it has a modifier extension that the plan may not show' };
   }
-  return { kind: 'masked', splices: walk.splices, rules: [...walk.rules], count: walk.count };
+  return {
+    kind: 'masked',
+    splices: walk.splices,
+    rules: [...new Set(walk.fired.map((action) => action.rule))],
+    count: walk.count,
+  };
 };
 
 /** Masks one resource: one walk over its part of the tape, splices out. The tape is not changed. */

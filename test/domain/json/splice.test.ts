@@ -44,6 +44,35 @@ describe('splices', () => {
     );
   });
 
+  it('apply to answers of any size', () => {
+    for (const size of [20, 64, 250, 260, 65_000, 65_536, 200_000]) {
+      const text = Array.from({ length: size }, (_, i) =>
+        i % 97 === 0 ? 'é' : String.fromCharCode(97 + (i % 26)),
+      ).join('');
+      const bytes = bytesOf(text);
+      const at = bytes.length - 9;
+      const splices = [
+        { start: 2, end: 5, text: '<ä>' },
+        { start: at, end: at + 1, text: 'x'.repeat(size) },
+      ];
+      const expected = Buffer.concat([
+        bytes.subarray(0, 2),
+        bytesOf('<ä>'),
+        bytes.subarray(5, at),
+        bytesOf('x'.repeat(size)),
+        bytes.subarray(at + 1),
+      ]);
+      expect(Buffer.from(applySplices(bytes, splices)).equals(expected)).toBe(true);
+      expect(Buffer.from(applySplices(bytes, splices, undefined, Buffer.allocUnsafe)).equals(expected)).toBe(true);
+    }
+  });
+
+  it('give bytes of their own: a later answer does not write over an earlier one', () => {
+    const first = applySplices(bytesOf('abcdef'), [{ start: 0, end: 1, text: 'X' }]);
+    applySplices(bytesOf('uvwxyz'), []);
+    expect(textOf(first)).toBe('Xbcdef');
+  });
+
   it.each([
     [
       [
