@@ -97,7 +97,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     }
 
     const response = await forwardIfAny(judged.value, forward, signal);
-    const released = stages.release.release(judged.value, response, context);
+    const released = await stages.release.release(judged.value, response, context);
     if (released.kind === 'deny') return refuse(context, identified.value, released, begun, judged.value);
 
     const receipt = await stages.record.disclosure(judged.value, released.value, context);

@@ -41,12 +41,14 @@ import { authorise } from '../stages/authorise.ts';
 import { classify } from '../stages/classify.ts';
 import { consent } from '../stages/consent.ts';
 import { locate } from '../stages/locate.ts';
+import { ownerLookup } from '../stages/owners.ts';
 import { plan } from '../stages/plan.ts';
 import { recorder } from '../stages/record.ts';
+import { containerRelease } from '../stages/release/container.ts';
 import { bundleLinks } from '../stages/release/links.ts';
 import { pageBook } from '../stages/release/pages.ts';
 import { project } from '../stages/release/project.ts';
-import { resourceRelease } from '../stages/release/resource.ts';
+import { type ResourceReleaseParts, resourceRelease } from '../stages/release/resource.ts';
 import { resourceRight } from '../stages/release/right.ts';
 import { release } from '../stages/release.ts';
 import { resolve } from '../stages/resolve.ts';
@@ -316,6 +318,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const eraser = await openErasure({ data, vault, ledger, records, clock, random });
   opened.defer(() => eraser.close());
   const right = resourceRight(bases, vault);
+  const releasing: ResourceReleaseParts = {
+    right,
+    mask: maskResource,
+    maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
+    anchor: (tape, node) => anchorLinks(tape, node, bases),
+    ...releaseIntegrity(records, config),
+  };
   const gateway = createGateway(
     {
       classify: classify(
@@ -347,18 +356,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       release: guardVolume(
         release({
           bundle: {
-            release: resourceRelease({
-              right,
-              mask: maskResource,
-              maskingContext: (part, patient) => maskingContext(part.question.now * 1000, patient),
-              anchor: (tape, node) => anchorLinks(tape, node, bases),
-              ...releaseIntegrity(records, config),
-            }),
+            ...containerRelease(resourceRelease(releasing), { ...releasing, bases, operations }),
             bases,
             links: bundleLinks(bases, pages, () => clock.now()),
             project,
           },
           limits,
+          owners: ownerLookup({ reader, limits, bases }),
           seen,
           ...(records === undefined ? {} : { records }),
         }),

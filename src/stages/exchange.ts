@@ -104,4 +104,6 @@ export interface Planned extends Assessed {
   readonly plan: MaskingPlan;
   /** What chains and `_has` look at beside what is returned: each patient's consent must open that too. */
   readonly reached: readonly ResourceFacts[];
+  /** Of a resource in a Bundle or Parameters: the labels of what it stands in. */
+  readonly within?: { readonly labels: number };
 }

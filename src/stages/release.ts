@@ -1,3 +1,5 @@
+import { nameOf } from '../domain/fhir/request-references.ts';
+import type { Resolve, Target } from '../domain/fhir/subjects.ts';
 import { is, member, raw, stringOf } from '../domain/json/cursor.ts';
 import type { Limits } from '../domain/json/fault.ts';
 import { scan } from '../domain/json/scan.ts';
@@ -11,15 +13,9 @@ import type { RecordIntegrity } from '../ports.ts';
 import { isDone } from './clear.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
-import {
-  type BundleRelease,
-  count,
-  emptyTally,
-  extensionOf,
-  join,
-  releaseBundle,
-  type Tally,
-} from './release/bundle.ts';
+import type { OwnerLookup } from './owners.ts';
+import { type BundleRelease, count, emptyTally, join, note, releaseBundle, type Tally } from './release/bundle.ts';
+import { extensionOf } from './release/entry.ts';
 import { etagOf } from './release/etag.ts';
 import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
 
@@ -39,12 +35,17 @@ export interface Released {
 
 export interface Release {
   /** `response` is absent when nothing was forwarded: every entry of a batch was refused. */
-  release(judged: Judged, response: UpstreamResponse | undefined, context: StageContext): Verdict<Released>;
+  release(
+    judged: Judged,
+    response: UpstreamResponse | undefined,
+    context: StageContext,
+  ): Verdict<Released> | Promise<Verdict<Released>>;
 }
 
 export interface ReleaseParts {
   readonly bundle: BundleRelease;
   readonly limits: Limits;
+  readonly owners: OwnerLookup;
   /** Called with every resource that is released, for the facts that explain later accesses. */
   readonly seen: (tape: Tape, node: number) => void;
   /** Told of what was deleted here, and of what the server no longer has. */
@@ -73,42 +74,104 @@ interface Share {
 const fhirJson = 'application/fhir+json; charset=utf-8';
 const encoder = new TextEncoder();
 
+/** Rounds of looking up owners: what something is about may itself be about something. */
+const ROUNDS = 4;
+/** Resources looked up for one answer; what would take more stays withheld. */
+const MOST_LOOKED_UP = 500;
+
+/** One attempt at an answer, and what was counted on the way. Nothing of it is told to anybody before it is the last. */
+interface Attempt {
+  readonly verdict: Verdict<Released>;
+  readonly tally: Tally;
+}
+
 export function release(parts: ReleaseParts): Release {
   return {
     release(judged, response, context) {
       const begun = performance.now();
-      let verdict: Verdict<Released>;
-      try {
-        verdict = judged.shape === 'single' ? single(judged, response) : batch(judged, response);
-      } catch (error) {
-        const name = error instanceof Error ? error.name : typeof error;
-        context.telemetry.failed('release', name);
-        verdict = deny('stage-failed', {
-          rule: 'release-failed',
-          text: `The stage release failed (${name}) and refuses.`,
-        });
-      }
-      for (const reason of verdict.reasons) context.story.push({ stage: 'release', ...reason });
-      context.telemetry.stage(
-        'release',
-        verdict.kind === 'deny' ? verdict.problem.code : 'continue',
-        performance.now() - begun,
-      );
-      return verdict;
+      const finish = ({ verdict, tally }: Attempt): Verdict<Released> => {
+        if (verdict.kind === 'continue') for (const effect of tally.effects) effect();
+        for (const reason of verdict.reasons) context.story.push({ stage: 'release', ...reason });
+        context.telemetry.stage(
+          'release',
+          verdict.kind === 'deny' ? verdict.problem.code : 'continue',
+          performance.now() - begun,
+        );
+        return verdict;
+      };
+      const first = attempt(judged, response, undefined, context);
+      return first.tally.needs.size === 0 ? finish(first) : gathered(judged, response, first, context).then(finish);
     },
   };
 
-  function single(judged: Judged, response: UpstreamResponse | undefined): Verdict<Released> {
+  function attempt(
+    judged: Judged,
+    response: UpstreamResponse | undefined,
+    owners: Resolve | undefined,
+    context: StageContext,
+  ): Attempt {
+    const tally = emptyTally();
+    try {
+      const verdict =
+        judged.shape === 'single' ? single(judged, response, tally, owners) : batch(judged, response, tally, owners);
+      return { verdict, tally };
+    } catch (error) {
+      return { verdict: failed(error, context), tally: emptyTally() };
+    }
+  }
+
+  /** Where the answer alone does not tell whose something is, what it is about is read, and the answer is judged again. */
+  async function gathered(
+    judged: Judged,
+    response: UpstreamResponse | undefined,
+    first: Attempt,
+    context: StageContext,
+  ): Promise<Attempt> {
+    const owners = new Map<string, Target>();
+    const resolve: Resolve = (reference) => owners.get(nameOf(reference) ?? '');
+    const asked = new Set<string>();
+    let last = first;
+    try {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const wanted = [...last.tally.needs].filter(([name]) => !asked.has(name)).slice(0, MOST_LOOKED_UP - asked.size);
+        if (wanted.length === 0) break;
+        for (const [name] of wanted) asked.add(name);
+        const { found, failed: missed } = await parts.owners(
+          wanted.map(([, reference]) => reference),
+          resolve,
+          context.signal,
+        );
+        if (missed) context.telemetry.failed('owners', 'UpstreamFault');
+        for (const [name, target] of found) owners.set(name, target);
+        last = attempt(judged, response, resolve, context);
+      }
+      return last;
+    } catch (error) {
+      return { verdict: failed(error, context), tally: emptyTally() };
+    }
+  }
+
+  function failed(error: unknown, context: StageContext): Verdict<Released> {
+    const name = error instanceof Error ? error.name : typeof error;
+    context.telemetry.failed('release', name);
+    return deny('stage-failed', { rule: 'release-failed', text: `The stage release failed (${name}) and refuses.` });
+  }
+
+  function single(
+    judged: Judged,
+    response: UpstreamResponse | undefined,
+    tally: Tally,
+    owners: Resolve | undefined,
+  ): Verdict<Released> {
     const [part] = judged.parts;
     if (part?.kind !== 'permitted') return deny('stage-failed');
-    if (isDone(part.value)) return proceed({ ...told(emptyTally(), judged), status: 204, headers: {} }, nothingLeft);
+    if (isDone(part.value)) return proceed({ ...told(tally, judged), status: 204, headers: {} }, nothingLeft);
     if (response === undefined) return deny('stage-failed');
     if (response.kind === 'fault')
       return deny(response.code, { rule: response.code, text: problemRow(response.code).text });
     const read = replyOf(response);
     if ('code' in read) return deny(read.code, { rule: read.code, text: read.text });
-    const tally = emptyTally();
-    const share = shareOf(part.value, read, tally);
+    const share = shareOf(part.value, read, tally, owners);
     if ('code' in share) return deny(share, { rule: share.code, text: problemRow(share.code).text });
     const headers: Record<string, string> = {};
     if (share.body !== undefined) headers['content-type'] = fhirJson;
@@ -130,7 +193,12 @@ export function release(parts: ReleaseParts): Release {
     );
   }
 
-  function batch(judged: Judged, response: UpstreamResponse | undefined): Verdict<Released> {
+  function batch(
+    judged: Judged,
+    response: UpstreamResponse | undefined,
+    tally: Tally,
+    owners: Resolve | undefined,
+  ): Verdict<Released> {
     let replies: Reply[] = [];
     if (response !== undefined) {
       if (response.kind === 'fault')
@@ -144,7 +212,6 @@ export function release(parts: ReleaseParts): Release {
       if ('code' in read) return deny(read.code, { rule: read.code, text: read.text });
       replies = entryReplies(read);
     }
-    const tally = emptyTally();
     const chunks: Uint8Array[] = [];
     let next = 0;
     for (const part of judged.parts) {
@@ -157,7 +224,7 @@ export function release(parts: ReleaseParts): Release {
             ? { status: 204 }
             : reply === undefined
               ? problem('upstream-malformed')
-              : shareOf(part.value, reply, tally);
+              : shareOf(part.value, reply, tally, owners);
       if (chunks.length > 0) chunks.push(encoder.encode(','));
       chunks.push(entryOf(share));
     }
@@ -192,29 +259,32 @@ export function release(parts: ReleaseParts): Release {
   }
 
   /** What the caller gets of one interaction: the status, headers and masked body, or the refusal. */
-  function shareOf(part: Planned, reply: Reply, tally: Tally): Share | Problem {
+  function shareOf(part: Planned, reply: Reply, tally: Tally, owners: Resolve | undefined): Share | Problem {
     const { interaction } = part;
     if (reply.status >= 300) {
-      if ((reply.status === 404 || reply.status === 410) && interaction.kind === 'read')
-        parts.records?.missing(`${interaction.type}/${interaction.id}`);
-      return failure(part, reply.status);
+      if (isGone(reply.status) && interaction.kind === 'read')
+        tally.effects.push(() => parts.records?.missing(`${interaction.type}/${interaction.id}`));
+      // Whose compartment it is may be nobody's or somebody else's: to the caller both are empty.
+      return isGone(reply.status) && interaction.kind === 'search' && interaction.compartment !== undefined
+        ? list(part, { ...reply, tape: nothingFound, node: 0 }, tally, owners)
+        : failure(part, reply.status);
     }
     switch (interaction.kind) {
       case 'read':
       case 'vread':
-        return instance(part, reply, tally, interaction.id);
+        return instance(part, reply, tally, interaction.id, owners);
       case 'search':
       case 'history':
       case 'operation':
-        return list(part, reply, tally);
+        return list(part, reply, tally, owners);
       case 'create':
       case 'update':
       case 'patch':
-        return written(part, reply, tally);
+        return written(part, reply, tally, owners);
       case 'delete':
         if (interaction.id !== undefined) {
           tally.resources.push(`${interaction.type}/${interaction.id}`);
-          parts.records?.deleted(`${interaction.type}/${interaction.id}`);
+          tally.effects.push(() => parts.records?.deleted(`${interaction.type}/${interaction.id}`));
         }
         return { status: 204 };
       case 'graphql':
@@ -227,23 +297,30 @@ export function release(parts: ReleaseParts): Release {
     }
   }
 
-  function instance(part: Planned, reply: Reply, tally: Tally, id: string): Share | Problem {
+  function instance(
+    part: Planned,
+    reply: Reply,
+    tally: Tally,
+    id: string,
+    owners: Resolve | undefined,
+  ): Share | Problem {
     const { interaction } = part;
-    if (reply.tape === undefined) return problem('upstream-malformed');
+    const { tape, node } = reply;
     // A read returns the requested resource or nothing.
-    const node = reply.node;
+    if (tape === undefined) return problem('upstream-malformed');
     if (!('type' in interaction) || interaction.type === undefined) return problem('upstream-malformed');
     if (
-      !is(reply.tape, member(reply.tape, node, 'resourceType'), interaction.type) ||
-      stringOf(reply.tape, member(reply.tape, node, 'id')) !== id
+      !is(tape, member(tape, node, 'resourceType'), interaction.type) ||
+      stringOf(tape, member(tape, node, 'id')) !== id
     )
       return problem('upstream-malformed');
-    const released = parts.bundle.release(reply.tape, node, part);
+    const released = parts.bundle.release(tape, node, part, owners);
+    note(tally, released);
     if (released.kind === 'withheld') {
       tally.withheld += 1;
       return problem(released.code ?? (part.subjects.kind === 'universal' ? 'not-found' : 'consent-not-granted'));
     }
-    parts.seen(reply.tape, node);
+    tally.effects.push(() => parts.seen(tape, node));
     count(tally, released);
     const etag = etagOf(released.versionId, part.plan);
     const { ifNoneMatch } = interaction.headers;
@@ -257,25 +334,30 @@ export function release(parts: ReleaseParts): Release {
     };
   }
 
-  function list(part: Planned, reply: Reply, tally: Tally): Share | Problem {
-    if (reply.tape === undefined) return problem('upstream-malformed');
-    if (!is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'Bundle')) {
-      if (is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'OperationOutcome'))
-        return part.interaction.kind === 'operation'
-          ? { status: 200, body: plainOutcome(reply.tape, reply.node) }
-          : problem('upstream-malformed');
-      // An operation may answer with one resource.
-      const released = parts.bundle.release(reply.tape, reply.node, part);
-      if (released.kind === 'withheld') return problem(released.code ?? 'consent-not-granted');
-      count(tally, released);
-      return { status: 200, body: released.bytes, ...integrityOf(released) };
+  function list(part: Planned, reply: Reply, tally: Tally, owners: Resolve | undefined): Share | Problem {
+    const { tape, node } = reply;
+    if (tape === undefined) return problem('upstream-malformed');
+    const { interaction } = part;
+    const type = member(tape, node, 'resourceType');
+    if (type >= 0 && is(tape, type, 'OperationOutcome'))
+      return interaction.kind === 'operation'
+        ? { status: 200, body: plainOutcome(tape, node) }
+        : problem('upstream-malformed');
+    if (isList(tape, node)) {
+      const body = releaseBundle(tape, node, part, tally, parts.bundle, owners);
+      return tally.returned === 0 && mayHideInstance(part) ? problem('consent-not-granted') : { status: 200, body };
     }
-    const body = releaseBundle(reply.tape, reply.node, part, tally, parts.bundle);
-    return { status: 200, body };
+    // An operation may answer with one resource, or with a Bundle that is one.
+    const released = parts.bundle.answer(tape, node, part, owners);
+    note(tally, released);
+    if (released.kind === 'withheld') return problem(released.code ?? 'consent-not-granted');
+    count(tally, released);
+    return { status: 200, body: released.bytes, ...integrityOf(released) };
   }
 
-  function written(part: Planned, reply: Reply, tally: Tally): Share | Problem {
+  function written(part: Planned, reply: Reply, tally: Tally, owners: Resolve | undefined): Share | Problem {
     const { interaction } = part;
+    const { tape, node } = reply;
     // Another call made a resource that meets the criteria, after they were resolved.
     const overtaken = interaction.kind === 'create' && part.meant?.kind === 'none' && reply.status === 200;
     if (overtaken && part.meant?.upsert === true) return problem('precondition-failed');
@@ -284,20 +366,18 @@ export function release(parts: ReleaseParts): Release {
     const version = /^(?:W\/)?"([A-Za-z0-9.-]{1,64})"$/.exec(reply.etag ?? '')?.[1];
     const tag = etagOf(version, part.plan);
     const tagged = tag === undefined ? share : { ...share, etag: tag };
-    if (
-      reply.tape === undefined ||
-      is(reply.tape, member(reply.tape, reply.node, 'resourceType'), 'OperationOutcome')
-    ) {
+    if (tape === undefined || is(tape, member(tape, node, 'resourceType'), 'OperationOutcome')) {
       if (location !== undefined) tally.resources.push(location.slice(parts.bundle.bases.gatewayBase.length + 1));
       return tagged;
     }
-    const released = parts.bundle.release(reply.tape, reply.node, part);
+    const released = parts.bundle.release(tape, node, part, owners);
+    note(tally, released);
     // The write was permitted and is done; what may not be shown of it is not shown.
     if (released.kind === 'withheld') {
       tally.withheld += 1;
       return overtaken ? problem('precondition-failed') : tagged;
     }
-    parts.seen(reply.tape, reply.node);
+    tally.effects.push(() => parts.seen(tape, node));
     count(tally, released);
     const etag = etagOf(released.versionId, part.plan) ?? tag;
     const answer: Share = { ...share, ...(etag === undefined ? {} : { etag }), ...integrityOf(released) };
@@ -328,6 +408,26 @@ function plainOutcome(tape: Tape, node: number): string {
   });
 }
 
+const isGone = (status: number): boolean => status === 404 || status === 410;
+
+const lists: ReadonlySet<string | undefined> = new Set(['searchset', 'history', undefined]);
+
+/** A Bundle that lists what was found; any other is a resource of its own. */
+const isList = (tape: Tape, node: number): boolean =>
+  is(tape, member(tape, node, 'resourceType'), 'Bundle') && lists.has(stringOf(tape, member(tape, node, 'type')));
+
+/** Of a resource that may not be seen its history and operations are as those of one that is not there. */
+const mayHideInstance = ({ interaction, subjects }: Planned): boolean =>
+  subjects.kind === 'discover' &&
+  (interaction.kind === 'history' || interaction.kind === 'operation') &&
+  interaction.id !== undefined;
+
+const nothingFound: Tape = (() => {
+  const scanned = scan(encoder.encode('{"resourceType":"Bundle","type":"searchset"}'));
+  if (!scanned.ok) throw new Error('an empty Bundle is JSON');
+  return scanned.tape;
+})();
+
 const nothingLeft = { rule: 'conditional-delete', text: 'Nothing meets the criteria, so nothing is deleted.' };
 
 const elementPath = /^[A-Z][A-Za-z]{1,40}(?:\.[a-zA-Z]{1,60}(?:\[\d{1,5}\])?){0,20}$/;
@@ -339,12 +439,10 @@ const namesTag = (tags: string, etag: string): boolean =>
 /** What the upstream refused, without its text. Where it would tell that a record exists, missing and denied are one answer. */
 function failure(part: Planned, status: number): Problem {
   const { interaction, subjects } = part;
-  if (status === 404 || status === 410) {
-    const discovered = subjects.kind === 'discover';
+  if (isGone(status)) {
+    const read = interaction.kind === 'read' || interaction.kind === 'vread';
     return problem(
-      discovered && (interaction.kind === 'read' || interaction.kind === 'vread' || interaction.kind === 'history')
-        ? 'consent-not-granted'
-        : 'not-found',
+      mayHideInstance(part) || (read && subjects.kind === 'discover') ? 'consent-not-granted' : 'not-found',
     );
   }
   return problem(refusalOf(status));

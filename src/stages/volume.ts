@@ -20,12 +20,18 @@ export function guardVolume(inner: Release, volume: Volume, rules: RiskRules): R
   return {
     release(judged, response, context) {
       const verdict = inner.release(judged, response, context);
-      if (verdict.kind === 'deny') return verdict;
-      const guarded = guard(judged, verdict.value, context);
-      for (const reason of guarded.reasons) context.story.push({ stage: 'release', ...reason });
-      return guarded;
+      return verdict instanceof Promise
+        ? verdict.then((settled) => told(judged, settled, context))
+        : told(judged, verdict, context);
     },
   };
+
+  function told(judged: Judged, verdict: Verdict<Released>, context: StageContext): Verdict<Released> {
+    if (verdict.kind === 'deny') return verdict;
+    const guarded = guard(judged, verdict.value, context);
+    for (const reason of guarded.reasons) context.story.push({ stage: 'release', ...reason });
+    return guarded;
+  }
 
   function guard(judged: Judged, released: Released, context: StageContext): Verdict<Released> {
     const { principal } = judged.exchange;

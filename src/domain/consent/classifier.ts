@@ -86,6 +86,12 @@ export const classifier = (sets: readonly ValueSet[], version: string): DataClas
   };
 };
 
+/** The labels of a resource's own `meta.security`, not of what it holds. */
+export const labelsOf = (tape: Tape, resource: number): number => {
+  const labels = member(tape, member(tape, resource, 'meta'), 'security');
+  return labels < 0 || tape.kind[labels] !== KIND.array ? 0 : securityLabels(tape, labels);
+};
+
 /** The labels of `meta.security`, by code: a label whose system was left out still counts. */
 const securityLabels = (tape: Tape, array: number): number => {
   let labels = 0;

@@ -66,7 +66,7 @@ const rows: ReadonlyMap<string, Row> = new Map([
   ...each('Appointment', { owners: ['participant.actor'] }),
 
   // No subject at all in R4: only what they point at tells.
-  ...each('AuditEvent', {}),
+  ...each('AuditEvent', { via: ['entity.what'] }),
   ...each('Binary', { via: ['securityContext'] }),
   ...each('Provenance', { via: ['target'] }),
   ...each('Linkage', { via: ['item.resource'] }),

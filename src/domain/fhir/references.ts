@@ -22,6 +22,8 @@ export type Reference =
   | { readonly kind: 'conditional'; readonly type: ResourceType; readonly query: string }
   | { readonly kind: 'unreadable' };
 
+export type LocalReference = Extract<Reference, { kind: 'local' }>;
+
 const UNREADABLE: Reference = { kind: 'unreadable' };
 
 /** `Type/id` or `Type/id/_history/version`, and nothing else. */

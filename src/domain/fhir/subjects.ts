@@ -172,7 +172,8 @@ class Search {
     }
     const subjects = this.resolve?.(reference)?.subjects() ?? this.presumed(reference);
     if (subjects.kind === 'unknown') {
-      if (reference.kind === 'local') this.needs.push(reference);
+      if (subjects.needs !== undefined) this.needs.push(...subjects.needs);
+      else if (reference.kind === 'local') this.needs.push(reference);
       this.fail('what it is about cannot be resolved');
     } else if (subjects.kind === 'patients') this.join(subjects);
   }

@@ -1,11 +1,14 @@
 import { bundleReferences } from '../../domain/fhir/bundle-references.ts';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import type { Bases } from '../../domain/fhir/references.ts';
+import type { Bases, LocalReference } from '../../domain/fhir/references.ts';
+import type { Resolve } from '../../domain/fhir/subjects.ts';
 import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
-import { type IntegrityState, integrityExtension } from '../../domain/ledger/record-integrity.ts';
+import type { IntegrityState } from '../../domain/ledger/record-integrity.ts';
 import type { Planned } from '../exchange.ts';
-import type { ReleasedResource, ReleaseResource } from './resource.ts';
+import type { AnyRelease } from './container.ts';
+import { entryTail, extensionOf } from './entry.ts';
+import type { ReleasedResource, ReleaseResource, WithheldResource } from './resource.ts';
 import { tied } from './ties.ts';
 
 /** What one answer let go and held back; it goes into the one ledger entry of the call. */
@@ -15,6 +18,10 @@ export interface Tally {
   readonly grants: Set<string>;
   readonly rules: Set<string>;
   readonly integrity: Set<IntegrityState>;
+  /** Resources that have to be looked up before it can be told whose something in the answer is. */
+  readonly needs: Map<string, LocalReference>;
+  /** What is to be told to others once the answer stands. */
+  readonly effects: (() => void)[];
   basis: string | undefined;
   returned: number;
   withheld: number;
@@ -27,6 +34,8 @@ export const emptyTally = (): Tally => ({
   grants: new Set(),
   rules: new Set(),
   integrity: new Set(),
+  needs: new Map(),
+  effects: [],
   basis: undefined,
   returned: 0,
   withheld: 0,
@@ -34,6 +43,8 @@ export const emptyTally = (): Tally => ({
 });
 
 export function count(tally: Tally, resource: ReleasedResource): void {
+  tally.withheld += resource.held ?? 0;
+  for (const inner of resource.inner ?? []) count(tally, inner);
   tally.returned += 1;
   tally.masked += resource.masked;
   tally.resources.push(resource.reference);
@@ -44,8 +55,12 @@ export function count(tally: Tally, resource: ReleasedResource): void {
   tally.basis ??= resource.basis;
 }
 
-export interface BundleRelease {
-  readonly release: ReleaseResource;
+/** To be looked up: what would tell whose the resource is. */
+export function note(tally: Tally, { needs }: ReleasedResource | WithheldResource): void {
+  for (const need of needs ?? []) if (need.kind === 'local') tally.needs.set(`${need.type}/${need.id}`, need);
+}
+
+export interface BundleRelease extends AnyRelease {
   readonly bases: Bases;
   /** The caller's own links for this answer, by relation; never the upstream's. */
   readonly links: (
@@ -77,11 +92,12 @@ export function releaseBundle(
   part: Planned,
   tally: Tally,
   parts: BundleRelease,
+  around?: Resolve,
 ): Uint8Array {
   const chunks: Uint8Array[] = [];
   let matches = 0;
   let sent = 0;
-  const resolve = bundleReferences(tape, bundle, parts.bases);
+  const resolve = bundleReferences(tape, bundle, parts.bases, around);
   const entries = member(tape, bundle, 'entry');
   const found: Found[] = [];
   if (entries >= 0 && tape.kind[entries] === KIND.array) {
@@ -93,6 +109,7 @@ export function releaseBundle(
       if (mode === 'outcome' || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome')) continue;
       if (mode !== 'include') sent += 1;
       const released = parts.release(tape, resource, part, resolve);
+      note(tally, released);
       if (released.kind === 'withheld') tally.withheld += 1;
       else found.push({ entry, resource, mode, released });
     }
@@ -127,30 +144,6 @@ export function releaseBundle(
     (links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`);
   if (onlyCount || chunks.length === 0) return encoder.encode(`${head}}`);
   return join([encoder.encode(`${head},"entry":[`), ...chunks, encoder.encode(']}')]);
-}
-
-/** On the entry, not in the resource: a client that writes the resource back does not write this too, and no server can forge it. */
-export const extensionOf = (integrity: IntegrityState | undefined): string =>
-  integrity === undefined ? '' : `"extension":[{"url":"${integrityExtension}","valueCode":"${integrity}"}],`;
-
-const modes: ReadonlySet<string> = new Set(['match', 'include']);
-
-/** What else an entry tells: how it matched, or, in a history, what was done. URLs are rebuilt, never copied. */
-function entryTail(tape: Tape, entry: number, mode: string | undefined, released: ReleasedResource): string {
-  let tail = mode !== undefined && modes.has(mode) ? `,"search":{"mode":"${mode}"}` : '';
-  const request = member(tape, entry, 'request');
-  if (request >= 0) {
-    const method = stringOf(tape, member(tape, request, 'method')) ?? 'GET';
-    const url = released.id === undefined ? released.type : `${released.type}/${released.id}`;
-    tail += `,"request":${JSON.stringify({ method, url })}`;
-  }
-  const response = member(tape, entry, 'response');
-  if (response >= 0) {
-    const status = member(tape, response, 'status');
-    if (status >= 0)
-      tail += `,"response":{"status":${tape.kind[status] === KIND.string ? raw(tape, status) : '"200"'}}`;
-  }
-  return tail;
 }
 
 export function join(chunks: readonly Uint8Array[]): Uint8Array {

@@ -1,5 +1,6 @@
 import { criteriaTargets } from '../../domain/fhir/criteria.ts';
 import type { PatientId, ResourceType } from '../../domain/fhir/interaction.ts';
+import type { Reference } from '../../domain/fhir/references.ts';
 import type { Resolve } from '../../domain/fhir/subjects.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import { applySplices, mergeSplices } from '../../domain/json/splice.ts';
@@ -28,6 +29,12 @@ export interface ReleasedResource {
   readonly rules: readonly string[];
   /** Of what the server holds, before masking; absent where records are not checked. */
   readonly integrity: IntegrityState | undefined;
+  /** It leaves without who it is about, as the grant asks. */
+  readonly deidentified: boolean;
+  /** Of a container: what it holds, how much of it is held back, and what would tell whose that is. */
+  readonly inner?: readonly ReleasedResource[];
+  readonly held?: number;
+  readonly needs?: readonly Reference[];
 }
 
 /** The reason stays inside: a withheld resource leaves no trace in the answer. */
@@ -36,6 +43,8 @@ export interface WithheldResource {
   readonly why: string;
   /** What a caller who may see the resource is told when it was asked for alone. */
   readonly code?: ProblemCode;
+  /** Resources that would tell whose it is. */
+  readonly needs?: readonly Reference[];
 }
 
 export type ResourceRight =
@@ -47,7 +56,7 @@ export type ResourceRight =
       /** The grant opens the record only without who it is about. */
       readonly deidentify: boolean;
     }
-  | { readonly kind: 'may-not'; readonly why: string };
+  | { readonly kind: 'may-not'; readonly why: string; readonly needs?: readonly Reference[] };
 
 export interface ResourceReleaseParts {
   /** Whose the resource is, and whether every one of them lets this caller see it. */
@@ -85,7 +94,7 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
     if (!part.plan.covers(type)) return withheld('no masking rule for the type');
     const name = contentName(tape, node);
     const right = parts.right(tape, node, type, part, resolve, name);
-    if (right.kind === 'may-not') return withheld(right.why);
+    if (right.kind === 'may-not') return withheld(right.why, right.needs);
     const integrity = integrityOf(tape, node, type, part, right.patients[0], name, parts.integrity?.records);
     if (integrity === 'altered' && parts.integrity?.altered === 'refuse')
       return { kind: 'withheld', why: 'it is not what was notarised', code: 'record-altered' };
@@ -100,7 +109,7 @@ export function resourceRelease(parts: ResourceReleaseParts): ReleaseResource {
     );
     if (view.kind === 'withheld') return view;
     const { patients, grants, basis } = right;
-    return { ...view, kind: 'released', type, patients, grants, basis, integrity };
+    return { ...view, kind: 'released', type, patients, grants, basis, integrity, deidentified: right.deidentify };
   };
 }
 
@@ -118,7 +127,8 @@ function integrityOf(
   records: RecordIntegrity | undefined,
 ): IntegrityState | undefined {
   const id = stringOf(tape, member(tape, node, 'id'));
-  if (records === undefined || type === 'AuditEvent') return undefined;
+  // Within a stored Bundle stands the version of its day.
+  if (records === undefined || type === 'AuditEvent' || part.within !== undefined) return undefined;
   const meta = member(tape, node, 'meta');
   const { kind } = part.interaction;
   if (id === undefined || subsetted(tape, meta)) return 'unknown';
@@ -146,11 +156,11 @@ function subsetted(tape: Tape, meta: number): boolean {
 }
 
 /** The resource as this plan shows it: the same for the same bytes, plan, day and patient. */
-interface MaskedView extends Omit<ReleasedResource, 'kind' | 'type' | 'patients' | 'grants' | 'basis' | 'integrity'> {
+interface MaskedView extends Pick<ReleasedResource, 'bytes' | 'id' | 'versionId' | 'reference' | 'masked' | 'rules'> {
   readonly kind: 'view';
 }
 
-function maskedView(
+export function maskedView(
   tape: Tape,
   node: number,
   type: ResourceType,
@@ -182,7 +192,7 @@ function maskedView(
  * A pseudonymous plan is de-identified already; any other gets the overlay. A query that reads what the overlay hides would
  * tell it by what matches.
  */
-function deidentifying(part: Planned): MaskingPlan | undefined {
+export function deidentifying(part: Planned): MaskingPlan | undefined {
   if (part.plan.pseudonymous) return part.plan;
   const plan = part.narrowed(['obligation-deidentify']);
   const tells = criteriaTargets(part.interaction).some(
@@ -191,7 +201,8 @@ function deidentifying(part: Planned): MaskingPlan | undefined {
   return tells ? undefined : plan;
 }
 
-const withheld = (why: string): WithheldResource => ({ kind: 'withheld', why });
+export const withheld = (why: string, needs: readonly Reference[] = []): WithheldResource =>
+  needs.length === 0 ? { kind: 'withheld', why } : { kind: 'withheld', why, needs };
 
 /** The id after masking: links to the resource must agree with the resource. */
 function seenId(tape: Tape, node: number, id: string, splices: readonly Splice[]): string | undefined {

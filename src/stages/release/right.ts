@@ -14,9 +14,14 @@ export function resourceRight(bases: Bases, keys: SubjectKeys): ResourceReleaseP
   const contentOf = contentReader(bases);
   return (tape, node, type, part, resolve, name): ResourceRight => {
     if (!mayReturn(part.principal, tape, node, type, part.interaction.kind)) return outside('scope');
-    const { subjects, facts } = contentOf(tape, node, name, part.classifier, resolve);
+    const content = contentOf(tape, node, name, part.classifier, resolve);
+    const { subjects } = content;
+    const { within } = part;
+    const facts =
+      within === undefined ? content.facts : { ...content.facts, labels: content.facts.labels | within.labels };
     if (subjects.kind === 'universal') return universal;
-    if (subjects.kind === 'unknown') return { kind: 'may-not', why: subjects.why };
+    if (subjects.kind === 'unknown')
+      return { kind: 'may-not', why: subjects.why, ...(subjects.needs === undefined ? {} : { needs: subjects.needs }) };
     const { patientOnly, principal } = part;
     if (subjects.ids.length === 0) return { kind: 'may-not', why: 'it names nobody who could permit' };
     const grants: string[] = [];
