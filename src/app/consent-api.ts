@@ -21,12 +21,14 @@ import type { ConsentDesk, ConsentNote } from '../http/consent-desk-parts.ts';
 import { fhirConsent } from '../http/fhir-consent.ts';
 import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
 import type { OwnResources } from '../stages/own.ts';
+import type { Peers } from './peers.ts';
 
 export interface ConsentApiParts {
   readonly config: Config;
   readonly vault: Vault;
   readonly replica: RegistryReplica;
   readonly relayer: Relayer | undefined;
+  readonly peers: Peers;
   readonly ledger: LedgerStore;
   readonly policies: Policies;
   readonly clock: Clock;
@@ -60,6 +62,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
   const desk = createConsentDesk({
     registry: replica,
     relay: relayer,
+    announce: (signed) => parts.peers.announce(signed),
     keys: vault,
     signing: consentSigning,
     chain,
@@ -96,6 +99,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
       answer: (call) => consentOnFhir.answer(call),
     },
     mount(app) {
+      parts.peers.mount(app);
       consentRoutes(app, {
         desk,
         registry: replica,

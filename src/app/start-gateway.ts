@@ -62,6 +62,7 @@ import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
 import { openLedgerStore } from './ledger-store.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
+import { openPeers } from './peers.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openPolicyApi } from './policy-api.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
@@ -189,6 +190,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   for (const { kind, grant, subject } of carrier?.relayer.pending() ?? []) {
     if (kind === 'revoke' && grant !== undefined) replica.revokeOnSight(grant, subject);
   }
+  const peers = await openPeers({ config, replica, relayer: carrier?.relayer, clock, telemetry: watch });
+  opened.defer(() => peers.close());
   const risk = openRisk(config);
   opened.defer(() => risk.save());
   const verifier = createJwtVerifier({
@@ -300,6 +303,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     vault,
     replica,
     relayer: carrier?.relayer,
+    peers,
     ledger,
     policies,
     clock,

@@ -116,6 +116,7 @@ function consistent(config: Config): string[] {
     for (const [name, url] of [
       ['upstream.url', config.upstream.url] as const,
       ...config.chain.rpcUrls.map((rpc) => ['chain.rpcUrls', rpc] as const),
+      ...config.consent.peers.map((peer) => ['consent.peers', peer] as const),
     ]) {
       if (!isLoopback(url))
         faults.push(`${name}: the sandbox profile talks to this machine only; use profile: production`);

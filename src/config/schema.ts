@@ -175,6 +175,16 @@ export const configSchema = Type.Object(
       },
       strict,
     ),
+    consent: Type.Object(
+      {
+        peers: Type.Array(Type.String({ pattern: '^https?://' }), {
+          default: [],
+          description:
+            'Base URLs of the other gateways on the same contract: they are told of revocations at once, and theirs are taken in.',
+        }),
+      },
+      { ...strict, default: {} },
+    ),
     data: Type.String({ default: '.consentry', description: 'Folder of ledger, vault, snapshots and queues.' }),
     vaultKey: secret('32 bytes in hex: encrypts the patient keys at rest.'),
     epoch: Type.Integer({ minimum: 1, default: 1, description: 'Pseudonyms on chain change with it.' }),

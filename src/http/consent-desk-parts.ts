@@ -74,6 +74,8 @@ export interface ConsentDeskParts {
   readonly registry: ConsentState;
   /** Absent without a relayer's key: then nothing can be brought to the chain from here. */
   readonly relay: ConsentRelay | undefined;
+  /** Tells the other gateways of a revocation that holds here; never waits. */
+  readonly announce?: (signed: RevocationToRelay) => void;
   readonly keys: SubjectKeys & {
     controllerKeyOf(patient: PatientId): Uint8Array | undefined;
     saltOf(patient: PatientId, purpose: string): Uint8Array | undefined;

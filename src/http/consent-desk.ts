@@ -257,6 +257,7 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
       if (isProblem(signature)) return signature;
       // Access ends here and now; the chain, the ledger and the wording follow.
       registry.revokeOnSight(id, subject);
+      parts.announce?.({ subject, id, ...signature });
       await record(caller, patient, 'revoked', [id]);
       await book.note(patient, { what: 'revoked', at: clock.now(), by: byHand(caller, signed), grant: id });
       if (relay === undefined) return problem('relay-unavailable');

@@ -81,6 +81,14 @@ export function revokeCall(signed: SignedRevocation): RelayCall {
   };
 }
 
+/** What the patient or a delegate signed, out of a call made from it. */
+export function signedRevocationOf(data: string): SignedRevocation | undefined {
+  const call = registry.parseTransaction({ data });
+  if (call?.name !== 'revokeBySig') return undefined;
+  const [subject, id, signer, signature] = call.args as unknown as readonly [SubjectKey, GrantId, string, string];
+  return { subject, id, signer, signature };
+}
+
 export function attestCall(fact: AttestRequest): RelayCall {
   const condition = grantConditions.indexOf(fact.condition);
   return {

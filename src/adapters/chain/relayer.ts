@@ -41,6 +41,8 @@ export interface Pending {
   readonly kind: RelayKind;
   readonly grant: GrantId | undefined;
   readonly subject: SubjectKey | undefined;
+  /** The call of the contract, as it will be sent. */
+  readonly data: string;
 }
 
 /**
@@ -154,8 +156,9 @@ class ChainRelayer implements Relayer {
   }
 
   pending(): readonly Pending[] {
-    return [...this.#queue.items.values()].map(({ kind, grant, subject }) => ({
+    return [...this.#queue.items.values()].map(({ kind, grant, subject, data }) => ({
       kind,
+      data,
       grant: grant as GrantId | undefined,
       subject: subject as SubjectKey | undefined,
     }));
