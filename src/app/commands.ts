@@ -35,6 +35,7 @@ export async function policy(): Promise<Command> {
   ]);
   return policyCommand({
     shelf: shelf.policyShelf,
+    access: operatorAccess,
     readFile: (path) => readFileSync(path),
     sign: signatures.signText,
     verify: signatures.verifySignature,

@@ -9,6 +9,7 @@ import type { Principal } from '../domain/identity/principal.ts';
 import { policyRoutes } from '../http/policies.ts';
 import { createPolicyDesk } from '../http/policy-desk.ts';
 import type { Clock, LedgerStore, Random, Telemetry } from '../ports.ts';
+import { type DecisionLog, decisionsSince } from './decisions.ts';
 import type { OpenPolicies } from './policies.ts';
 
 export interface PolicyApiParts {
@@ -16,7 +17,7 @@ export interface PolicyApiParts {
   readonly folder: string;
   readonly data: string;
   readonly policies: OpenPolicies;
-  readonly ledger: LedgerStore;
+  readonly ledger: LedgerStore & DecisionLog;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
@@ -74,6 +75,7 @@ export async function openPolicyApi(parts: PolicyApiParts): Promise<PolicyApi> {
         files: policies.files,
         faults: policies.faults,
         run: runner.run,
+        facts: (since) => decisionsSince(ledger, since),
         clock,
         asker: parts.asker,
       }),

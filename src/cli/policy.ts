@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { type Approval, approvalText, judgeApprovals } from '../domain/policy/approval.ts';
-import { maskingFiles } from '../domain/policy/draft.ts';
+import { changesBetween, maskingFiles } from '../domain/policy/draft.ts';
 import { faultLine } from '../domain/policy/fault.ts';
 import { type PolicyShelf, putInForce, rollBack, wayBack } from '../domain/policy/in-force.ts';
 import { hashOfFiles } from '../domain/policy/policy-set.ts';
+import type { ReplayGroup, ReplayReport } from '../domain/policy/replay.ts';
 import type { PolicyFile } from '../domain/policy/source.ts';
 import { doPolicyTask, type NotLoaded, type PolicyTask, type TaskResult } from '../domain/policy/task.ts';
 
@@ -11,6 +12,8 @@ import { doPolicyTask, type NotLoaded, type PolicyTask, type TaskResult } from '
 export interface PolicyTools {
   shelf(folder: string): PolicyShelf;
   readFile(path: string): Uint8Array;
+  /** The gateway that runs on the data folder, and the operator's token. */
+  access(data: string): { readonly url: string; readonly token: string };
   sign(privateKey: string, text: string): string;
   verify(publicKey: string, text: string, signature: string): boolean;
   now(): Date;
@@ -45,6 +48,7 @@ interface PreviewFlags extends Folder {
   readonly asOf?: string;
   readonly resource: string;
   readonly explain?: boolean;
+  readonly saveTest?: string;
 }
 
 const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
@@ -89,6 +93,23 @@ export const policyCommand = (tools: PolicyTools): Command => {
     };
   const print = (json: boolean | undefined, value: unknown, lines: readonly string[]): void => {
     tools.write(json === true ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
+  };
+
+  /** The running gateway's answer under /api/v1/policies. */
+  const asked = async <Value>(data: string, path: string, body?: object): Promise<Value> => {
+    const { url, token } = tools.access(data);
+    const response = await fetch(`${url}/api/v1/policies${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch(() => {
+      throw new Refusal(
+        2,
+        `No gateway answers at ${url}. Start it, or name the data folder of the running one with --data.`,
+      );
+    });
+    if (!response.ok) throw new Refusal(1, `The gateway refused with ${response.status}.`);
+    return (await response.json()) as Value;
   };
 
   const command = new Command('policy').description('check, try and change the masking policies');
@@ -141,30 +162,39 @@ export const policyCommand = (tools: PolicyTools): Command => {
     .option('--as-of <date>', 'day from which ages are reckoned; default: today')
     .requiredOption('--resource <file>', 'resource in FHIR JSON, or - for standard input')
     .option('--explain', 'print each masked element with its rule and line as JSON instead')
+    .option('--save-test <name>', 'keep the outcome as a case beside the policies instead')
     .action(
       guarded((flags: PreviewFlags) => {
         const files = filesOf(flags.policies);
         const resource = read(flags.resource, 'resource');
         const key = flags.key === undefined ? undefined : keyBytes(read(flags.key, 'key file'));
-        const { previews } = answered(flags.policies, {
-          kind: 'preview',
-          files,
-          resource,
-          requests: [
-            {
-              role: flags.role,
-              overlays: flags.overlay,
-              asOf: flags.asOf ?? tools.now().toISOString().slice(0, 10),
-              ...(flags.purpose === undefined ? {} : { purpose: flags.purpose }),
-              ...(flags.client === undefined ? {} : { client: flags.client }),
-              ...(flags.organisation === undefined ? {} : { organisation: flags.organisation }),
-              ...(flags.study === undefined ? {} : { study: flags.study }),
-              ...(key === undefined ? {} : { key }),
-            },
-          ],
-        });
+        const request = {
+          role: flags.role,
+          overlays: flags.overlay,
+          asOf: flags.asOf ?? tools.now().toISOString().slice(0, 10),
+          ...(flags.purpose === undefined ? {} : { purpose: flags.purpose }),
+          ...(flags.client === undefined ? {} : { client: flags.client }),
+          ...(flags.organisation === undefined ? {} : { organisation: flags.organisation }),
+          ...(flags.study === undefined ? {} : { study: flags.study }),
+          ...(key === undefined ? {} : { key }),
+        };
+        const { previews } = answered(flags.policies, { kind: 'preview', files, resource, requests: [request] });
         const [preview] = previews;
         if (preview?.ok !== true) throw new Refusal(preview?.why === 'closed' ? 1 : 2, preview?.text ?? '');
+        if (flags.saveTest !== undefined) {
+          const { saved } = answered(flags.policies, {
+            kind: 'save-test',
+            files,
+            resource,
+            wanted: { ...request, name: flags.saveTest, purpose: preview.purpose },
+          });
+          if (!saved.ok) throw new Refusal(2, saved.text);
+          const { name, text } = saved.change;
+          const shelf = tools.shelf(flags.policies);
+          shelf.write([...shelf.read().filter((file) => file.name !== name), { name, text: text ?? '' }]);
+          tools.write(`The case stands in ${name}.\n`);
+          return;
+        }
         if (flags.explain === true) {
           const { plan, purpose, withheld, elements } = preview;
           const told = { plan, purpose, ...(withheld === undefined ? {} : { withheld }), elements };
@@ -288,6 +318,35 @@ export const policyCommand = (tools: PolicyTools): Command => {
       }),
     );
 
+  withFolder('replay', 'hold the decisions of the last days against a new folder of policies')
+    .requiredOption('--candidate <dir>', 'folder with the new policies')
+    .option('--data <dir>', 'data folder of the running gateway', '.consentry')
+    .option('--days <number>', 'how many days back', '7')
+    .action(async (flags: Folder & { candidate: string; data: string; days: string }) => {
+      try {
+        const days = Number(flags.days);
+        if (!Number.isInteger(days) || days < 1 || days > 366)
+          throw new Refusal(2, '--days must be between 1 and 366.');
+        const { files } = await asked<{ files: readonly PolicyFile[] }>(flags.data, '/files');
+        const changes = changesBetween(files, filesOf(flags.candidate));
+        const report = await asked<(ReplayReport & { readonly ok: true; readonly complete: boolean }) | NotLoaded>(
+          flags.data,
+          '/replay',
+          { changes, days },
+        );
+        if (!report.ok)
+          throw new Refusal(
+            2,
+            `The policies in ${flags.candidate} do not load:\n${report.faults.map(faultLine).join('\n')}`,
+          );
+        print(flags.json, report, replayLines(report, days));
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        tools.complain(`${error.message}\n`);
+        tools.exit(error.code);
+      }
+    });
+
   withFolder('history', 'list the versions that were in force').action(
     guarded((flags: Folder) => {
       const versions = tools
@@ -307,6 +366,30 @@ export const policyCommand = (tools: PolicyTools): Command => {
     }),
   );
   return command;
+};
+
+const replayLines = (report: ReplayReport & { readonly complete: boolean }, days: number): readonly string[] => {
+  const part = (title: string, groups: readonly ReplayGroup[]): readonly string[] =>
+    groups.length === 0
+      ? []
+      : [
+          title,
+          ...groups.flatMap(({ role, purpose, client, type, calls, resources, because }) => [
+            `  ${role} (${purpose}) by ${client}: ${calls} calls on ${type}, ${resources} resources`,
+            ...because.map((reason) => `    ${reason}`),
+          ]),
+        ];
+  const lines = [
+    ...part('Newly refused:', report.denied),
+    ...part('Newly allowed, as far as policies go:', report.allowed),
+    ...part('Newly shown:', report.exposed),
+    ...part('Newly hidden:', report.hidden),
+  ];
+  return [
+    ...lines,
+    ...(lines.length === 0 ? ['Nobody would have met anything else.'] : []),
+    `${report.calls} decisions of ${days} days${report.complete ? '' : ' (the newest; there were more)'}, ${report.unjudged} of them not to be judged again.`,
+  ];
 };
 
 const json = <Value>(bytes: Uint8Array, path: string): Value => {

@@ -2,6 +2,7 @@ import type { Static, TSchema } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
 import { type FileChange, maskingFiles, withChanges } from '../domain/policy/draft.ts';
+import type { ReplayFact } from '../domain/policy/replay.ts';
 import type { PolicySnapshot } from '../domain/policy/snapshot.ts';
 import type { PolicyFile } from '../domain/policy/source.ts';
 import type { NotLoaded, PolicyTask, TaskResult } from '../domain/policy/task.ts';
@@ -10,7 +11,16 @@ import type { Reason } from '../domain/reason.ts';
 import type { Clock } from '../ports.ts';
 import { readBody } from './consent-words.ts';
 import { refuse } from './errors.ts';
-import { approvalBody, coverageBody, draftBody, previewBody, proposalBody, rollbackBody } from './policy-bodies.ts';
+import {
+  approvalBody,
+  coverageBody,
+  draftBody,
+  previewBody,
+  proposalBody,
+  replayBody,
+  rollbackBody,
+  testBody,
+} from './policy-bodies.ts';
 import type { Done, Officer, PolicyDesk } from './policy-desk.ts';
 import { outcomeOf } from './reasons.ts';
 
@@ -23,13 +33,26 @@ export interface PolicyRoutesParts {
   /** What keeps the newest files from being in force. */
   readonly faults: () => readonly string[];
   readonly run: <Task extends PolicyTask>(task: Task) => Promise<TaskResult<Task>>;
+  /** Decisions since a time, from the ledger. */
+  readonly facts: (since: number) => Promise<PastDecisions>;
   readonly clock: Clock;
   readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
+}
+
+export interface PastDecisions {
+  readonly facts: readonly ReplayFact[];
+  /** False: there were more than are looked at, and the oldest are left out. */
+  readonly complete: boolean;
+  /** Entries whose keys were destroyed. */
+  readonly unreadable: number;
 }
 
 /** Who may change policies, and who may look at them too. */
 const changers: ReadonlySet<string> = new Set(['privacy-officer']);
 const readers: ReadonlySet<string> = new Set(['privacy-officer', 'auditor']);
+
+const bytesOf = (resource: string | object): Uint8Array =>
+  new TextEncoder().encode(typeof resource === 'string' ? resource : JSON.stringify(resource));
 
 const send = (reply: FastifyReply, status: number, body: unknown): FastifyReply =>
   reply.code(status).header('cache-control', 'no-store').send(body);
@@ -41,6 +64,8 @@ const refuseWith = (reply: FastifyReply, code: ProblemCode, reasons: readonly Re
 export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): void {
   const { desk } = parts;
   const root = '/api/v1/policies';
+
+  const today = (): string => new Date(parts.clock.now()).toISOString().slice(0, 10);
 
   const admitted = async (request: FastifyRequest, reply: FastifyReply, roles: ReadonlySet<string>) => {
     const asker = await parts.asker(request);
@@ -114,6 +139,7 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
   look('', () => overview(parts));
   look('/history', () => ({ versions: desk.history().map(({ files: _files, ...version }) => version) }));
   look('/proposals', async () => ({ proposals: await desk.proposals() }));
+  look('/files', () => ({ hash: parts.current()?.hash, files: maskingFiles(parts.files()) }));
   app.get<{ Params: { '*': string } }>(`${root}/files/*`, async (request, reply) => {
     if ((await admitted(request, reply, readers)) === undefined) return reply;
     const found = parts.files().find(({ name }) => name === request.params['*']);
@@ -143,13 +169,35 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
   question('/preview', previewBody, ({ changes: _changes, roles, resource, asOf, ...who }, files) => ({
     kind: 'preview',
     files,
-    resource: new TextEncoder().encode(typeof resource === 'string' ? resource : JSON.stringify(resource)),
+    resource: bytesOf(resource),
     requests: (roles ?? parts.current()?.masking.roles ?? []).map((role) => ({
       ...who,
       role,
-      asOf: asOf ?? new Date(parts.clock.now()).toISOString().slice(0, 10),
+      asOf: asOf ?? today(),
     })),
   }));
+
+  question('/test-case', testBody, ({ changes: _changes, resource, asOf, purpose, ...wanted }, files) => ({
+    kind: 'save-test',
+    files,
+    resource: bytesOf(resource),
+    wanted: {
+      ...wanted,
+      asOf: asOf ?? today(),
+      purpose: purpose ?? parts.current()?.masking.usualPurpose(wanted.role) ?? '',
+    },
+  }));
+  app.post(`${root}/replay`, async (request, reply) => {
+    if ((await admitted(request, reply, readers)) === undefined) return reply;
+    const asked = body(replayBody, request, reply);
+    if (asked === undefined) return reply;
+    const draft = drafted(asked.changes);
+    if (!('files' in draft)) return send(reply, 200, draft);
+    const days = asked.days ?? 7;
+    const { facts, ...told } = await parts.facts(parts.clock.now() - days * 86_400_000);
+    const result = await parts.run({ kind: 'replay', before: maskingFiles(parts.files()), files: draft.files, facts });
+    return send(reply, 200, result.ok ? { days, ...told, ...result } : result);
+  });
 
   change('/proposals', proposalBody, 201, (officer, { changes, reason, effectiveFrom }) =>
     effectiveFrom !== undefined && Number.isNaN(Date.parse(effectiveFrom))

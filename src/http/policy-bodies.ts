@@ -33,6 +33,12 @@ export const previewBody = Type.Object(
   },
   strict,
 );
+export const replayBody = Type.Object(
+  { changes: draft, days: Type.Optional(Type.Integer({ minimum: 1, maximum: 366, default: 7 })) },
+  strict,
+);
+/** A preview that is to stay as it is, by the name of the case. */
+export const testBody = Type.Object({ changes: draft, name: word, role: word, ...who, resource }, strict);
 export const proposalBody = Type.Object(
   {
     changes: Type.Array(changes.items, { minItems: 1, maxItems: 200 }),

@@ -1,5 +1,5 @@
-import { criteriaTargets } from '../domain/fhir/criteria.ts';
 import type { OperationTable } from '../domain/fhir/operations.ts';
+import { maskedCriterion } from '../domain/masking/masked-criterion.ts';
 import { problem } from '../domain/problem.ts';
 import type { Assessed, Planned } from './exchange.ts';
 import { reachOf } from './reach.ts';
@@ -25,22 +25,15 @@ export function plan(operations: OperationTable): Stage<Assessed, Planned> {
           rule: refusedWrite.code,
           text: 'The write does not fit the version that stands, as this role may see it.',
         });
-      for (const target of criteriaTargets(interaction, operations)) {
-        if (!mask.covers(target.type)) {
-          // The call ranges over every type there is: those without a rule are left out of the answer.
-          if (target.broad === true) continue;
-          return deny(problem('masked-parameter', { expression: [target.name] }), {
-            rule: mask.id,
-            text: 'A criterion reaches a resource type outside the policy of this role.',
-          });
-        }
-        const rule = mask.masksParameter(target.type, target.code, target.detail);
-        if (rule !== undefined) {
-          return deny(problem('masked-parameter', { expression: [target.name] }), {
-            rule,
-            text: 'A criterion reads an element that this rule masks.',
-          });
-        }
+      const masked = maskedCriterion(interaction, mask, operations);
+      if (masked !== undefined) {
+        return deny(problem('masked-parameter', { expression: [masked.name] }), {
+          rule: masked.rule ?? mask.id,
+          text:
+            masked.rule === undefined
+              ? 'A criterion reaches a resource type outside the policy of this role.'
+              : 'A criterion reads an element that this rule masks.',
+        });
       }
       const reached = reachOf(interaction, input.classifier);
       if ('code' in reached)

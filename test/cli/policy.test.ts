@@ -20,6 +20,7 @@ const run = (...words: string[]): { out: string; err: string; code: number } => 
   const result = { out: '', err: '', code: 0 };
   policyCommand({
     shelf: policyShelf,
+    access: () => ({ url: '', token: '' }),
     readFile: (path) => readFileSync(path),
     sign: signText,
     verify: verifySignature,

@@ -143,6 +143,50 @@ describe('a look', () => {
   });
 });
 
+describe('a replay', () => {
+  it('holds the decisions of the ledger against a draft, by role and client, and names nobody', async () => {
+    const reads = (user: string, resource: string) => ({
+      actor: { user, issuer: 'i', client: 'ward-app', roles: ['clinician'] },
+      purpose: 'TREAT',
+      resources: [resource],
+      interaction: { kind: 'read', type: 'Patient', id: 'p1' },
+    });
+    await rig.decided(reads('okafor', 'Patient/p1/_history/1'));
+    await rig.decided(reads('strand', 'Patient/p1/_history/1'));
+    const text = `${textOf('clinician.yaml').trimEnd()}\n  - id: clinician-marital\n    paths: [Patient.maritalStatus]\n    method: remove\n`;
+    const {
+      status,
+      body,
+      text: told,
+    } = await rig.call('audit', 'POST', '/replay', {
+      changes: [{ name: 'clinician.yaml', text }],
+      days: 1,
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ ok: true, complete: true, unreadable: 0, unjudged: 0, denied: [], exposed: [] });
+    expect(body.hidden).toEqual([
+      expect.objectContaining({ role: 'clinician', client: 'ward-app', type: 'Patient', calls: 2, resources: 2 }),
+    ]);
+    expect(told).not.toMatch(/okafor|strand|p1/);
+  });
+
+  it('says why a draft cannot be held against anything', async () => {
+    const changes = [{ name: 'clinician.yaml', text: 'policy: [' }];
+    expect((await rig.call('audit', 'POST', '/replay', { changes })).body).toMatchObject({ ok: false });
+  });
+});
+
+describe('a preview kept as a test', () => {
+  it('comes back as a change of the test file for the draft', async () => {
+    const { body } = await rig.call('adler', 'POST', '/test-case', {
+      name: 'Ada',
+      role: 'clinician',
+      resource: patient,
+    });
+    expect(body).toMatchObject({ ok: true, saved: { ok: true, change: { name: expect.stringContaining('tests/') } } });
+  });
+});
+
 describe('a change', () => {
   it('that narrows needs one other officer, holds at once, and is told by the ledger', async () => {
     const before = hash();

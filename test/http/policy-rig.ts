@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { openLedger } from '../../src/adapters/store/files-ledger.ts';
 import { openVault } from '../../src/adapters/store/vault.ts';
+import type { DecisionLog } from '../../src/app/decisions.ts';
 import { type OpenPolicies, openPolicies } from '../../src/app/policies.ts';
 import { openPolicyApi } from '../../src/app/policy-api.ts';
+import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import type { ClientId, Principal, PurposeOfUse, Role, UserId } from '../../src/domain/identity/principal.ts';
 import type { Instant } from '../../src/domain/instant.ts';
 import type { LedgerEntry } from '../../src/domain/ledger/entry.ts';
@@ -41,6 +43,8 @@ export interface PolicyRig {
   at(time: string): void;
   /** Makes every append fail from now on, or work again. */
   breakLedger(broken: boolean): void;
+  /** An entry as the gateway would have written it. */
+  decided(entry: Partial<LedgerEntry>): Promise<void>;
   call(
     who: string,
     method: 'GET' | 'POST',
@@ -69,7 +73,9 @@ export const startPolicyRig = async (): Promise<PolicyRig> => {
   const ledger = await openLedger({ folder: join(root, 'ledger'), origin: 'test', payloadKeys: vault, clock, random });
   const entries: LedgerEntry[] = [];
   let broken = false;
-  const watched: LedgerStore = {
+  const watched: LedgerStore & DecisionLog = {
+    query: ledger.query,
+    open: ledger.open,
     async append(entry) {
       if (broken) throw new Error('no space left');
       const receipt = await ledger.append(entry);
@@ -108,6 +114,20 @@ export const startPolicyRig = async (): Promise<PolicyRig> => {
     },
     breakLedger(is) {
       broken = is;
+    },
+    async decided(entry) {
+      await watched.append({
+        kind: 'read',
+        at: clock.now(),
+        requestId: Buffer.from(random.bytes(12)).toString('hex'),
+        decision: 'permit',
+        patients: ['p1' as PatientId],
+        resources: [],
+        outcome: { status: 200, returned: 1, withheld: 0, masked: 0 },
+        story: [],
+        height: 0,
+        ...entry,
+      });
     },
     async call(who, method, path, body) {
       const response = await running.app.inject({

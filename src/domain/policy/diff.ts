@@ -70,6 +70,50 @@ const name = (view: View): string =>
     view.client === undefined ? '' : `, client ${view.client}`
   }${view.organisation === undefined ? '' : `, ${view.organisation}`})`;
 
+/** What becomes of one element of a type that two plans cover. */
+export interface ElementChange {
+  readonly kind: PolicyChange['kind'];
+  readonly path: string;
+  readonly verb: 'gains' | 'sees more of' | 'loses' | 'sees less of';
+  /** `redact becomes keep`. */
+  readonly how: string;
+}
+
+export const elementChanges = (old: CompiledPlan, fresh: CompiledPlan, type: string): readonly ElementChange[] => {
+  const was = new Map(effectsOf(old, type).map((effect) => [effect.path, effect]));
+  const is = new Map(effectsOf(fresh, type).map((effect) => [effect.path, effect]));
+  const changes: ElementChange[] = [];
+  for (const path of new Set([...was.keys(), ...is.keys()])) {
+    const [a, b] = [was.get(path), is.get(path)];
+    if (a?.detail === b?.detail) continue;
+    // An element without an entry of its own goes with the one above it, which is told of already.
+    if (a === undefined || b === undefined) {
+      const outer = above(a === undefined ? was : is, path);
+      if (outer === undefined) continue;
+      if (a === undefined && b !== undefined && strictness(b.mildest) < strictness(outer.strictest))
+        changes.push(gain(path, outer, b));
+      if (b === undefined && a !== undefined && strictness(a.mildest) < strictness(outer.strictest))
+        changes.push({ kind: 'narrows', path, verb: 'loses', how: `${spoken(a)} becomes ${spoken(outer)}` });
+    } else if (isNarrower(a, b)) {
+      const gone = b.mildest === 'remove' || b.mildest === 'redact' || b.mildest === 'hide';
+      changes.push({
+        kind: 'narrows',
+        path,
+        verb: gone ? 'loses' : 'sees less of',
+        how: `${spoken(a)} becomes ${spoken(b)}`,
+      });
+    } else changes.push(gain(path, a, b));
+  }
+  return changes;
+};
+
+const gain = (path: string, a: Effect, b: Effect): ElementChange => ({
+  kind: 'widens',
+  path,
+  verb: b.mildest === 'keep' ? 'gains' : 'sees more of',
+  how: spoken(a) === spoken(b) ? `${spoken(b)} with other options` : `${spoken(a)} becomes ${spoken(b)}`,
+});
+
 const planChanges = (
   view: View,
   old: CompiledPlan | undefined,
@@ -95,48 +139,12 @@ const planChanges = (
       changes.push(change('narrows', type, `${name(view)} loses ${type}.`));
       continue;
     }
-    const was = new Map(effectsOf(old, type).map((effect) => [effect.path, effect]));
-    const is = new Map(effectsOf(fresh, type).map((effect) => [effect.path, effect]));
-    for (const path of new Set([...was.keys(), ...is.keys()])) {
-      const [a, b] = [was.get(path), is.get(path)];
-      if (a?.detail === b?.detail) continue;
-      // An element without an entry of its own goes with the one above it, which is told of already.
-      if (a === undefined || b === undefined) {
-        if (a === undefined && b !== undefined && above(was, path) !== undefined) {
-          const outer = above(was, path) as Effect;
-          if (strictness(b.mildest) < strictness(outer.strictest)) changes.push(gain(change, view, path, outer, b));
-        } else if (b === undefined && a !== undefined && above(is, path) !== undefined) {
-          const outer = above(is, path) as Effect;
-          if (strictness(a.mildest) < strictness(outer.strictest)) {
-            changes.push(
-              change('narrows', path, `${name(view)} loses ${path}: ${spoken(a)} becomes ${spoken(outer)}.`),
-            );
-          }
-        }
-        continue;
-      }
-      if (isNarrower(a, b)) {
-        const verb =
-          b.mildest === 'remove' || b.mildest === 'redact' || b.mildest === 'hide' ? 'loses' : 'sees less of';
-        changes.push(change('narrows', path, `${name(view)} ${verb} ${path}: ${spoken(a)} becomes ${spoken(b)}.`));
-      } else changes.push(gain(change, view, path, a, b));
-    }
+    for (const { kind, path, verb, how } of elementChanges(old, fresh, type))
+      changes.push(change(kind, path, `${name(view)} ${verb} ${path}: ${how}.`));
   }
   const projects = old.project !== fresh.project;
   if (projects) changes.push(change('widens', '*', `${name(view)} gets the pseudonyms of another project.`));
   return changes;
-};
-
-const gain = (
-  change: (kind: PolicyChange['kind'], path: string, text: string) => PolicyChange,
-  view: View,
-  path: string,
-  a: Effect,
-  b: Effect,
-): PolicyChange => {
-  const verb = b.mildest === 'keep' ? 'gains' : 'sees more of';
-  const how = spoken(a) === spoken(b) ? `${spoken(b)} with other options` : `${spoken(a)} becomes ${spoken(b)}`;
-  return change('widens', path, `${name(view)} ${verb} ${path}: ${how}.`);
 };
 
 const above = (effects: ReadonlyMap<string, Effect>, path: string): Effect | undefined => {

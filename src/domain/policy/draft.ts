@@ -34,5 +34,13 @@ export const withChanges = (files: readonly PolicyFile[], changes: readonly File
   return { ok: true, files: [...result.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) };
 };
 
+/** What turns one set of masking policies into the other. */
+export const changesBetween = (before: readonly PolicyFile[], after: readonly PolicyFile[]): readonly FileChange[] => {
+  const was = new Map(before.map(({ name, text }) => [name, text]));
+  const changes: FileChange[] = after.filter(({ name, text }) => was.get(name) !== text);
+  const is = new Set(after.map(({ name }) => name));
+  return [...changes, ...[...was.keys()].filter((name) => !is.has(name)).map((name) => ({ name, text: null }))];
+};
+
 export const maskingFiles = (files: readonly PolicyFile[]): readonly PolicyFile[] =>
   files.filter(({ name }) => !isOther(name));

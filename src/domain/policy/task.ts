@@ -5,6 +5,8 @@ import type { PolicyFault } from './fault.ts';
 import { type MatrixRow, roleMatrix } from './matrix.ts';
 import { compilePolicySet, type PolicySet } from './policy-set.ts';
 import { type NoPreview, type Preview, type PreviewRequest, previewOf } from './preview.ts';
+import { type ReplayFact, type ReplayReport, replay } from './replay.ts';
+import { type Saved, saveAsTest, type TestToSave } from './save-test.ts';
 import type { PolicyFile } from './source.ts';
 import type { TestResult } from './tests.ts';
 
@@ -22,6 +24,18 @@ export type PolicyTask =
       readonly kind: 'preview';
       readonly files: readonly PolicyFile[];
       readonly requests: readonly PreviewRequest[];
+      readonly resource: Uint8Array;
+    }
+  | {
+      readonly kind: 'replay';
+      readonly before: readonly PolicyFile[];
+      readonly files: readonly PolicyFile[];
+      readonly facts: readonly ReplayFact[];
+    }
+  | {
+      readonly kind: 'save-test';
+      readonly files: readonly PolicyFile[];
+      readonly wanted: TestToSave;
       readonly resource: Uint8Array;
     };
 
@@ -66,6 +80,16 @@ export interface Previewed {
   readonly previews: readonly (Preview | NoPreview)[];
 }
 
+export interface Replayed extends ReplayReport {
+  readonly ok: true;
+  readonly from: string;
+  readonly to: string;
+}
+export interface TestSaved {
+  readonly ok: true;
+  readonly saved: Saved;
+}
+
 interface Results {
   readonly check: Checked;
   readonly test: Tested;
@@ -73,6 +97,8 @@ interface Results {
   readonly coverage: Covered;
   readonly matrix: Tabled;
   readonly preview: Previewed;
+  readonly replay: Replayed;
+  readonly 'save-test': TestSaved;
 }
 export type TaskResult<Task extends PolicyTask> = Results[Task['kind']] | NotLoaded;
 
@@ -105,6 +131,13 @@ const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] |
     }
     case 'preview':
       return { ok: true, previews: task.requests.map((request) => previewOf(set, request, task.resource)) };
+    case 'replay': {
+      const before = compilePolicySet(task.before);
+      if (!before.ok) return before;
+      return { ok: true, from: before.set.hash, to: set.hash, ...replay(before.set, set, task.facts) };
+    }
+    case 'save-test':
+      return { ok: true, saved: saveAsTest(task.files, set, task.wanted, task.resource) };
     default:
       return task satisfies never;
   }

@@ -90,10 +90,10 @@ export const readTests = (source: PolicySource): PolicyTests | undefined => {
 };
 
 /** Any key does for a test: cases compare what does not hang on it. */
-const context = (asOf: string): MaskingContext => ({ asOf, key: () => testKey });
+export const testContext = (asOf: string): MaskingContext => ({ asOf, key: () => testKey });
 const testKey = new Uint8Array(32).fill(7);
 
-const withoutLabels = (resource: unknown): unknown => {
+export const withoutLabels = (resource: unknown): unknown => {
   if (typeof resource !== 'object' || resource === null) return resource;
   const { meta, ...rest } = resource as { meta?: Record<string, unknown> };
   if (meta === undefined) return rest;
@@ -151,7 +151,7 @@ const failuresOf = (set: PolicySet, tests: PolicyTests, each: PolicyCase, rules:
   const bytes = new TextEncoder().encode(JSON.stringify(each.resource));
   const scanned = scan(bytes);
   if (!scanned.ok) return [...failures, 'The resource is not JSON that can be judged.'];
-  const masked = maskResource(scanned.tape, 0, plan, context(tests.asOf));
+  const masked = maskResource(scanned.tape, 0, plan, testContext(tests.asOf));
   if (masked.kind === 'unmaskable') {
     return each.withheld ? failures : [...failures, `The resource is withheld: ${masked.reason}.`];
   }
