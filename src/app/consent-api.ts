@@ -58,6 +58,10 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
   const overseers = {
     has: (role: string) => parts.policies.current()?.roles.roles.get(role)?.console.has('consent') === true,
   };
+  /** Those two of whom open what waits for two people: who treats, and who answers for privacy. */
+  const vouchers = {
+    has: (role: string) => overseers.has(role) || parts.policies.current()?.consent.breakGlass.roles.has(role) === true,
+  };
   const bases = (): readonly string[] => [parts.bases.gatewayBase, parts.bases.upstreamBase];
   const desk = createConsentDesk({
     registry: replica,
@@ -110,6 +114,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
         policy: () => parts.policies.current(),
         asker: parts.asker,
         overseers,
+        vouchers,
       });
       breakGlassRoutes(app, { desk: breakGlass, clock, asker: parts.asker, overseers });
     },

@@ -55,6 +55,7 @@ import { resolve } from '../stages/resolve.ts';
 import { guardVolume } from '../stages/volume.ts';
 import { anchorLedger } from './anchoring.ts';
 import { capabilityDocuments } from './capabilities.ts';
+import { watchCircumstances } from './circumstances.ts';
 import { openConsentApi } from './consent-api.ts';
 import { mountConsole } from './console.ts';
 import { mountCredentials } from './credentials.ts';
@@ -66,7 +67,6 @@ import { openPeers } from './peers.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openPolicyApi } from './policy-api.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
-import { watchReferrals } from './referrals.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
 import { keyBytes, secret } from './secrets.ts';
 import { type Threats, watchThreats } from './threats.ts';
@@ -260,13 +260,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       ? storedKey(join(data, 'masking.key'), random)
       : keyBytes(secret(config.maskingKey, environment), 'maskingKey');
 
-  const referrals =
+  const circumstances =
     carrier === undefined
       ? undefined
-      : watchReferrals({ registry: replica, keys: vault, relayer: carrier.relayer, clock, telemetry: watch });
+      : watchCircumstances({ registry: replica, keys: vault, relayer: carrier.relayer, clock, telemetry: watch });
   const seen = (tape: Tape, node: number): void => {
     risk.seen(tape, node);
-    referrals?.(tape, node);
+    circumstances?.seen(tape, node);
   };
   const facts = gatherFacts({
     reader,
@@ -279,6 +279,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   opened.defer(() => facts.stop());
   await facts.first;
+  circumstances?.begin();
+  opened.defer(() => circumstances?.stop());
 
   const threats = watchThreats({
     config: config.threatFeeds,
@@ -368,6 +370,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
           limits,
           owners: ownerLookup({ reader, limits, bases }),
           seen,
+          gone: (reference) => circumstances?.gone(reference),
           ...(records === undefined ? {} : { records }),
         }),
         risk.volume,

@@ -43,6 +43,9 @@ const eventLine = (event: Row): string => {
   return `${String(event.at)}  ${String(event.what)}${about}  ${String(event.grant ?? '')}  by ${String(event.by)}${reason}`;
 };
 
+const delegateLine = ({ delegate, state, rights, until }: Row): string =>
+  `${String(delegate)}  ${String(state)}${state === 'active' ? `  ${list(rights, '')} until ${String(until)}` : ''}`;
+
 const sentences = (body: Row): string =>
   rows(body.reasons)
     .map(({ rule, text }) => `  ${String(text)} (${String(rule)})`)
@@ -194,6 +197,30 @@ export function consentCommand(tools: ConsentTools): Command {
           tell(options, answer, ({ settled }) => `Delegated; ${String((settled as Row).state)}.`);
         },
       ),
+  );
+  command.addCommand(
+    sub('delegates', 'who may act for the patient, and until when').action(async (options: Options) => {
+      const answer = await call(options, 'GET', `/delegates${query(options)}`);
+      tell(options, answer, ({ delegates }) => rows(delegates).map(delegateLine).join('\n') || 'There is no delegate.');
+    }),
+  );
+  command.addCommand(
+    sub('end-delegate', 'end what a delegate may do')
+      .argument('<account>', 'address of the delegate')
+      .action(async (account: string, options: Options) => {
+        const answer = await call(options, 'POST', `/delegates/${encodeURIComponent(account)}/end`, named(options));
+        tell(options, answer, ({ settled }) => `Ended; ${String((settled as Row).state)}.`);
+      }),
+  );
+  command.addCommand(
+    sub('vouch', 'be one of the two people who open a grant that waits for TWO_PERSON')
+      .argument('<id>', 'id of the grant')
+      .action(async (id: string, options: Options) => {
+        const answer = await call(options, 'POST', `/${encodeURIComponent(id)}/vouch`, named(options));
+        tell(options, answer, ({ state, until }) =>
+          state === 'open' ? `Open until ${String(until)}.` : `A second person has until ${String(until)}.`,
+        );
+      }),
   );
   command.addCommand(
     sub('explain', 'would this caller be let in, and why')

@@ -5,7 +5,8 @@ import { draftSchema, scopeSchema } from './consent-words.ts';
 const strict = { additionalProperties: false };
 const hex = Type.String({ pattern: '^0x[0-9a-fA-F]+$' });
 const signature = Type.Object({ signer: hex, signature: hex }, strict);
-const patientMember = { patient: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' })) };
+const patientId = Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' });
+const patientMember = { patient: Type.Optional(patientId) };
 
 export const grantBody = Type.Object(
   {
@@ -31,6 +32,12 @@ export const keyBody = Type.Object(
   { ...patientMember, controller: Type.Optional(Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' })) },
   strict,
 );
+const delegateSigning = {
+  /** Count of delegations and rebindings that the chain has seen of the patient; asked of the chain without it. */
+  nonce: Type.Optional(Type.String({ pattern: '^\\d{1,20}$' })),
+  deadline: Type.Optional(Type.Integer()),
+  signed: Type.Optional(signature),
+};
 export const delegateBody = Type.Object(
   {
     ...patientMember,
@@ -39,13 +46,15 @@ export const delegateBody = Type.Object(
       minItems: 1,
     }),
     until: Type.String(),
-    /** Count of delegations and rebindings so far; without it those made here. */
-    nonce: Type.Optional(Type.String({ pattern: '^\\d{1,20}$' })),
-    deadline: Type.Optional(Type.Integer()),
-    signed: Type.Optional(signature),
+    ...delegateSigning,
   },
   strict,
 );
+export const endDelegateBody = Type.Object(
+  { ...patientMember, delegate: Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' }), ...delegateSigning },
+  strict,
+);
+export const vouchBody = Type.Object({ patient: patientId }, strict);
 export const explainBody = Type.Object(
   {
     ...patientMember,

@@ -1,6 +1,6 @@
 import type { GrantDraft } from '../domain/consent/draft.ts';
 import type { FhirObject } from '../domain/consent/fhir-values.ts';
-import type { EpochSeconds, Grant, GrantId, SubjectKey } from '../domain/consent/grant.ts';
+import type { EpochSeconds, Grant, GrantCondition, GrantId, SubjectKey } from '../domain/consent/grant.ts';
 import type { DelegateTerms, GrantScope, GrantTerms, TypedData } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { Problem } from '../domain/problem.ts';
@@ -31,14 +31,29 @@ export interface ConsentRelay {
   revoke(signed: RevocationToRelay): Promise<Ticket>;
   narrow(signed: NarrowingToRelay): Promise<Ticket>;
   delegate(signed: DelegationToRelay): Promise<Ticket>;
+  attest(fact: {
+    readonly grant: GrantId;
+    readonly condition: GrantCondition;
+    readonly until: EpochSeconds;
+    readonly commitment: string;
+  }): Promise<Ticket>;
+  nonceOf(subject: SubjectKey): Promise<string>;
   /** The contract's error when it would refuse; for signatures that only the chain can judge. */
   wouldRefuse(signed: GrantToRelay | RevocationToRelay): Promise<string | undefined>;
+}
+
+export interface DelegateState {
+  readonly delegate: string;
+  /** `delegateRights`; 0: ended. */
+  readonly rights: number;
+  readonly until: EpochSeconds;
 }
 
 export interface ConsentState extends ConsentRegistry {
   grant(id: GrantId): Grant | undefined;
   controllerOf(subject: SubjectKey): string | undefined;
   mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean;
+  delegatesOf(subject: SubjectKey): readonly DelegateState[];
   revokeOnSight(id: GrantId, subject?: SubjectKey): void;
   releaseOnSight(id: GrantId): void;
 }
@@ -56,7 +71,7 @@ export interface ConsentSigning {
 
 /** What the patient's side of a grant is called; the chain knows keyed names only. */
 export interface ConsentNote {
-  readonly what: 'registered' | 'granted' | 'narrowed' | 'revoked' | 'delegated' | 'chain-refused';
+  readonly what: 'registered' | 'granted' | 'narrowed' | 'revoked' | 'delegated' | 'vouched' | 'chain-refused';
   /** Milliseconds. */
   readonly at: number;
   /** Who asked: the user of the token, and how it was signed. */
@@ -124,6 +139,11 @@ export interface ToSign {
   readonly typedData: TypedData;
 }
 
+/** `waiting`: for a second person, until then. */
+export type Vouched =
+  | { readonly state: 'waiting'; readonly until: EpochSeconds }
+  | { readonly state: 'open'; readonly until: EpochSeconds; readonly settled: Settled };
+
 export interface ConsentDesk {
   /** Binds the patient to a controller: an account, or the key that is kept here. */
   register(
@@ -157,9 +177,12 @@ export interface ConsentDesk {
   delegate(
     caller: DeskCaller,
     patient: PatientId,
-    terms: Omit<DelegateTerms, 'subject'>,
+    terms: Omit<DelegateTerms, 'subject' | 'nonce'> & { readonly nonce?: string },
     signed?: Signature,
   ): Promise<Settled | Problem>;
+  delegates(patient: PatientId): readonly DelegateState[];
+  /** One of two people of the house who let a grant that waits for TWO_PERSON be used for a while. */
+  vouch(caller: DeskCaller, patient: PatientId, id: GrantId): Promise<Vouched | Problem>;
   grants(patient: PatientId): readonly { readonly grant: Grant; readonly draft?: GrantDraft }[];
   history(patient: PatientId): readonly ConsentNote[];
   nameOf(patient: PatientId, id: GrantId): GrantDraft | undefined;

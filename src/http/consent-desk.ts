@@ -14,7 +14,6 @@ import {
   type TypedData,
 } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
-import type { LedgerEntry } from '../domain/ledger/entry.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import type {
   ConsentDesk,
@@ -23,10 +22,11 @@ import type {
   DeskCaller,
   Granted,
   GrantToRelay,
-  Settled,
   Signature,
   Ticket,
 } from './consent-desk-parts.ts';
+import { changeRecorder, settler } from './consent-record.ts';
+import { twoPersons } from './consent-vouch.ts';
 
 const isProblem = (value: object): value is Problem => 'code' in value;
 
@@ -36,35 +36,8 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
   const domain = consentDomain(parts.chain.chainId, parts.chain.contract);
   const now = (): EpochSeconds => Math.floor(clock.now() / 1000) as EpochSeconds;
 
-  const settle = async (ticket: Ticket): Promise<Settled> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), parts.waitMs);
-    });
-    const outcome = await Promise.race([ticket.settled, late]);
-    clearTimeout(timer);
-    if (outcome === undefined) return { state: 'on-its-way' };
-    if (!outcome.ok) return { state: 'refused', reason: outcome.reason };
-    return outcome.block === undefined ? { state: 'on-chain' } : { state: 'on-chain', block: outcome.block };
-  };
-
-  /** A consent change is an event of the patient's record like any access. */
-  const record = async (caller: DeskCaller, patient: PatientId, what: ConsentNote['what'], ids: readonly GrantId[]) => {
-    const head = registry.view()?.head;
-    const entry: LedgerEntry = {
-      kind: 'consent',
-      at: clock.now(),
-      requestId: caller.requestId,
-      decision: 'permit',
-      actor: { user: caller.user, issuer: caller.issuer, client: caller.client, roles: [] },
-      patients: [patient],
-      resources: ids.map((id) => `Consent/${id.slice(2)}`),
-      outcome: { status: 200, returned: 0, withheld: 0, masked: 0 },
-      story: [{ stage: 'consent', rule: `consent:${what}`, text: `Consent ${what}.` }],
-      height: head?.number ?? -1,
-    };
-    await parts.ledger.append(entry);
-  };
+  const settle = settler(parts.waitMs);
+  const record = changeRecorder(parts);
 
   const byHand = (caller: DeskCaller, signed: Signature | undefined): string =>
     signed === undefined ? `${caller.user} (key kept by the gateway)` : `${caller.user} (signed by ${signed.signer})`;
@@ -297,7 +270,8 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
     async delegate(caller, patient, terms, signed) {
       const subject = keys.subjectOf(patient);
       if (subject === undefined) return problem('not-found');
-      const whole: DelegateTerms = { ...terms, subject };
+      if (relay === undefined) return problem('relay-unavailable');
+      const whole: DelegateTerms = { ...terms, subject, nonce: terms.nonce ?? (await relay.nonceOf(subject)) };
       const data = delegateTypedData(domain, whole);
       const signature = await authorised(
         caller,
@@ -308,7 +282,6 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
         async () => 'not known',
       );
       if (isProblem(signature)) return signature;
-      if (relay === undefined) return problem('relay-unavailable');
       await record(caller, patient, 'delegated', []);
       await book.note(patient, {
         what: 'delegated',
@@ -318,6 +291,11 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
       });
       return settle(await relay.delegate({ terms: whole, ...signature }));
     },
+    delegates(patient) {
+      const subject = keys.subjectOf(patient);
+      return subject === undefined ? [] : registry.delegatesOf(subject);
+    },
+    vouch: twoPersons(parts),
     grants(patient) {
       const subject = keys.subjectOf(patient);
       if (subject === undefined) return [];

@@ -1,5 +1,5 @@
 import type { Static } from '@sinclair/typebox';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { nameActor } from '../domain/consent/actor.ts';
 import type { DataClassifier } from '../domain/consent/classifier.ts';
 import { compileConsent } from '../domain/consent/compile.ts';
@@ -10,21 +10,20 @@ import { type FhirObject, isObject } from '../domain/consent/fhir-values.ts';
 import type { ConsentAction, EpochSeconds, Grant, GrantId } from '../domain/consent/grant.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import { consentOfGrant, type GrantState } from '../domain/consent/to-fhir.ts';
-import { delegateRights, scopeOf } from '../domain/consent/typed-data.ts';
+import { scopeOf } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
-import { ownPatient, standsFor } from '../domain/identity/own-patient.ts';
-import type { Principal, PurposeOfUse } from '../domain/identity/principal.ts';
+import type { PurposeOfUse } from '../domain/identity/principal.ts';
 import { scan } from '../domain/json/scan.ts';
-import { type ProblemCode, problemRow } from '../domain/problem.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { Clock, SubjectKeys } from '../ports.ts';
-import { delegateBody, explainBody, grantBody, keyBody, narrowBody, revokeBody } from './consent-bodies.ts';
-import type { ConsentDesk, ConsentState, DeskCaller, GrantToRelay } from './consent-desk-parts.ts';
+import { explainBody, grantBody, keyBody, narrowBody, revokeBody } from './consent-bodies.ts';
+import { delegateRoutes } from './consent-delegates.ts';
+import type { ConsentDesk, ConsentState, GrantToRelay } from './consent-desk-parts.ts';
+import { malformed, refuseWith, type StandingParts, send, standingOf } from './consent-standing.ts';
 import { readBody, readDraft, readScope } from './consent-words.ts';
 import { refuse } from './errors.ts';
-import { outcomeOf } from './reasons.ts';
 
-export interface ConsentRoutesParts {
+export interface ConsentRoutesParts extends StandingParts {
   readonly desk: ConsentDesk;
   readonly registry: ConsentState;
   readonly keys: SubjectKeys;
@@ -33,67 +32,15 @@ export interface ConsentRoutesParts {
   /** Bases under which absolute references mean this FHIR server. */
   readonly bases: () => readonly string[];
   readonly policy: () => { readonly consent: ConsentPolicy; readonly classifier: DataClassifier } | undefined;
-  /** Who calls: the operator of this machine, or the principal of a valid token. */
-  readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
-  /** Roles that may look at any patient's consents, though change none. */
-  readonly overseers: Pick<ReadonlySet<string>, 'has'>;
 }
-
-interface Stand {
-  readonly patient: PatientId;
-  readonly caller: DeskCaller;
-}
-
-const send = (reply: FastifyReply, status: number, body: unknown): FastifyReply =>
-  reply.code(status).header('cache-control', 'no-store').send(body);
-
-const refuseWith = (reply: FastifyReply, code: ProblemCode, reasons: readonly Reason[]): FastifyReply =>
-  send(reply.type('application/fhir+json; charset=utf-8'), problemRow(code).status, outcomeOf(code, reasons));
-
-const malformed = (reply: FastifyReply, fault: string): FastifyReply =>
-  refuseWith(reply, 'body-invalid', [{ rule: 'body', text: `${problemRow('body-invalid').text} ${fault}` }]);
 
 /** `/api/v1/consents`: what a patient has allowed and refused, and how they change it. */
 export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): void {
   const { desk, registry } = parts;
   const seconds = (): EpochSeconds => Math.floor(parts.clock.now() / 1000) as EpochSeconds;
 
-  /** Patients stand for themselves; the operator and overseers may look at others, and others may bring a signature. */
-  const standing = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    named: string | undefined,
-    purpose: 'look' | 'prepare' | 'change',
-    signed: boolean,
-  ): Promise<Stand | undefined> => {
-    const asker = await parts.asker(request);
-    if (asker === undefined) {
-      refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
-      return undefined;
-    }
-    const own = asker === 'operator' ? undefined : ownPatient(asker);
-    const patient = (named ?? own) as PatientId | undefined;
-    const may =
-      patient !== undefined &&
-      (patient === own ||
-        (purpose === 'look' && (asker === 'operator' || asker.roles.some((role) => parts.overseers.has(role)))) ||
-        // What is to be signed names the patient's pseudonym: for the patient's side only.
-        (purpose === 'prepare' && asker !== 'operator' && standsFor(asker, patient)) ||
-        (purpose === 'change' && signed));
-    if (!may || patient === undefined) {
-      refuse(reply, purpose !== 'look' && patient !== undefined ? 'consent-unsigned' : 'scope-insufficient');
-      return undefined;
-    }
-    const who =
-      asker === 'operator'
-        ? { user: 'operator', issuer: 'local', client: 'operator' }
-        : { user: asker.user, issuer: asker.issuer, client: asker.client };
-    const requestId = String(reply.getHeader('x-request-id') ?? request.id);
-    return {
-      patient,
-      caller: { ...who, requestId, ...(own === patient && own !== undefined ? { patient: own } : {}) },
-    };
-  };
+  const standing = standingOf(parts);
+  delegateRoutes(app, { desk, clock: parts.clock, standing });
 
   const shown = (patient: PatientId, grant: Grant, draft: GrantDraft | undefined) => ({
     id: grant.id,
@@ -280,27 +227,6 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     return 'code' in bound ? refuse(reply, bound.code) : send(reply, 200, bound);
   });
 
-  app.post('/api/v1/consents/delegates', async (request, reply) => {
-    const body = readBody(delegateBody, request.body);
-    if (!body.ok) return malformed(reply, body.fault);
-    const { delegate, rights, until, signed } = body.value;
-    const end = Math.floor(Date.parse(until) / 1000);
-    if (!Number.isSafeInteger(end)) return malformed(reply, '`until` is no time.');
-    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
-    if (stand === undefined) return reply;
-    const bits = rights.reduce((sum, right) => sum | delegateRights[right], 0);
-    const before = desk.history(stand.patient).filter(({ what }) => what === 'delegated').length;
-    const nonce = body.value.nonce ?? String(before);
-    const deadline = body.value.deadline ?? seconds() + 600;
-    const settled = await desk.delegate(
-      stand.caller,
-      stand.patient,
-      { delegate: delegate.toLowerCase(), rights: bits, until: end, nonce, deadline },
-      signed,
-    );
-    return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { delegate, settled });
-  });
-
   app.post('/api/v1/consents/explain', async (request, reply) => {
     const body = readBody(explainBody, request.body);
     if (!body.ok) return malformed(reply, body.fault);
@@ -364,7 +290,6 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
   };
 }
 
-/** A patient by their own login: SMART fhirUser, and asking for themselves. */
 const stateOf = (grant: Grant, now: EpochSeconds): GrantState =>
   grant.until !== 0 && grant.until <= now ? 'expired' : 'active';
 

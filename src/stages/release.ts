@@ -48,6 +48,8 @@ export interface ReleaseParts {
   readonly owners: OwnerLookup;
   /** Called with every resource that is released, for the facts that explain later accesses. */
   readonly seen: (tape: Tape, node: number) => void;
+  /** Called with what was deleted: `ServiceRequest/sr1`. */
+  readonly gone?: (reference: string) => void;
   /** Told of what was deleted here, and of what the server no longer has. */
   readonly records?: Pick<RecordIntegrity, 'deleted' | 'missing'>;
 }
@@ -284,7 +286,10 @@ export function release(parts: ReleaseParts): Release {
       case 'delete':
         if (interaction.id !== undefined) {
           tally.resources.push(`${interaction.type}/${interaction.id}`);
-          tally.effects.push(() => parts.records?.deleted(`${interaction.type}/${interaction.id}`));
+          tally.effects.push(() => {
+            parts.records?.deleted(`${interaction.type}/${interaction.id}`);
+            parts.gone?.(`${interaction.type}/${interaction.id}`);
+          });
         }
         return { status: 204 };
       case 'graphql':

@@ -87,6 +87,24 @@ describe('consentry consent', () => {
     expect(rig.replica.mayAct(subject, account, 4, now)).toBe(false);
     await run('delegate', `0x${'cd'.repeat(20)}`, '--token', 'anna', '--until', '2030-01-01T00:00:00Z');
     expect(printed.at(-1)).toBe('Delegated; on-chain.');
+    await until(async () => {
+      await run('delegates', '--patient', 'anna');
+      return printed.at(-1)?.split('\n').length === 2;
+    }, 'both are listed');
+    expect(printed.at(-1)).toContain(`${account}  active  grant, withdraw until 2030-01-01T00:00:00.000Z`);
+    await run('end-delegate', account, '--token', 'anna');
+    expect(printed.at(-1)).toBe('Ended; on-chain.');
+    await until(() => !rig.replica.mayAct(subject, account, 1, now), 'the delegate may act no more');
+  });
+
+  it('vouches for a grant that waits for two people', async () => {
+    await run('grant', '--token', 'anna', '--to', 'role:nurse', '--conditions', 'TWO_PERSON', '--purposes', 'TREAT');
+    const [id = ''] = printed.at(-1)?.split(' ') ?? [];
+    await until(() => rig.replica.grant(id as never) !== undefined, 'the grant is here');
+    await run('vouch', id, '--token', 'doctor', '--patient', 'anna');
+    expect(printed.at(-1)).toMatch(/^A second person has until /);
+    await run('vouch', id, '--token', 'nurse', '--patient', 'anna');
+    expect(printed.at(-1)).toMatch(/^Open until /);
   });
 
   it('takes a FHIR Consent from a file and says why one cannot be held', async () => {

@@ -40,6 +40,7 @@ const callers: Readonly<Record<string, Principal | 'operator'>> = {
   carla: principal('Patient/carla', ['patient']),
   mother: { ...principal('RelatedPerson/mother', ['patient']), launchPatient: 'carla' as PatientId },
   doctor: principal('Practitioner/meyer', ['clinician']),
+  nurse: principal('Practitioner/nurse', ['clinician']),
   officer: principal('Practitioner/officer', ['privacy-officer']),
   operator: 'operator',
 };
@@ -146,6 +147,7 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     policy: () => ({ consent: consent.policyFor('default'), classifier: sets.classifier }),
     asker: async (request) => callers[request.headers.authorization?.replace('Bearer ', '') ?? ''],
     overseers: new Set(['privacy-officer']),
+    vouchers: new Set(['clinician', 'privacy-officer']),
   });
   await app.ready();
   const fhir = fhirConsent({

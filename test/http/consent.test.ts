@@ -216,3 +216,59 @@ describe('the consent API', () => {
     expect(rig.book.of(dora)).toEqual([]);
   });
 });
+
+describe('delegates', () => {
+  const account = `0x${'7a'.repeat(20)}`;
+  const delegates = async (who = 'bert') => (await rig.call(who, 'GET', '/api/v1/consents/delegates')).body.delegates;
+
+  it('are named, listed, and ended by the patient', async () => {
+    await grant('bert', [toClinic]);
+    const until_ = new Date(Date.now() + 86_400_000).toISOString();
+    const named = await rig.call('bert', 'POST', '/api/v1/consents/delegates', {
+      delegate: account,
+      rights: ['grant', 'withdraw'],
+      until: until_,
+    });
+    expect(named).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+    await until(async () => ((await delegates()) as unknown[]).length === 1, 'the delegate is listed');
+    expect(await delegates()).toMatchObject([{ delegate: account, rights: ['grant', 'withdraw'], state: 'active' }]);
+    const ended = await rig.call('bert', 'POST', `/api/v1/consents/delegates/${account}/end`, {});
+    expect(ended).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+    await until(async () => ((await delegates()) as { state: string }[])[0]?.state === 'ended', 'the delegation ended');
+  });
+
+  it('are shown to an officer, changed by nobody else, and unknown ones cannot be ended', async () => {
+    const officer = await rig.call('officer', 'GET', '/api/v1/consents/delegates?patient=bert');
+    expect(officer.body.delegates).toMatchObject([{ delegate: account, state: 'ended' }]);
+    expect((await rig.call('carla', 'GET', '/api/v1/consents/delegates?patient=bert')).status).toBe(403);
+    const other = `0x${'11'.repeat(20)}`;
+    expect((await rig.call('bert', 'POST', `/api/v1/consents/delegates/${other}/end`, {})).status).toBe(404);
+    const foreign = await rig.call('anna', 'POST', `/api/v1/consents/delegates/${account}/end`, { patient: 'bert' });
+    expect(foreign.status).toBe(403);
+  });
+});
+
+describe('a grant that waits for two people', () => {
+  const vouch = (who: string, id: GrantId | undefined) =>
+    rig.call(who, 'POST', `/api/v1/consents/${id}/vouch`, { patient: 'bert' });
+
+  it('opens when two different people vouch, and not for one who vouches twice', async () => {
+    const toWard = { ...toClinic, grantee: { kind: 'organisation', reference: 'Organization/ward' } };
+    const [id] = await grant('bert', [{ ...toWard, conditions: ['TWO_PERSON'] }]);
+    const asWard = { organisation: 'Organization/ward' };
+    expect(await explain('bert', asWard)).toMatchObject({ decision: 'no-consent' });
+    expect(await vouch('doctor', id)).toMatchObject({ status: 200, body: { state: 'waiting' } });
+    expect(await vouch('doctor', id)).toMatchObject({ status: 200, body: { state: 'waiting' } });
+    expect(await vouch('nurse', id)).toMatchObject({ status: 200, body: { state: 'open' } });
+    await until(async () => (await explain('bert', asWard)).decision === 'permit', 'the access is open');
+    const { body } = await rig.call('bert', 'GET', '/api/v1/consents/history');
+    expect((body.events as { what: string }[]).filter(({ what }) => what === 'vouched')).toHaveLength(3);
+  });
+
+  it('is not opened by patients, the operator or for grants without the condition', async () => {
+    const [id] = await grant('bert', [{ ...toClinic, conditions: ['TWO_PERSON'] }]);
+    for (const who of ['anna', 'bert', 'operator']) expect((await vouch(who, id)).status).toBe(403);
+    const [plain] = await grant('bert', [toClinic]);
+    expect((await vouch('doctor', plain)).status).toBe(404);
+  });
+});

@@ -62,6 +62,8 @@ export interface Relayer {
   rebind(signed: SignedRebinding): Promise<Ticket>;
   /** The contract's error name when it would refuse the call now; for signatures that only the chain can judge. */
   wouldRefuse(signed: SignedGrant | SignedRevocation): Promise<string | undefined>;
+  /** How many delegations and rebindings the subject has signed: the nonce of the next one. */
+  nonceOf(subject: SubjectKey): Promise<string>;
   /** What is still to be mined; after a restart, revocations among it are to be honoured at once. */
   pending(): readonly Pending[];
   metrics(): { readonly pending: number; readonly mined: number; readonly failed: number; readonly retries: number };
@@ -153,6 +155,13 @@ class ChainRelayer implements Relayer {
 
   wouldRefuse(signed: SignedGrant | SignedRevocation): Promise<string | undefined> {
     return this.#refusal(('terms' in signed ? grantCall(signed) : revokeCall(signed)).data);
+  }
+
+  async nonceOf(subject: SubjectKey): Promise<string> {
+    const data = registry.encodeFunctionData('subjectOf', [subject]);
+    const answer = await this.#sender.rpc.call('eth_call', [{ to: this.#options.contract, data }, 'latest']);
+    const [state] = registry.decodeFunctionResult('subjectOf', String(answer));
+    return String(state.nonce);
   }
 
   pending(): readonly Pending[] {

@@ -40,6 +40,13 @@ export interface ReplicaMetrics {
   readonly snapshot: 'kept' | 'broken' | undefined;
 }
 
+/** Rights as the contract's bits; 0: ended. */
+export interface DelegateState {
+  readonly delegate: string;
+  readonly rights: number;
+  readonly until: EpochSeconds;
+}
+
 export type ReplicaProblem = 'no-quorum' | 'no-answer' | 'not-proven' | 'disproved';
 
 export interface RegistryReplica extends ConsentRegistry {
@@ -60,6 +67,7 @@ export interface RegistryReplica extends ConsentRegistry {
   grant(id: GrantId): Grant | undefined;
   controllerOf(subject: SubjectKey): string | undefined;
   mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean;
+  delegatesOf(subject: SubjectKey): readonly DelegateState[];
   /**
    * The word in another contract's storage, proven against the newest view's block; `undefined` when there is no such
    * proof, which for an empty slot is always so.

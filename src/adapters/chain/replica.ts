@@ -8,7 +8,13 @@ import { EventLog, type PlacedMark } from './event-log.ts';
 import { bloomTest, type Header } from './header.ts';
 import { type FoldedRecord, History, proveWord } from './history.ts';
 import { agreedHeader, quorumHead } from './quorum.ts';
-import type { RegistryReplica, RegistryReplicaOptions, ReplicaMetrics, ReplicaProblem } from './replica-contract.ts';
+import type {
+  DelegateState,
+  RegistryReplica,
+  RegistryReplicaOptions,
+  ReplicaMetrics,
+  ReplicaProblem,
+} from './replica-contract.ts';
 import { RpcError } from './rpc.ts';
 import { journalBlocks, restore } from './snapshot.ts';
 
@@ -127,6 +133,10 @@ class Replica implements RegistryReplica {
 
   mayAct(subject: SubjectKey, actor: string, right: number, now: EpochSeconds): boolean {
     return this.#fold.mayAct(subject, actor.toLowerCase(), right, now);
+  }
+
+  delegatesOf(subject: SubjectKey): readonly DelegateState[] {
+    return this.#fold.delegatesOf(subject);
   }
 
   async provenWord(contract: string, slot: string): Promise<string | undefined> {

@@ -186,6 +186,13 @@ export class ConsentFold {
     return delegation !== undefined && (delegation.rights & right) !== 0 && delegation.until > now;
   }
 
+  /** Everybody whom the subject ever named, those whose time is over too. */
+  delegatesOf(subject: SubjectKey): readonly ({ readonly delegate: string } & Delegation)[] {
+    return [...this.#delegations].flatMap(([key, delegation]) =>
+      key.startsWith(subject) ? [{ delegate: key.slice(subject.length), ...delegation }] : [],
+    );
+  }
+
   /** @param final What opens counts up to this block. */
   grantsOf(subject: SubjectKey, final: number): readonly Grant[] {
     if (this.#closed) return none;

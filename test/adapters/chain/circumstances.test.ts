@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { followReferrals } from '../../../src/adapters/chain/referrals.ts';
+import { followCircumstances } from '../../../src/adapters/chain/circumstances.ts';
 import type {
   Attestation,
   Grant,
@@ -28,10 +28,11 @@ const other = grant({
   conditions: 1,
 });
 
-const setup = (grants: readonly Grant[] = [specialist, plain, other]) => {
+const setup = (grants: readonly Grant[] = [specialist, plain, other], known: readonly Attestation[] = []) => {
   const calls: string[] = [];
-  const facts: Attestation[] = [];
-  const referrals = followReferrals({
+  const facts: Attestation[] = [...known];
+  let passed = 0;
+  const referrals = followCircumstances({
     registry: { view: () => viewOf(grants, facts), headAge: () => 0 },
     keys: {
       subjectOf: (patient: PatientId) => `0x${patient}` as SubjectKey,
@@ -49,8 +50,7 @@ const setup = (grants: readonly Grant[] = [specialist, plain, other]) => {
         facts.splice(0, facts.length, ...facts.filter((fact) => fact.grant !== id));
       },
     },
-    clock: { now: () => (now * 1000) as Instant },
-    days: 90,
+    clock: { now: () => ((now + passed) * 1000) as Instant },
   });
   const see = async (more: object = {}) => {
     const scanned = scan(
@@ -69,7 +69,10 @@ const setup = (grants: readonly Grant[] = [specialist, plain, other]) => {
     if (!scanned.ok) throw new Error('not JSON');
     await referrals.seen(scanned.tape, 0);
   };
-  return { calls, see, referrals };
+  const pass = (seconds: number): void => {
+    passed += seconds;
+  };
+  return { calls, facts, see, referrals, pass };
 };
 
 describe('referrals seen at the gateway', () => {
@@ -112,7 +115,7 @@ describe('referrals seen at the gateway', () => {
   it('close when the order is deleted, and when the performer is taken off', async () => {
     const one = setup();
     await one.see();
-    await one.referrals.gone('sr1');
+    await one.referrals.gone('ServiceRequest/sr1');
     expect(one.calls.at(-1)).toBe('withdraw 0xspecialist REFERRAL');
     const two = setup();
     await two.see();
@@ -138,5 +141,74 @@ describe('referrals seen at the gateway', () => {
     await see({ subject: { reference: 'Group/g' } });
     expect(calls).toEqual([]);
     expect(at('2026-11-22T12:00:00Z')).toBe(now);
+  });
+});
+
+describe('visits seen at the gateway', () => {
+  const ward = grant({
+    id: '0xward' as GrantId,
+    granteeKind: 'organisation',
+    grantee: key('organisation', 'Organization/ward'),
+    conditions: 4,
+  });
+  const visit = {
+    resourceType: 'Encounter',
+    id: 'e1',
+    status: 'in-progress',
+    serviceProvider: { reference: 'Organization/ward' },
+    participant: [{ individual: { reference: 'Practitioner/spec' } }],
+  };
+  const nurse = grant({
+    id: '0xnurse' as GrantId,
+    granteeKind: 'person',
+    grantee: key('person', 'Practitioner/spec'),
+    conditions: 4,
+  });
+
+  it('open the grants of who takes part and of the house, for a day at most', async () => {
+    const { calls, see } = setup([ward, nurse, specialist]);
+    await see(visit);
+    expect(calls.toSorted()).toEqual(['attest 0xnurse until 2026-11-23', 'attest 0xward until 2026-11-23']);
+  });
+
+  it.each(['planned', 'onleave', 'finished', 'cancelled', 'entered-in-error'])(
+    'do not open when %s',
+    async (status) => {
+      const { calls, see, referrals } = setup([ward]);
+      await referrals.settle();
+      await see({ ...visit, status });
+      expect(calls).toEqual([]);
+    },
+  );
+
+  it('close when the patient goes home', async () => {
+    const { calls, see } = setup([ward]);
+    await see(visit);
+    await see({ ...visit, status: 'finished' });
+    expect(calls.at(-1)).toBe('withdraw 0xward ENCOUNTER_ACTIVE');
+  });
+
+  it('are renewed while they last', async () => {
+    const { calls, see, referrals, pass } = setup([ward]);
+    await see(visit);
+    await referrals.settle();
+    expect(calls).toHaveLength(1);
+    pass(20 * 3600);
+    await referrals.settle();
+    expect(calls.at(-1)).toBe('attest 0xward until 2026-11-24');
+  });
+
+  it('that are over close nothing at the start until all that stands has been read', async () => {
+    const before = setup([ward]);
+    await before.see(visit);
+    const { calls, see, referrals } = setup([ward], before.facts);
+    await see({ ...visit, id: 'e0', status: 'finished' });
+    await see(visit);
+    await referrals.settle();
+    expect(calls).toEqual([]);
+    const alone = setup([ward], before.facts);
+    await alone.see({ ...visit, id: 'e0', status: 'finished' });
+    await alone.referrals.settle();
+    expect(alone.calls).toEqual(['withdraw 0xward ENCOUNTER_ACTIVE']);
   });
 });
