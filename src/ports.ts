@@ -87,7 +87,7 @@ export type Forward = (cleared: Cleared, signal: AbortSignal) => Promise<Upstrea
 
 /** The gateway's own reads, with its own credential. Never rejects. */
 export interface UpstreamReader {
-  read(request: OwnRead, signal: AbortSignal): Promise<UpstreamResponse>;
+  read(request: OwnRead | Cleared, signal: AbortSignal): Promise<UpstreamResponse>;
 }
 
 /** Closed field sets: no free text, no URL, no identifier can reach a log or a metric through it. */

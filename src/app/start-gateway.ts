@@ -34,7 +34,7 @@ import { handleErrors } from '../http/errors.ts';
 import { askerOf, explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
-import type { Clock, Random, RiskEngine } from '../ports.ts';
+import type { Clock, Forward, Random, RiskEngine } from '../ports.ts';
 import { assess } from '../stages/assess.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { authorise } from '../stages/authorise.ts';
@@ -323,6 +323,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   if (records !== undefined) opened.defer(() => records.close());
   const eraser = await openErasure({ data, vault, ledger, records, clock, random });
   opened.defer(() => eraser.close());
+  const audited = (forward: Forward): Forward =>
+    withAudit(forward, ledger, { name: 'Consentry', address: address.url });
   const right = resourceRight(bases, vault);
   const releasing: ResourceReleaseParts = {
     right,
@@ -369,6 +371,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
           },
           limits,
           owners: ownerLookup({ reader, limits, bases }),
+          further: audited((cleared, signal) => reader.read(cleared, signal)),
           seen,
           gone: (reference) => circumstances?.gone(reference),
           ...(records === undefined ? {} : { records }),
@@ -391,7 +394,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     prefix,
     ...upstream,
     maxBodyBytes: config.limits.bodyBytes,
-    around: (forward) => withAudit(forward, ledger, { name: 'Consentry', address: address.url }),
+    around: audited,
   });
   const witnessing = await openWitnessing({ config, environment, ledger, clock, telemetry: watch });
   opened.defer(() => witnessing.stop());

@@ -1,5 +1,6 @@
 import type { ClassifyOptions } from '../domain/fhir/call.ts';
 import { classify as classifyCall } from '../domain/fhir/classify.ts';
+import type { FhirInteraction } from '../domain/fhir/interaction.ts';
 import type { Classified, Received } from './exchange.ts';
 import type { PageBook } from './release/pages.ts';
 import { deny, proceed, type Stage } from './stage.ts';
@@ -39,8 +40,11 @@ export function classify(options: Partial<ClassifyOptions>, pages: PageBook): St
           rule: 'page-query',
           text: 'The query of the paging link is not understood any more.',
         });
+      const { upstream, skip, caller } = page;
+      const again: FhirInteraction =
+        page.form && first.interaction.kind === 'search' ? { ...first.interaction, form: true } : first.interaction;
       return proceed(
-        { ...input, interaction: first.interaction, page: { upstream: page.upstream, caller: page.caller } },
+        { ...input, interaction: again, page: { upstream, skip, caller } },
         { rule: 'page', text: 'Understood as a further page of a search.' },
       );
     },

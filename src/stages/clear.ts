@@ -4,6 +4,7 @@ import type { SearchQuery } from '../domain/fhir/search.ts';
 import type { Cleared, UpstreamRequest } from '../domain/upstream.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
+import { upstreamCount } from './page-size.ts';
 import { join } from './release/bundle.ts';
 
 const encoder = new TextEncoder();
@@ -21,9 +22,8 @@ export function clear(judged: Judged, pageSize: number): Cleared | undefined {
   if (first === undefined) return undefined;
   if (judged.shape === 'single') {
     const request = toUpstream(forwarded(first, pageSize));
-    return (first.page === undefined
-      ? request
-      : { ...request, path: first.page.upstream }) as UpstreamRequest as Cleared;
+    const at = first.page?.upstream ?? '';
+    return (at === '' ? request : { ...request, path: at }) as UpstreamRequest as Cleared;
   }
   const bundle: Uint8Array[] = [encoder.encode(`{"resourceType":"Bundle","type":"${judged.shape}","entry":[`)];
   permitted.forEach((part, index) => {
@@ -42,6 +42,14 @@ export function clear(judged: Judged, pageSize: number): Cleared | undefined {
     body: join(bundle),
   } as unknown as Cleared;
 }
+
+/** A further page of a search that was judged, where the upstream's own link has it. */
+export const clearPage = (path: string): Cleared =>
+  ({
+    method: 'GET',
+    path,
+    headers: { accept: 'application/fhir+json', prefer: 'handling=strict' },
+  }) as unknown as Cleared;
 
 function entryOf(part: Planned, pageSize: number): Uint8Array[] {
   const request = toUpstream(forwarded(part, pageSize));
@@ -75,7 +83,7 @@ export function forwarded(part: Planned, pageSize: number): FhirInteraction {
     }
     case 'history': {
       const { head: _head, ...rest } = interaction;
-      return { ...rest, query: counted(interaction.query, pageSize), headers: {} };
+      return { ...rest, query: { ...interaction.query, count: upstreamCount(part, pageSize) }, headers: {} };
     }
     case 'create':
     case 'update':
@@ -105,16 +113,11 @@ function writeHeaders(headers: FhirHeaders, version: string | undefined): FhirHe
   };
 }
 
-function counted(query: SearchQuery, pageSize: number): SearchQuery {
-  return query.count === undefined ? query : { ...query, count: Math.min(query.count, pageSize) };
-}
-
 /** Adds the patient that the scopes demand, drops what the gateway does itself. What comes back is judged all the same. */
 function narrowed(part: Planned, pageSize: number): SearchQuery {
   const { interaction } = part;
   if (interaction.kind !== 'search') return nothing;
-  const { elements: _elements, summary, total: _total, ...query } = interaction.query;
+  const { elements: _elements, summary: _summary, total: _total, ...query } = interaction.query;
   const criteria = part.constraint === undefined ? query.criteria : [...query.criteria, part.constraint];
-  const count = summary === 'count' ? pageSize : query.count;
-  return counted({ ...query, criteria, ...(count === undefined ? {} : { count }) }, pageSize);
+  return { ...query, criteria, count: upstreamCount(part, pageSize) };
 }

@@ -29,7 +29,7 @@ export interface Received {
 export interface Classified extends Received {
   readonly interaction: FhirInteraction;
   /** Set when the call follows a paging link: where the upstream keeps that page, and who may follow it. */
-  readonly page?: { readonly upstream: string; readonly caller: string };
+  readonly page?: { readonly upstream: string; readonly skip: number; readonly caller: string };
 }
 
 export interface Authenticated extends Classified {

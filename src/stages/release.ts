@@ -9,12 +9,22 @@ import { type IntegrityState, worstOf } from '../domain/ledger/record-integrity.
 import { operationOutcome } from '../domain/outcome.ts';
 import { type Problem, type ProblemCode, problem, problemRow } from '../domain/problem.ts';
 import type { UpstreamResponse } from '../domain/upstream.ts';
-import type { RecordIntegrity } from '../ports.ts';
-import { isDone } from './clear.ts';
+import type { Forward, RecordIntegrity } from '../ports.ts';
+import { clearPage, isDone } from './clear.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
 import type { OwnerLookup } from './owners.ts';
-import { type BundleRelease, count, emptyTally, join, note, releaseBundle, type Tally } from './release/bundle.ts';
+import {
+  type BundleRelease,
+  count,
+  emptyTally,
+  join,
+  type Listing,
+  note,
+  releaseBundle,
+  type Tally,
+  type UpstreamPage,
+} from './release/bundle.ts';
 import { extensionOf } from './release/entry.ts';
 import { etagOf } from './release/etag.ts';
 import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
@@ -46,6 +56,8 @@ export interface ReleaseParts {
   readonly bundle: BundleRelease;
   readonly limits: Limits;
   readonly owners: OwnerLookup;
+  /** Reads a further page of a judged search. Never rejects. */
+  readonly further: Forward;
   /** Called with every resource that is released, for the facts that explain later accesses. */
   readonly seen: (tape: Tape, node: number) => void;
   /** Called with what was deleted: `ServiceRequest/sr1`. */
@@ -76,10 +88,18 @@ interface Share {
 const fhirJson = 'application/fhir+json; charset=utf-8';
 const encoder = new TextEncoder();
 
-/** Rounds of looking up owners: what something is about may itself be about something. */
-const ROUNDS = 4;
+/** Times an answer is judged again with more at hand. */
+const ROUNDS = 25;
 /** Resources looked up for one answer; what would take more stays withheld. */
 const MOST_LOOKED_UP = 500;
+/** Pages of the upstream beyond the first that are read to fill one; then a page may be short, and has a next one. */
+const MOST_PAGES = 20;
+
+/** What was fetched beside the answer, because the answer alone did not do. */
+interface Beside {
+  readonly owners?: Resolve;
+  readonly listings: ReadonlyMap<Planned, Listing>;
+}
 
 /** One attempt at an answer, and what was counted on the way. Nothing of it is told to anybody before it is the last. */
 interface Attempt {
@@ -101,28 +121,31 @@ export function release(parts: ReleaseParts): Release {
         );
         return verdict;
       };
-      const first = attempt(judged, response, undefined, context);
-      return first.tally.needs.size === 0 ? finish(first) : gathered(judged, response, first, context).then(finish);
+      const first = attempt(judged, response, { listings: new Map() }, context);
+      return isWanting(first) ? gathered(judged, response, first, context).then(finish) : finish(first);
     },
   };
 
   function attempt(
     judged: Judged,
     response: UpstreamResponse | undefined,
-    owners: Resolve | undefined,
+    beside: Beside,
     context: StageContext,
   ): Attempt {
     const tally = emptyTally();
     try {
       const verdict =
-        judged.shape === 'single' ? single(judged, response, tally, owners) : batch(judged, response, tally, owners);
+        judged.shape === 'single' ? single(judged, response, tally, beside) : batch(judged, response, tally, beside);
       return { verdict, tally };
     } catch (error) {
       return { verdict: failed(error, context), tally: emptyTally() };
     }
   }
 
-  /** Where the answer alone does not tell whose something is, what it is about is read, and the answer is judged again. */
+  /**
+   * Where the answer alone does not tell whose something is, what it is about is read; where a page is not full, the next one
+   * is. Then the whole is judged again.
+   */
   async function gathered(
     judged: Judged,
     response: UpstreamResponse | undefined,
@@ -132,25 +155,50 @@ export function release(parts: ReleaseParts): Release {
     const owners = new Map<string, Target>();
     const resolve: Resolve = (reference) => owners.get(nameOf(reference) ?? '');
     const asked = new Set<string>();
+    const listings = new Map<Planned, Listing>();
     let last = first;
     try {
-      for (let round = 0; round < ROUNDS; round += 1) {
+      for (let round = 0; round < ROUNDS && isWanting(last); round += 1) {
         const wanted = [...last.tally.needs].filter(([name]) => !asked.has(name)).slice(0, MOST_LOOKED_UP - asked.size);
-        if (wanted.length === 0) break;
+        if (wanted.length === 0 && last.tally.more.size === 0) break;
         for (const [name] of wanted) asked.add(name);
-        const { found, failed: missed } = await parts.owners(
-          wanted.map(([, reference]) => reference),
-          resolve,
-          context.signal,
-        );
+        const pages = [...last.tally.more].map(async ([part, path]) => {
+          const known = listings.get(part) ?? { pages: [], ended: false };
+          const page = known.pages.length < MOST_PAGES ? await pageAt(path, context) : undefined;
+          listings.set(
+            part,
+            page === undefined ? { ...known, ended: true } : { pages: [...known.pages, page], ended: false },
+          );
+        });
+        const looked =
+          wanted.length === 0
+            ? undefined
+            : parts.owners(
+                wanted.map(([, each]) => each),
+                resolve,
+                context.signal,
+              );
+        await Promise.all(pages);
+        const { found, failed: missed } = (await looked) ?? { found: new Map<string, Target>(), failed: false };
         if (missed) context.telemetry.failed('owners', 'UpstreamFault');
         for (const [name, target] of found) owners.set(name, target);
-        last = attempt(judged, response, resolve, context);
+        last = attempt(judged, response, { owners: resolve, listings }, context);
       }
       return last;
     } catch (error) {
       return { verdict: failed(error, context), tally: emptyTally() };
     }
+  }
+
+  /** Undefined: it cannot be had, and the caller's page ends here with a link to it. */
+  async function pageAt(path: string, context: StageContext): Promise<UpstreamPage | undefined> {
+    const response = await parts.further(clearPage(path), context.signal);
+    const read = response.kind === 'answer' && response.status === 200 ? replyOf(response) : undefined;
+    if (read === undefined || 'code' in read || read.tape === undefined || !isList(read.tape, read.node)) {
+      context.telemetry.failed('further-page', 'UpstreamFault');
+      return undefined;
+    }
+    return { tape: read.tape, node: read.node, path };
   }
 
   function failed(error: unknown, context: StageContext): Verdict<Released> {
@@ -163,7 +211,7 @@ export function release(parts: ReleaseParts): Release {
     judged: Judged,
     response: UpstreamResponse | undefined,
     tally: Tally,
-    owners: Resolve | undefined,
+    beside: Beside,
   ): Verdict<Released> {
     const [part] = judged.parts;
     if (part?.kind !== 'permitted') return deny('stage-failed');
@@ -173,7 +221,7 @@ export function release(parts: ReleaseParts): Release {
       return deny(response.code, { rule: response.code, text: problemRow(response.code).text });
     const read = replyOf(response);
     if ('code' in read) return deny(read.code, { rule: read.code, text: read.text });
-    const share = shareOf(part.value, read, tally, owners);
+    const share = shareOf(part.value, read, tally, beside);
     if ('code' in share) return deny(share, { rule: share.code, text: problemRow(share.code).text });
     const headers: Record<string, string> = {};
     if (share.body !== undefined) headers['content-type'] = fhirJson;
@@ -199,7 +247,7 @@ export function release(parts: ReleaseParts): Release {
     judged: Judged,
     response: UpstreamResponse | undefined,
     tally: Tally,
-    owners: Resolve | undefined,
+    beside: Beside,
   ): Verdict<Released> {
     let replies: Reply[] = [];
     if (response !== undefined) {
@@ -226,7 +274,7 @@ export function release(parts: ReleaseParts): Release {
             ? { status: 204 }
             : reply === undefined
               ? problem('upstream-malformed')
-              : shareOf(part.value, reply, tally, owners);
+              : shareOf(part.value, reply, tally, beside);
       if (chunks.length > 0) chunks.push(encoder.encode(','));
       chunks.push(entryOf(share));
     }
@@ -261,28 +309,28 @@ export function release(parts: ReleaseParts): Release {
   }
 
   /** What the caller gets of one interaction: the status, headers and masked body, or the refusal. */
-  function shareOf(part: Planned, reply: Reply, tally: Tally, owners: Resolve | undefined): Share | Problem {
+  function shareOf(part: Planned, reply: Reply, tally: Tally, beside: Beside): Share | Problem {
     const { interaction } = part;
     if (reply.status >= 300) {
       if (isGone(reply.status) && interaction.kind === 'read')
         tally.effects.push(() => parts.records?.missing(`${interaction.type}/${interaction.id}`));
       // Whose compartment it is may be nobody's or somebody else's: to the caller both are empty.
       return isGone(reply.status) && interaction.kind === 'search' && interaction.compartment !== undefined
-        ? list(part, { ...reply, tape: nothingFound, node: 0 }, tally, owners)
+        ? list(part, { ...reply, tape: nothingFound, node: 0 }, tally, beside)
         : failure(part, reply.status);
     }
     switch (interaction.kind) {
       case 'read':
       case 'vread':
-        return instance(part, reply, tally, interaction.id, owners);
+        return instance(part, reply, tally, interaction.id, beside);
       case 'search':
       case 'history':
       case 'operation':
-        return list(part, reply, tally, owners);
+        return list(part, reply, tally, beside);
       case 'create':
       case 'update':
       case 'patch':
-        return written(part, reply, tally, owners);
+        return written(part, reply, tally, beside);
       case 'delete':
         if (interaction.id !== undefined) {
           tally.resources.push(`${interaction.type}/${interaction.id}`);
@@ -302,13 +350,7 @@ export function release(parts: ReleaseParts): Release {
     }
   }
 
-  function instance(
-    part: Planned,
-    reply: Reply,
-    tally: Tally,
-    id: string,
-    owners: Resolve | undefined,
-  ): Share | Problem {
+  function instance(part: Planned, reply: Reply, tally: Tally, id: string, beside: Beside): Share | Problem {
     const { interaction } = part;
     const { tape, node } = reply;
     // A read returns the requested resource or nothing.
@@ -319,7 +361,7 @@ export function release(parts: ReleaseParts): Release {
       stringOf(tape, member(tape, node, 'id')) !== id
     )
       return problem('upstream-malformed');
-    const released = parts.bundle.release(tape, node, part, owners);
+    const released = parts.bundle.release(tape, node, part, beside.owners);
     note(tally, released);
     if (released.kind === 'withheld') {
       tally.withheld += 1;
@@ -339,7 +381,7 @@ export function release(parts: ReleaseParts): Release {
     };
   }
 
-  function list(part: Planned, reply: Reply, tally: Tally, owners: Resolve | undefined): Share | Problem {
+  function list(part: Planned, reply: Reply, tally: Tally, beside: Beside): Share | Problem {
     const { tape, node } = reply;
     if (tape === undefined) return problem('upstream-malformed');
     const { interaction } = part;
@@ -349,18 +391,20 @@ export function release(parts: ReleaseParts): Release {
         ? { status: 200, body: plainOutcome(tape, node) }
         : problem('upstream-malformed');
     if (isList(tape, node)) {
-      const body = releaseBundle(tape, node, part, tally, parts.bundle, owners);
+      const { pages, ended } = beside.listings.get(part) ?? { pages: [], ended: false };
+      const listing = { pages: [{ tape, node, path: part.page?.upstream ?? '' }, ...pages], ended };
+      const body = releaseBundle(listing, part, tally, parts.bundle, beside.owners);
       return tally.returned === 0 && mayHideInstance(part) ? problem('consent-not-granted') : { status: 200, body };
     }
     // An operation may answer with one resource, or with a Bundle that is one.
-    const released = parts.bundle.answer(tape, node, part, owners);
+    const released = parts.bundle.answer(tape, node, part, beside.owners);
     note(tally, released);
     if (released.kind === 'withheld') return problem(released.code ?? 'consent-not-granted');
     count(tally, released);
     return { status: 200, body: released.bytes, ...integrityOf(released) };
   }
 
-  function written(part: Planned, reply: Reply, tally: Tally, owners: Resolve | undefined): Share | Problem {
+  function written(part: Planned, reply: Reply, tally: Tally, beside: Beside): Share | Problem {
     const { interaction } = part;
     const { tape, node } = reply;
     // Another call made a resource that meets the criteria, after they were resolved.
@@ -375,7 +419,7 @@ export function release(parts: ReleaseParts): Release {
       if (location !== undefined) tally.resources.push(location.slice(parts.bundle.bases.gatewayBase.length + 1));
       return tagged;
     }
-    const released = parts.bundle.release(tape, node, part, owners);
+    const released = parts.bundle.release(tape, node, part, beside.owners);
     note(tally, released);
     // The write was permitted and is done; what may not be shown of it is not shown.
     if (released.kind === 'withheld') {
@@ -412,6 +456,8 @@ function plainOutcome(tape: Tape, node: number): string {
     }),
   });
 }
+
+const isWanting = ({ tally }: Attempt): boolean => tally.needs.size > 0 || tally.more.size > 0;
 
 const isGone = (status: number): boolean => status === 404 || status === 410;
 

@@ -6,8 +6,11 @@ import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
 import type { IntegrityState } from '../../domain/ledger/record-integrity.ts';
 import type { Planned } from '../exchange.ts';
+import { countsOnly, wantedOf } from '../page-size.ts';
 import type { AnyRelease } from './container.ts';
 import { entryTail, extensionOf } from './entry.ts';
+import { nextPage } from './links.ts';
+import type { PageStart } from './pages.ts';
 import type { ReleasedResource, ReleaseResource, WithheldResource } from './resource.ts';
 import { tied } from './ties.ts';
 
@@ -20,6 +23,8 @@ export interface Tally {
   readonly integrity: Set<IntegrityState>;
   /** Resources that have to be looked up before it can be told whose something in the answer is. */
   readonly needs: Map<string, LocalReference>;
+  /** Where the upstream has the next page of a list that is not full. */
+  readonly more: Map<Planned, string>;
   /** What is to be told to others once the answer stands. */
   readonly effects: (() => void)[];
   basis: string | undefined;
@@ -35,6 +40,7 @@ export const emptyTally = (): Tally => ({
   rules: new Set(),
   integrity: new Set(),
   needs: new Map(),
+  more: new Map(),
   effects: [],
   basis: undefined,
   returned: 0,
@@ -55,6 +61,13 @@ export function count(tally: Tally, resource: ReleasedResource): void {
   tally.basis ??= resource.basis;
 }
 
+/** A count tells of patients, but of no resource. */
+function countPatients(tally: Tally, resource: ReleasedResource): void {
+  for (const patient of resource.patients) tally.patients.add(patient);
+  for (const grant of resource.grants) tally.grants.add(grant);
+  tally.basis ??= resource.basis;
+}
+
 /** To be looked up: what would tell whose the resource is. */
 export function note(tally: Tally, { needs }: ReleasedResource | WithheldResource): void {
   for (const need of needs ?? []) if (need.kind === 'local') tally.needs.set(`${need.type}/${need.id}`, need);
@@ -62,17 +75,31 @@ export function note(tally: Tally, { needs }: ReleasedResource | WithheldResourc
 
 export interface BundleRelease extends AnyRelease {
   readonly bases: Bases;
-  /** The caller's own links for this answer, by relation; never the upstream's. */
+  /** The caller's own links for this answer; never the upstream's. */
   readonly links: (
-    tape: Tape,
-    bundle: number,
     part: Planned,
+    next: PageStart | undefined,
   ) => readonly { readonly relation: string; readonly url: string }[];
   /** Leaves out top-level elements that `_elements` or `_summary` do not ask for; after masking. */
   readonly project: (resource: ReleasedResource, part: Planned) => Uint8Array;
 }
 
+/** A Bundle of the upstream, and where it came from: `''` is the first request itself. */
+export interface UpstreamPage {
+  readonly tape: Tape;
+  readonly node: number;
+  readonly path: string;
+}
+
+/** The first page, and those that were read because it was not full. */
+export interface Listing {
+  readonly pages: readonly UpstreamPage[];
+  /** No further page can be read for this answer. */
+  readonly ended: boolean;
+}
+
 interface Found {
+  readonly tape: Tape;
   readonly entry: number;
   readonly resource: number;
   readonly mode: string | undefined;
@@ -83,42 +110,61 @@ const encoder = new TextEncoder();
 const comma = encoder.encode(',');
 
 /**
- * Builds a new Bundle from what may leave. An entry that may not leave leaves no trace: no stub, id, fullUrl or count. The
- * total is exact when the whole result is on this page, else absent: it would tell how much was withheld.
+ * Builds a new Bundle from what may leave. An entry that may not leave leaves no trace: no stub, id, fullUrl or count, and no
+ * gap. A page is filled from the upstream's further pages, and has a next one only when there is more that the caller may
+ * see: else the size of a page, or a link to an empty one, would tell of what was withheld. The total is exact when the whole
+ * result is on this page, and absent otherwise.
  */
 export function releaseBundle(
-  tape: Tape,
-  bundle: number,
+  { pages, ended }: Listing,
   part: Planned,
   tally: Tally,
   parts: BundleRelease,
   around?: Resolve,
 ): Uint8Array {
-  const chunks: Uint8Array[] = [];
+  const wanted = wantedOf(part);
+  const found: Found[] = [];
   let matches = 0;
   let sent = 0;
-  const resolve = bundleReferences(tape, bundle, parts.bases, around);
-  const entries = member(tape, bundle, 'entry');
-  const found: Found[] = [];
-  if (entries >= 0 && tape.kind[entries] === KIND.array) {
-    for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
-      const resource = member(tape, entry, 'resource');
-      if (resource < 0) continue;
-      const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
-      // The upstream's own remarks quote values; they stay here.
-      if (mode === 'outcome' || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome')) continue;
-      if (mode !== 'include') sent += 1;
+  let next: PageStart | undefined;
+  for (const [at, { tape, node, path }] of pages.entries()) {
+    const resolve = bundleReferences(tape, node, parts.bases, around);
+    let position = 0;
+    for (const { entry, resource, mode } of entriesOf(tape, node)) {
+      if (mode !== 'include') {
+        position += 1;
+        sent += 1;
+        if (next !== undefined || (at === 0 && position <= (part.page?.skip ?? 0))) continue;
+      }
       const released = parts.release(tape, resource, part, resolve);
       note(tally, released);
-      if (released.kind === 'withheld') tally.withheld += 1;
-      else found.push({ entry, resource, mode, released });
+      if (released.kind === 'withheld') {
+        tally.withheld += 1;
+        continue;
+      }
+      if (mode !== 'include' && matches === wanted) {
+        next = { upstream: path, skip: position - 1 };
+        continue;
+      }
+      if (mode !== 'include') matches += 1;
+      found.push({ tape, entry, resource, mode, released });
     }
   }
-  const kept = tied(tape, found, parts.bases);
-  tally.withheld += found.length - kept.length;
-  for (const { entry, mode, released } of kept) {
+  const last = pages.at(-1);
+  const further = last === undefined ? undefined : nextPage(last.tape, last.node, parts.bases);
+  if (next === undefined && further !== undefined) {
+    if (ended) next = { upstream: further, skip: 0 };
+    else tally.more.set(part, further);
+  }
+  const kept = tied(unrepeated(found), parts.bases);
+  const onlyCount = countsOnly(part);
+  const chunks: Uint8Array[] = [];
+  for (const { tape, entry, mode, released } of kept) {
+    if (onlyCount) {
+      countPatients(tally, released);
+      continue;
+    }
     count(tally, released);
-    if (mode !== 'include') matches += 1;
     if (chunks.length > 0) chunks.push(comma);
     const fullUrl =
       released.id === undefined
@@ -130,20 +176,48 @@ export function releaseBundle(
       encoder.encode(`${entryTail(tape, entry, mode, released)}}`),
     );
   }
-  const type = stringOf(tape, member(tape, bundle, 'type')) ?? 'searchset';
-  const links = parts.links(tape, bundle, part);
-  const claimed = member(tape, bundle, 'total');
+  const [first] = pages;
+  const type = (first && stringOf(first.tape, member(first.tape, first.node, 'type'))) ?? 'searchset';
+  const links = parts.links(part, onlyCount ? undefined : next);
+  const claimed = first === undefined ? -1 : member(first.tape, first.node, 'total');
   // An upstream that counts more than it sent and links to no further page has not sent the whole result.
   const whole =
-    (claimed < 0 || raw(tape, claimed) === String(sent)) &&
-    !links.some((link) => link.relation === 'next' || link.relation === 'previous' || link.relation === 'prev');
-  const onlyCount = part.interaction.kind === 'search' && part.interaction.query.summary === 'count';
+    next === undefined &&
+    part.page === undefined &&
+    (first === undefined || claimed < 0 || raw(first.tape, claimed) === String(sent));
   const head =
     `{"resourceType":"Bundle","type":${JSON.stringify(type)}` +
     (whole ? `,"total":${matches}` : '') +
     (links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`);
-  if (onlyCount || chunks.length === 0) return encoder.encode(`${head}}`);
+  if (chunks.length === 0) return encoder.encode(`${head}}`);
   return join([encoder.encode(`${head},"entry":[`), ...chunks, encoder.encode(']}')]);
+}
+
+/** Entries with a resource. The upstream's own remarks quote values; they stay here. */
+function* entriesOf(
+  tape: Tape,
+  bundle: number,
+): Generator<{ readonly entry: number; readonly resource: number; readonly mode: string | undefined }> {
+  const entries = member(tape, bundle, 'entry');
+  if (entries < 0 || tape.kind[entries] !== KIND.array) return;
+  for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
+    const resource = member(tape, entry, 'resource');
+    const type = member(tape, resource, 'resourceType');
+    const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
+    if (resource < 0 || mode === 'outcome' || (type >= 0 && is(tape, type, 'OperationOutcome'))) continue;
+    yield { entry, resource, mode };
+  }
+}
+
+/** What several matches on several pages include is there once. */
+function unrepeated(found: readonly Found[]): readonly Found[] {
+  const seen = new Set<string>();
+  return found.filter(({ mode, released }) => {
+    if (mode !== 'include') return true;
+    const known = seen.has(released.reference);
+    seen.add(released.reference);
+    return !known;
+  });
 }
 
 export function join(chunks: readonly Uint8Array[]): Uint8Array {

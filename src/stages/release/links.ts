@@ -6,37 +6,33 @@ import { member, stringOf } from '../../domain/json/cursor.ts';
 import type { Tape } from '../../domain/json/tape.ts';
 import { callerOf } from '../authenticate.ts';
 import type { Planned } from '../exchange.ts';
-import type { PageBook } from './pages.ts';
-
-const pages: ReadonlySet<string> = new Set(['next', 'previous', 'prev', 'first', 'last']);
+import type { PageBook, PageStart } from './pages.ts';
 
 /**
- * The links of a searchset: `self` is the caller's own query in normal form; paging relations become sealed tokens bound to
- * the caller and the query. A link that does not lead to the upstream's own base is dropped.
+ * The links of a list: `self` is the caller's own query in normal form, `next` a sealed token bound to the caller and the query.
+ * The upstream's own `previous` and `last` count what the caller may not see.
  */
 export function bundleLinks(bases: Bases, book: PageBook, now: () => Instant) {
-  return (tape: Tape, bundle: number, part: Planned): { relation: string; url: string }[] => {
+  return (part: Planned, next: PageStart | undefined): { relation: string; url: string }[] => {
     const { interaction } = part;
-    if (interaction.kind !== 'search' && interaction.kind !== 'history') return [];
-    const target = toUpstream(
-      interaction.kind === 'search' && interaction.form === true ? withoutForm(interaction) : interaction,
-    ).path;
+    if (interaction.kind !== 'search' && interaction.kind !== 'history' && interaction.kind !== 'operation') return [];
+    // What was sent as a body has no address.
+    if (interaction.kind === 'operation' && interaction.method === 'POST') return [];
+    const form = interaction.kind === 'search' && interaction.form === true;
+    const target = toUpstream(form ? withoutForm(interaction) : interaction).path;
     const links = [{ relation: 'self', url: bases.gatewayBase + target }];
-    const listed = member(tape, bundle, 'link');
-    if (listed < 0) return links;
-    for (let link = listed + 1; link < (tape.next[listed] as number); link = tape.next[link] as number) {
-      const relation = stringOf(tape, member(tape, link, 'relation'));
-      const url = stringOf(tape, member(tape, link, 'url'));
-      if (relation === undefined || url === undefined || !pages.has(relation)) continue;
-      const upstream = belowUpstream(url, bases);
-      if (upstream === undefined) continue;
-      const token = book.seal(
-        { target, upstream, caller: hash('sha256', callerOf(part.principal), 'base64url') },
-        now(),
-      );
-      const type = interaction.type === undefined ? '' : `/${interaction.type}`;
-      links.push({ relation, url: `${bases.gatewayBase}${type}?_page=${token}` });
-    }
+    if (next === undefined) return links;
+    const token = book.seal(
+      {
+        target,
+        ...next,
+        form: form && next.upstream === '',
+        caller: hash('sha256', callerOf(part.principal), 'base64url'),
+      },
+      now(),
+    );
+    const type = interaction.type === undefined ? '' : `/${interaction.type}`;
+    links.push({ relation: 'next', url: `${bases.gatewayBase}${type}?_page=${token}` });
     return links;
   };
 }

@@ -2,11 +2,19 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Instant } from '../../domain/instant.ts';
 import type { Random } from '../../ports.ts';
 
-export interface Page {
+/** Where a page of the caller begins. */
+export interface PageStart {
+  /** Where the upstream keeps the page: path and query below its base. Empty: the first request itself. */
+  readonly upstream: string;
+  /** Matches of that page which belong to the pages before, or which the caller may not see. */
+  readonly skip: number;
+}
+
+export interface Page extends PageStart {
   /** The first query in normal form, below the FHIR base: judged again on each use. */
   readonly target: string;
-  /** Where the upstream keeps the page: path and query below its base. */
-  readonly upstream: string;
+  /** The first request was a `POST _search`. */
+  readonly form: boolean;
   /** Digest of who it was made for. */
   readonly caller: string;
 }
@@ -23,7 +31,8 @@ export function pageBook(key: Uint8Array, seconds: number, random: Random): Page
     seal(page, now) {
       const nonce = random.bytes(12);
       const cipher = createCipheriv('aes-256-gcm', key, nonce);
-      const text = JSON.stringify([Math.floor(now / 1000) + seconds, page.target, page.upstream, page.caller]);
+      const { target, upstream, caller, skip, form } = page;
+      const text = JSON.stringify([Math.floor(now / 1000) + seconds, target, upstream, caller, skip, form]);
       return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
         'base64url',
       );
@@ -38,8 +47,15 @@ export function pageBook(key: Uint8Array, seconds: number, random: Random): Page
           decipher.update(sealed.subarray(12, sealed.length - 16)),
           decipher.final(),
         ]).toString('utf8');
-        const [until, target, upstream, caller] = JSON.parse(text) as [number, string, string, string];
-        return until < now / 1000 ? 'expired' : { target, upstream, caller };
+        const [until, target, upstream, caller, skip, form] = JSON.parse(text) as [
+          number,
+          string,
+          string,
+          string,
+          number,
+          boolean,
+        ];
+        return until < now / 1000 ? 'expired' : { target, upstream, caller, skip, form };
       } catch {
         // Not sealed with this key: forged, torn, or from before the key changed.
         return 'unknown';
