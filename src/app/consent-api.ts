@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { consentSigning } from '../adapters/chain/consent-signing.ts';
+import { proveGrant } from '../adapters/chain/grant-proof.ts';
 import type { Relayer } from '../adapters/chain/relayer.ts';
 import type { RegistryReplica } from '../adapters/chain/replica.ts';
 import { openSealedBook } from '../adapters/store/sealed-book.ts';
@@ -18,6 +19,8 @@ import {
 import { consentRoutes } from '../http/consent.ts';
 import { createConsentDesk } from '../http/consent-desk.ts';
 import type { ConsentDesk, ConsentNote } from '../http/consent-desk-parts.ts';
+import { consentOverviewRoutes } from '../http/consent-overview.ts';
+import { consoleAccess } from '../http/console-access.ts';
 import { fhirConsent } from '../http/fhir-consent.ts';
 import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
 import type { OwnResources } from '../stages/own.ts';
@@ -115,6 +118,15 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
         asker: parts.asker,
         overseers,
         vouchers,
+      });
+      consentOverviewRoutes(app, {
+        registry: replica,
+        keys: vault,
+        chain,
+        replica: () => replica.metrics(),
+        relay: relayer === undefined ? undefined : () => ({ metrics: relayer.metrics(), pending: relayer.pending() }),
+        prove: (subject, id) => proveGrant(replica, chain.contract, subject, id),
+        opens: consoleAccess({ policies: parts.policies, asker: parts.asker }),
       });
       breakGlassRoutes(app, { desk: breakGlass, clock, asker: parts.asker, overseers });
     },

@@ -7,7 +7,13 @@ import { type ConsentDecision, decide, mayTouch } from '../domain/consent/decide
 import { type GrantDraft, grantWords } from '../domain/consent/draft.ts';
 import { readConsent } from '../domain/consent/fhir-consent.ts';
 import { type FhirObject, isObject } from '../domain/consent/fhir-values.ts';
-import type { ConsentAction, EpochSeconds, Grant, GrantId } from '../domain/consent/grant.ts';
+import {
+  type ConsentAction,
+  type EpochSeconds,
+  type Grant,
+  type GrantId,
+  grantConditions,
+} from '../domain/consent/grant.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import { consentOfGrant, type GrantState } from '../domain/consent/to-fhir.ts';
 import { scopeOf } from '../domain/consent/typed-data.ts';
@@ -51,6 +57,10 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
       key: grant.grantee,
     },
     ...grantWords(grant),
+    attestations: grantConditions.flatMap((condition) => {
+      const until = registry.view()?.attested(grant.id, condition);
+      return until === undefined ? [] : [{ condition, until: new Date(until * 1000).toISOString() }];
+    }),
     block: grant.block,
     terms: grant.terms,
     fhir: `/api/v1/consents/${grant.id}/fhir?patient=${patient}`,

@@ -10,6 +10,9 @@ export interface Route {
 
 /** Every page there is, in the order of the menu: one lazy file, one line. Console pages open by role (policies/roles.yaml). */
 export const routes: Readonly<Record<Place, readonly Route[]>> = {
-  console: [{ path: 'overview', page: lazy(() => import('./pages/overview.tsx')) }],
+  console: [
+    { path: 'overview', page: lazy(() => import('./pages/overview.tsx')) },
+    { path: 'consent', page: lazy(() => import('./pages/consent.tsx')) },
+  ],
   my: [],
 };
