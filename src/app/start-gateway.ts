@@ -27,11 +27,13 @@ import { defaultLimits, type Limits } from '../domain/json/fault.ts';
 import type { Tape } from '../domain/json/tape.ts';
 import type { MaskingContext } from '../domain/masking/plan.ts';
 import { maskResource } from '../domain/masking/walk.ts';
+import { isOfficer } from '../domain/policy/role-policy.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
+import { askerOf } from '../http/asker.ts';
 import type { ConsentDesk } from '../http/consent-desk-parts.ts';
 import { erasureRoutes } from '../http/erasure.ts';
 import { handleErrors } from '../http/errors.ts';
-import { askerOf, explainRoutes } from '../http/explain.ts';
+import { explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
 import type { Clock, Forward, Random, RiskEngine } from '../ports.ts';
@@ -299,7 +301,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
 
   const operatorToken = newOperatorToken(random);
-  const asker = (request: FastifyRequest) => askerOf(request, { verifier, clock, operatorToken });
+  const asker = (request: FastifyRequest) =>
+    askerOf(request, {
+      verifier,
+      clock,
+      operatorToken,
+      isOfficer: (role) => isOfficer(policies.current()?.roles, role),
+    });
   const consentApi = await openConsentApi({
     config,
     vault,

@@ -380,11 +380,11 @@ export const configSchema = Type.Object(
             Type.String({ description: 'Which of `issuers` people log in at. Default: the first.' }),
           ),
           scopes: Type.String({
-            default: 'openid profile fhirUser user/*.rs',
+            default: 'openid profile fhirUser user/*.rs consentry/officer',
             description: 'Scopes that the console asks for.',
           }),
           patientScopes: Type.String({
-            default: 'openid profile fhirUser launch/patient patient/*.rs',
+            default: 'openid profile fhirUser launch/patient patient/*.rs patient/Consent.cud',
             description: 'Scopes that the patient pages ask for.',
           }),
         },

@@ -50,7 +50,7 @@ export function delegateRoutes(app: FastifyInstance, { desk, clock, standing }: 
     const { delegate, until, patient, ...more } = body.value;
     const end = Math.floor(Date.parse(until) / 1000);
     if (!Number.isSafeInteger(end)) return malformed(reply, '`until` is no time.');
-    const stand = await standing(request, reply, patient, 'change', more.signed !== undefined);
+    const stand = await standing(request, reply, patient, 'grant', more.signed !== undefined);
     if (stand === undefined) return reply;
     const rights = more.rights.reduce((sum, right) => sum | delegateRights[right], 0);
     const settled = await set(stand, { delegate, rights, until: end }, more);
@@ -61,7 +61,7 @@ export function delegateRoutes(app: FastifyInstance, { desk, clock, standing }: 
     const body = readBody(endDelegateBody, { ...(request.body ?? {}), delegate: request.params.account });
     if (!body.ok) return malformed(reply, body.fault);
     const { delegate, patient, ...more } = body.value;
-    const stand = await standing(request, reply, patient, 'change', more.signed !== undefined);
+    const stand = await standing(request, reply, patient, 'revoke', more.signed !== undefined);
     if (stand === undefined) return reply;
     const known = desk.delegates(stand.patient).some((one) => one.delegate === delegate.toLowerCase());
     if (!known) return refuse(reply, 'not-found');

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import { ownPatient, standsFor } from '../domain/identity/own-patient.ts';
 import type { Principal } from '../domain/identity/principal.ts';
+import { opensConsents, type ScopeLetter } from '../domain/identity/scope.ts';
 import { type ProblemCode, problemRow } from '../domain/problem.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { DeskCaller } from './consent-desk-parts.ts';
@@ -32,11 +33,21 @@ export const refuseWith = (reply: FastifyReply, code: ProblemCode, reasons: read
 export const malformed = (reply: FastifyReply, fault: string): FastifyReply =>
   refuseWith(reply, 'body-invalid', [{ rule: 'body', text: `${problemRow('body-invalid').text} ${fault}` }]);
 
+/** What each takes of an application's scopes on Consent; a voucher acts for nobody but themselves. */
+const letterOf = {
+  look: 's',
+  prepare: 'c',
+  grant: 'c',
+  narrow: 'u',
+  revoke: 'd',
+  vouch: undefined,
+} as const satisfies Record<string, ScopeLetter | undefined>;
+
 export type Standing = (
   request: FastifyRequest,
   reply: FastifyReply,
   named: string | undefined,
-  purpose: 'look' | 'prepare' | 'change' | 'vouch',
+  purpose: keyof typeof letterOf,
   signed: boolean,
 ) => Promise<Stand | undefined>;
 
@@ -58,6 +69,22 @@ export const standingOf =
     if (!may || patient === undefined) {
       const look = purpose === 'look' || purpose === 'vouch';
       refuse(reply, !look && patient !== undefined ? 'consent-unsigned' : 'scope-insufficient');
+      return undefined;
+    }
+    const letter = letterOf[purpose];
+    // Patients may do all this; the application through which they come, what its scopes let it do to their Consents.
+    if (
+      asker !== 'operator' &&
+      patient === own &&
+      !signed &&
+      letter !== undefined &&
+      !opensConsents(asker.scopes, letter)
+    ) {
+      const scope = `patient/Consent.${letter === 's' ? 'rs' : letter}`;
+      refuse(
+        reply.header('www-authenticate', `Bearer error="insufficient_scope", scope="${scope}"`),
+        'scope-insufficient',
+      );
       return undefined;
     }
     const who =
@@ -87,7 +114,9 @@ const mayStand = (
     // What is to be signed names the patient's pseudonym: for the patient's side only.
     case 'prepare':
       return patient === own || (asker !== 'operator' && standsFor(asker, patient));
-    case 'change':
+    case 'grant':
+    case 'narrow':
+    case 'revoke':
       return patient === own || signed;
   }
 };

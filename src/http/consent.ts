@@ -189,7 +189,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     const body = readBody(grantBody, request.body);
     if (!body.ok) return malformed(reply, body.fault);
     const { signed } = body.value;
-    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    const stand = await standing(request, reply, body.value.patient, 'grant', signed !== undefined);
     if (stand === undefined) return reply;
     const wanted = draftsOf(body.value, stand.patient, reply);
     if (wanted === undefined) return reply;
@@ -210,7 +210,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     const body = readBody(revokeBody, request.body ?? {});
     if (!body.ok) return malformed(reply, body.fault);
     const { signed } = body.value;
-    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    const stand = await standing(request, reply, body.value.patient, 'revoke', signed !== undefined);
     if (stand === undefined) return reply;
     const settled = await desk.revoke(stand.caller, stand.patient, request.params.id as GrantId, signed);
     return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
@@ -222,7 +222,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     const scope = readScope(body.value.scope);
     if (!scope.ok) return malformed(reply, scope.fault);
     const { signed } = body.value;
-    const stand = await standing(request, reply, body.value.patient, 'change', signed !== undefined);
+    const stand = await standing(request, reply, body.value.patient, 'narrow', signed !== undefined);
     if (stand === undefined) return reply;
     const settled = await desk.narrow(stand.caller, stand.patient, request.params.id as GrantId, scope.value, signed);
     return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
@@ -231,7 +231,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
   app.post('/api/v1/consents/key', async (request, reply) => {
     const body = readBody(keyBody, request.body ?? {});
     if (!body.ok) return malformed(reply, body.fault);
-    const stand = await standing(request, reply, body.value.patient, 'change', false);
+    const stand = await standing(request, reply, body.value.patient, 'grant', false);
     if (stand === undefined) return reply;
     const bound = await desk.register(stand.caller, stand.patient, body.value.controller);
     return 'code' in bound ? refuse(reply, bound.code) : send(reply, 200, bound);

@@ -1,21 +1,13 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
 import { callerExplanation, explanation } from '../domain/ledger/explanation.ts';
-import type { Clock, IdentityVerifier, LedgerStore } from '../ports.ts';
+import type { LedgerStore } from '../ports.ts';
 import { refuse } from './errors.ts';
 
 export interface ExplainParts {
   readonly ledger: LedgerStore;
   readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
-}
-
-export interface AskerParts {
-  readonly verifier: IdentityVerifier;
-  readonly clock: Clock;
-  /** Of whoever can read the data folder on this machine: sees every entry. */
-  readonly operatorToken: string;
 }
 
 /** `GET /api/v1/explain/{requestId}`: why a call was answered as it was; callers see their own calls only. */
@@ -28,16 +20,6 @@ export function explainRoutes(app: FastifyInstance, parts: ExplainParts): void {
     const tell = asker === 'operator' ? explanation : callerExplanation;
     return reply.header('cache-control', 'no-store').send(tell(found.entry, found.receipt));
   });
-}
-
-export async function askerOf(request: FastifyRequest, parts: AskerParts): Promise<'operator' | Principal | undefined> {
-  const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (token === undefined) return undefined;
-  const given = Buffer.from(token);
-  const expected = Buffer.from(parts.operatorToken);
-  if (given.length === expected.length && timingSafeEqual(given, expected)) return 'operator';
-  const result = await parts.verifier.verify(token, parts.clock.now(), AbortSignal.timeout(5000));
-  return 'code' in result ? undefined : result;
 }
 
 const own = (entry: LedgerEntry, asker: Principal): boolean =>

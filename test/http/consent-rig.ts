@@ -10,6 +10,7 @@ import { openSealedBook, type SealedBook } from '../../src/adapters/store/sealed
 import { openVault, type Vault } from '../../src/adapters/store/vault.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import type { ClientId, Principal, PurposeOfUse, Role, UserId } from '../../src/domain/identity/principal.ts';
+import { parseScopes } from '../../src/domain/identity/scope.ts';
 import type { Instant } from '../../src/domain/instant.ts';
 import { parseConsentPolicy } from '../../src/domain/policy/consent-policy.ts';
 import { parseDataClasses } from '../../src/domain/policy/data-classes-file.ts';
@@ -30,7 +31,7 @@ const principal = (fhirUser: string, roles: readonly string[]): Principal => ({
   fhirUser,
   roles: roles as readonly Role[],
   purpose: 'PATRQT' as PurposeOfUse,
-  scopes: [],
+  scopes: parseScopes('user/Consent.cruds'),
 });
 
 /** Tokens of this rig are names of callers. */

@@ -195,7 +195,7 @@ const acrValues = ['urn:consentry:acr:password', 'urn:consentry:acr:second-facto
 
 const resourceScope =
   /^(?:patient|user|system)\/(?:\*|[A-Za-z]+)\.(?:[cruds]+|read|write|\*)(?:\?[\x21\x23-\x5B\x5D-\x7E]+)?$/;
-const contextScopes = new Set(['launch', 'launch/patient', 'launch/encounter']);
+const contextScopes = new Set(['launch', 'launch/patient', 'launch/encounter', 'consentry/officer']);
 
 /** SMART scopes are a language, not a list: every well-formed one that was asked for is known. */
 const resourceScopes = (ctx: KoaContextWithOIDC): string => {

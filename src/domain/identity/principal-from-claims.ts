@@ -1,7 +1,7 @@
 import type { PatientId } from '../fhir/interaction.ts';
 import { type Problem, problem } from '../problem.ts';
 import type { ClientId, Principal, PurposeOfUse, Role, UserId } from './principal.ts';
-import { parseScopes } from './scope.ts';
+import { hasOfficerScope, parseScopes } from './scope.ts';
 
 /** Where an issuer puts what we need. A dot descends: Keycloak's roles are in `realm_access.roles`. */
 export interface ClaimNames {
@@ -56,6 +56,7 @@ const read = (claims: Claims, rules: ClaimRules): Principal => {
     roles: rolesOf(at(claims, names.roles), isPatient),
     purpose: purposeOf(at(claims, names.purpose) ?? iuaPurpose(claims), rules.defaultPurpose, isPatient),
     scopes: parseScopes(scopeText(claims.scope ?? claims.scp)),
+    ...(hasOfficerScope(scopeText(claims.scope ?? claims.scp)) ? { officer: true } : {}),
     ...given('fhirUser', fhirUser),
     ...given('organisation', reference(at(claims, names.organisation) ?? claims.organisation, ['Organization'])),
     ...given('launchPatient', patientOf(claims.patient)),

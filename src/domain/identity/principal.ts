@@ -20,6 +20,8 @@ export interface Principal {
   readonly roles: readonly Role[];
   readonly purpose: PurposeOfUse;
   readonly scopes: readonly Scope[];
+  /** The application was let into the officers' side of the gateway's API: scope `consentry/officer`. */
+  readonly officer?: true;
   /** SMART launch context. */
   readonly launchPatient?: PatientId;
   /** `ResearchStudy/s1`, for purpose HRESCH. */

@@ -89,3 +89,18 @@ export const grants = (scope: Scope, letter: ScopeLetter): boolean => {
       return scope.search;
   }
 };
+
+/** Asked for by applications through which officers work. Roles say who somebody is; a scope, what an application may do for them. */
+const officerScope = 'consentry/officer';
+
+export const hasOfficerScope = (text: string): boolean => text.split(' ').includes(officerScope);
+
+/** Whether the scopes let an application do this to all Consents of the patient; `r` and `s` are as good as each other here. */
+export const opensConsents = (scopes: readonly Scope[], letter: ScopeLetter): boolean =>
+  scopes.some(
+    (scope) =>
+      scope.level !== 'system' &&
+      (scope.type === '*' || scope.type === 'Consent') &&
+      scope.only === undefined &&
+      (grants(scope, letter) || (letter === 's' && grants(scope, 'r'))),
+  );

@@ -67,6 +67,10 @@ function pages(source: PolicySource, node: Yaml): ReadonlySet<ConsolePage> {
 
 const isPage = (text: string): text is ConsolePage => (consolePages as readonly string[]).includes(text);
 
+/** Whether the role opens anything of the officers' side. Without a policy nobody can tell which do, so each might. */
+export const isOfficer = (policy: RolePolicy | undefined, role: string): boolean =>
+  policy === undefined || (policy.roles.get(role)?.console.size ?? 0) > 0;
+
 /** Roles add up: the pages that any of them opens, in the order of the console. */
 export const pagesFor = (policy: RolePolicy, roles: readonly string[]): readonly ConsolePage[] =>
   consolePages.filter((page) => roles.some((role) => policy.roles.get(role)?.console.has(page) === true));
