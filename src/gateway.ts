@@ -88,7 +88,12 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     const own = await answerOwn(identified.value, context, begun);
     if (own !== undefined) return own;
 
-    const judged = await judgeEach({ settle, judge }, identified.value, stages.bases, context);
+    const judged = await judgeEach(
+      { settle, judge, refusesInBatch: stages.own.refusesInBatch },
+      identified.value,
+      stages.bases,
+      context,
+    );
     if (judged.kind === 'deny') return refuse(context, identified.value, judged, begun);
 
     if (isWrite(identified.value.interaction)) {

@@ -23,6 +23,7 @@ import { consentOverviewRoutes } from '../http/consent-overview.ts';
 import { consoleAccess } from '../http/console-access.ts';
 import { fhirConsent } from '../http/fhir-consent.ts';
 import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
+import { isWrite } from '../stages/judge.ts';
 import type { OwnResources } from '../stages/own.ts';
 import type { Peers } from './peers.ts';
 
@@ -103,6 +104,12 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     breakGlass,
     own: {
       serves: (interaction) => 'type' in interaction && interaction.type === 'Consent',
+      refusesInBatch: (interaction) => {
+        const type = 'type' in interaction ? interaction.type : undefined;
+        // A Consent that is stored without a signature looks like one that counts; the audit is the ledger's.
+        if (type === 'Consent' && isWrite(interaction)) return 'consent-unsigned';
+        return type === 'AuditEvent' ? 'interaction-unsupported' : undefined;
+      },
       answer: (call) => consentOnFhir.answer(call),
     },
     mount(app) {

@@ -173,7 +173,7 @@ const rows = {
   'write-masked': {
     status: 422,
     issue: 'business-rule',
-    text: 'The change touches an element that is masked for this role.',
+    text: 'The change touches an element that is masked for this role, or cannot be made on what this role sees; leave masked elements as they are, or send the update with PUT.',
     fix: 'client',
   },
   'precondition-required': {

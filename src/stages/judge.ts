@@ -3,7 +3,8 @@ import type { Bases } from '../domain/fhir/references.ts';
 import { requestReferences } from '../domain/fhir/request-references.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import type { Authenticated, Authorised, Planned } from './exchange.ts';
-import { type Pipeline, proceed, type StageContext, type Verdict } from './stage.ts';
+import type { OwnResources } from './own.ts';
+import { deny, type Pipeline, proceed, type StageContext, type Verdict } from './stage.ts';
 
 /** One interaction after the stages: cleared to go, or refused. */
 export type Part =
@@ -21,11 +22,12 @@ export interface Judge {
   /** As far as it takes to know which resource each entry means: the entries of a transaction refer to each other. */
   readonly settle: Pipeline<Authenticated, Authorised>;
   readonly judge: Pipeline<Authorised, Planned>;
+  readonly refusesInBatch: OwnResources['refusesInBatch'];
 }
 
 /** Judges each interaction of the call as if it were sent alone; a transaction is all or nothing. */
 export async function judgeEach(
-  { settle, judge }: Judge,
+  { settle, judge, refusesInBatch }: Judge,
   exchange: Authenticated,
   bases: Bases,
   context: StageContext,
@@ -43,11 +45,15 @@ export async function judgeEach(
     parts[index] = { kind: 'refused', problem: refusal };
   const settled = new Map<number, Authorised>();
   for (const { index, interaction: entry, fullUrl } of interaction.entries) {
-    const verdict = await settle.run(
-      // Servers resolve references among the entries of a transaction only.
-      { ...exchange, interaction: entry, ...(fullUrl === undefined || !whole ? {} : { fullUrl }) },
-      context,
-    );
+    const alone = refusesInBatch(entry);
+    const verdict =
+      alone === undefined
+        ? await settle.run(
+            // Servers resolve references among the entries of a transaction only.
+            { ...exchange, interaction: entry, ...(fullUrl === undefined || !whole ? {} : { fullUrl }) },
+            context,
+          )
+        : deny(alone, { rule: 'own', text: 'What the gateway keeps itself is asked for alone.' });
     if (verdict.kind === 'continue') settled.set(index, verdict.value);
     else if (whole) return { ...verdict, problem: withEntry(verdict.problem, index) };
     else parts[index] = { kind: 'refused', problem: verdict.problem };

@@ -219,7 +219,7 @@ export function release(parts: ReleaseParts): Release {
     if (response === undefined) return deny('stage-failed');
     if (response.kind === 'fault')
       return deny(response.code, { rule: response.code, text: problemRow(response.code).text });
-    const read = replyOf(response);
+    const read = replyOf(response, isValidation(part.value));
     if ('code' in read) return deny(read.code, { rule: read.code, text: read.text });
     const share = shareOf(part.value, read, tally, beside);
     if ('code' in share) return deny(share, { rule: share.code, text: problemRow(share.code).text });
@@ -290,12 +290,14 @@ export function release(parts: ReleaseParts): Release {
     );
   }
 
+  /** `findings`: what the answer says of a refusal is what was asked for. */
   function replyOf(
     response: Extract<UpstreamResponse, { kind: 'answer' }>,
+    findings = false,
   ): Reply | { readonly code: ProblemCode; readonly text: string } {
     const { status, headers, body } = response;
     const share = { status, etag: headers.etag, location: headers.location, lastModified: headers['last-modified'] };
-    if (body.length === 0 || status >= 400) return { ...share, tape: undefined, node: -1 };
+    if (body.length === 0 || (status >= 400 && !findings)) return { ...share, tape: undefined, node: -1 };
     const media = headers['content-type'] ?? '';
     if (!/^application\/(fhir\+)?json\b/i.test(media))
       return { code: 'content-unmaskable', text: 'The answer is not FHIR JSON.' };
@@ -312,6 +314,13 @@ export function release(parts: ReleaseParts): Release {
   function shareOf(part: Planned, reply: Reply, tally: Tally, beside: Beside): Share | Problem {
     const { interaction } = part;
     if (reply.status >= 300) {
+      const { tape, node } = reply;
+      if (
+        isValidation(part) &&
+        (reply.status === 400 || reply.status === 412 || reply.status === 422) &&
+        tape !== undefined
+      )
+        return { status: 200, body: plainOutcome(tape, node) };
       if (isGone(reply.status) && interaction.kind === 'read')
         tally.effects.push(() => parts.records?.missing(`${interaction.type}/${interaction.id}`));
       // Whose compartment it is may be nobody's or somebody else's: to the caller both are empty.
@@ -370,8 +379,12 @@ export function release(parts: ReleaseParts): Release {
     tally.effects.push(() => parts.seen(tape, node));
     count(tally, released);
     const etag = etagOf(released.versionId, part.plan);
-    const { ifNoneMatch } = interaction.headers;
-    if (etag !== undefined && ifNoneMatch !== undefined && namesTag(ifNoneMatch, etag)) return { status: 304, etag };
+    const { ifNoneMatch, ifModifiedSince } = interaction.headers;
+    const unchanged =
+      ifNoneMatch === undefined
+        ? part.plan.transparent && isUnchangedSince(reply.lastModified, ifModifiedSince)
+        : etag !== undefined && namesTag(ifNoneMatch, etag);
+    if (unchanged) return { status: 304, ...(etag === undefined ? {} : { etag }) };
     return {
       status: 200,
       ...integrityOf(released),
@@ -430,7 +443,9 @@ export function release(parts: ReleaseParts): Release {
     count(tally, released);
     const etag = etagOf(released.versionId, part.plan) ?? tag;
     const answer: Share = { ...share, ...(etag === undefined ? {} : { etag }), ...integrityOf(released) };
-    return interaction.headers.preferReturn === 'minimal' ? answer : { ...answer, body: released.bytes };
+    const { preferReturn } = interaction.headers;
+    if (preferReturn === 'minimal') return answer;
+    return { ...answer, body: preferReturn === 'OperationOutcome' ? done : released.bytes };
   }
 }
 
@@ -457,6 +472,10 @@ function plainOutcome(tape: Tape, node: number): string {
   });
 }
 
+/** $validate: a server that answers 4xx tells by its OperationOutcome what is wrong (R4 resource-operation-validate). */
+const isValidation = ({ interaction }: Planned): boolean =>
+  interaction.kind === 'operation' && interaction.name === 'validate';
+
 const isWanting = ({ tally }: Attempt): boolean => tally.needs.size > 0 || tally.more.size > 0;
 
 const isGone = (status: number): boolean => status === 404 || status === 410;
@@ -482,6 +501,13 @@ const nothingFound: Tape = (() => {
 const nothingLeft = { rule: 'conditional-delete', text: 'Nothing meets the criteria, so nothing is deleted.' };
 
 const elementPath = /^[A-Z][A-Za-z]{1,40}(?:\.[a-zA-Z]{1,60}(?:\[\d{1,5}\])?){0,20}$/;
+
+const done =
+  '{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational","details":{"text":"Done."}}]}';
+
+/** A mask can change without the resource: only who sees all of it may go by its date (RFC 9110 section 13.1.3). */
+const isUnchangedSince = (lastModified: string | undefined, since: string | undefined): boolean =>
+  lastModified !== undefined && since !== undefined && Date.parse(lastModified) <= Date.parse(since);
 
 /** If-None-Match compares weakly (RFC 9110 section 13.1.2). */
 const namesTag = (tags: string, etag: string): boolean =>

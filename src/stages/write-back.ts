@@ -36,14 +36,17 @@ export function resolveWrite(
 ): Resolved | Problem {
   const { plan, context, current, limits } = back;
   if (interaction.kind === 'create') {
-    return { interaction: { ...interaction, body: plain(interaction.body, limits) }, version: undefined };
+    return {
+      interaction: { ...interaction, body: plain(alone(interaction.body, limits), limits) },
+      version: undefined,
+    };
   }
   const version = conditionOf(interaction.headers.ifMatch, plan, current?.versionId);
   if (typeof version === 'object') return version;
   if (interaction.kind === 'delete') return { interaction, version };
   if (interaction.kind === 'update' && current === undefined) {
     return version === undefined
-      ? { interaction: { ...interaction, body: plain(interaction.body, limits) }, version }
+      ? { interaction: { ...interaction, body: plain(alone(interaction.body, limits), limits) }, version }
       : problem('precondition-failed');
   }
   if (current === undefined || interaction.id === undefined) return problem('not-found');
@@ -52,7 +55,7 @@ export function resolveWrite(
   if (hides && version === undefined && interaction.kind === 'update') return problem('precondition-required');
   const body =
     interaction.kind === 'update'
-      ? merged(interaction.body, current.tape, hides, back)
+      ? merged(alone(interaction.body, limits), current.tape, hides, back)
       : patched(interaction, current.tape, hides, back);
   if ('code' in body) return body;
   const { type, id, headers } = interaction;
@@ -97,15 +100,35 @@ function patched(
   { plan, context, limits }: WriteBack,
 ): Tape | Problem {
   if (!hides) return applyPatch(current, { format: interaction.format, body: interaction.body }, limits);
-  if (interaction.format !== 'json-patch') return problem('write-masked');
+  if (interaction.format === 'fhirpath-patch') {
+    // Made on what the caller sees, so that no path reaches, tests or moves what is hidden; then merged as an update is.
+    const view = viewOf(current, plan, context, limits);
+    const edited = view === undefined ? undefined : applyPatch(view, interaction, limits);
+    return edited === undefined || 'code' in edited
+      ? problem('write-masked')
+      : merged(edited, current, hides, { plan, context, limits, current: undefined });
+  }
   const result = patchMasked(interaction.body, { current, plan, context });
   if (result.ok) return reread(result.bytes, limits);
   return 'invalid' in result ? problem('body-invalid') : problem('write-masked', { expression: result.paths });
 }
 
+/** The version as the caller sees it. */
+function viewOf(current: Tape, plan: MaskingPlan, context: MaskingContext, limits: Limits): Tape | undefined {
+  const masked = maskResource(current, 0, plan, context);
+  const range = { start: current.start[0] as number, end: current.end[0] as number };
+  return masked.kind === 'unmaskable' ? undefined : reread(applySplices(current.bytes, masked.splices, range), limits);
+}
+
 function plain(body: Tape, limits: Limits): Tape {
   const labels = stripMaskLabels(body, 0);
   return labels.length === 0 ? body : reread(applySplices(body.bytes, labels), limits);
+}
+
+/** The resource of an entry stands among the bytes of its Bundle; what is merged and stored is the resource. */
+function alone(body: Tape, limits: Limits): Tape {
+  const [start, end] = [body.start[0] as number, body.end[0] as number];
+  return start === 0 && end === body.bytes.length ? body : reread(body.bytes.subarray(start, end), limits);
 }
 
 function reread(bytes: Uint8Array, limits: Limits): Tape {

@@ -18,6 +18,18 @@ const created = async (more: object = {}): Promise<string> => {
   house.forget();
   return (JSON.parse(answer.text) as { id: string }).id;
 };
+const fhirPath = (operation: Readonly<Record<string, string | boolean>>) => ({
+  resourceType: 'Parameters',
+  parameter: [
+    {
+      name: 'operation',
+      part: Object.entries(operation).map(([name, value]) => ({
+        name,
+        ...(typeof value === 'boolean' ? { valueBoolean: value } : { valueString: value }),
+      })),
+    },
+  ],
+});
 const patch = (path: string, body: unknown, as = 'clinician'): Promise<Answer> =>
   house.ask(`PATCH ${path}`, { as, body, headers: { 'content-type': 'application/json-patch+json' } });
 
@@ -218,6 +230,27 @@ describe('a patch', () => {
     expect(wrong.text).toBe(right.text);
   });
 
+  it.each([
+    ['replace', 'Patient.identifier[1].value', '111-11-1111'],
+    ['delete', 'Patient.identifier[1]', undefined],
+    ['replace', 'Patient.nosuch', 'x'],
+  ])('by FHIRPath cannot %s %s where something is masked', async (type, path, value) => {
+    const body = fhirPath({ type, path, ...(value === undefined ? {} : { value }) });
+    const answer = await house.ask('PATCH /Patient/patient-ada', { as: 'clinician', body });
+    expect([answer.code, changes()]).toEqual(['write-masked', []]);
+    expect(answer.text).not.toMatch(/965-47|111-11/);
+  });
+
+  it('by FHIRPath of what is masked in part changes what the caller sees, and loses nothing', async () => {
+    const before = await stored('/Patient/patient-ada');
+    const body = fhirPath({ type: 'replace', path: 'Patient.active', value: false });
+    const answer = await house.ask('PATCH /Patient/patient-ada', { as: 'clinician', body });
+    expect([answer.status, answer.text.includes('965-47')]).toEqual([200, false]);
+    const after = await stored('/Patient/patient-ada');
+    expect({ ...after, meta: undefined }).toEqual({ ...before, active: false, meta: undefined });
+    expect(JSON.stringify(after)).toContain('965-47-3343');
+  });
+
   it('may not rename the resource, and one of somebody else is as if there were none', async () => {
     const id = await created();
     for (const path of ['/id', '/resourceType'])
@@ -276,6 +309,36 @@ describe('a batch or transaction', () => {
     expect(statuses(answer)).toEqual(['403', '200', '403', '403', '403', '405', '400']);
     expect(answer.text).not.toMatch(/Rahman|965-47-3343/);
     expect(JSON.stringify(house.received)).not.toMatch(/noor|965-47|unknown|admin/);
+  });
+
+  it('takes a masked view back in an entry as it does alone', async () => {
+    const read = await house.ask('GET /Patient/patient-ada', { as: 'clinician' });
+    house.forget();
+    const body = bundle('batch', {
+      resource: JSON.parse(read.text) as object,
+      request: { method: 'PUT', url: 'Patient/patient-ada', ifMatch: read.headers.etag },
+    });
+    const answer = await house.ask('POST /', { as: 'clinician', body });
+    expect(statuses(answer)).toEqual(['200']);
+    expect(JSON.stringify(await stored('/Patient/patient-ada'))).toContain('965-47-3343');
+  });
+
+  it('cannot write a Consent past its signature, or ask the FHIR server for the audit', async () => {
+    const consent = { resourceType: 'Consent', status: 'active', patient: { reference: 'Patient/patient-ada' } };
+    const entries = [
+      { resource: consent, request: { method: 'POST', url: 'Consent' } },
+      { resource: { ...consent, id: 'c' }, request: { method: 'PUT', url: 'Consent/c' } },
+      { request: { method: 'DELETE', url: 'Consent/c' } },
+      get('AuditEvent?patient=patient-ada'),
+      { resource: { resourceType: 'AuditEvent' }, request: { method: 'POST', url: 'AuditEvent' } },
+    ];
+    const answer = await house.ask('POST /', { as: 'clinician', body: bundle('batch', ...entries) });
+    expect(statuses(answer)).toEqual(['403', '403', '403', '405', '405']);
+    for (const entry of entries)
+      expect(
+        (await house.ask('POST /', { as: 'clinician', body: bundle('transaction', entry) })).status,
+      ).toBeGreaterThan(400);
+    expect(house.received).toEqual([]);
   });
 
   it('with nothing that may go on asks nothing of the FHIR server', async () => {

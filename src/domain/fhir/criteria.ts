@@ -1,5 +1,5 @@
-import { member, stringOf } from '../json/cursor.ts';
-import type { Tape } from '../json/tape.ts';
+import { member, stringOf, text } from '../json/cursor.ts';
+import { KIND, type Tape } from '../json/tape.ts';
 import { resourceType } from './ids.ts';
 import type { ConditionalReference, FhirInteraction, ResourceType } from './interaction.ts';
 import { defaultOperations, findOperation, type OperationTable } from './operations.ts';
@@ -109,12 +109,59 @@ const operationTargets = (
   const rule = findOperation(operations, i.name, i.type, i.id !== undefined)?.rule;
   if (rule === undefined) return none;
   const { reads = {} } = rule;
-  const whole =
-    i.type === undefined || rule.readsWhole !== true
-      ? none
-      : [{ type: i.type, code: '_content', name: `$${i.name}`, kind: 'filter' } as const];
+  const whole = i.type === undefined || rule.readsWhole !== true ? none : wholeTargets(i.type, `$${i.name}`, i.body);
   const searched = rule.searches === true && i.type !== undefined ? queryTargets([i.type], i.query) : none;
   return [...whole, ...searched, ...ownTargets(i.query, reads), ...bodyTargets(i.body, reads)];
+};
+
+/** Elements of a Patient that a match goes by, and the search parameter that reads the same. */
+const matched: Readonly<Record<string, string>> = {
+  name: 'name',
+  birthDate: 'birthdate',
+  gender: 'gender',
+  telecom: 'telecom',
+  address: 'address',
+  active: 'active',
+};
+const said: ReadonlySet<string> = new Set(['resourceType', 'id', 'meta', 'text']);
+
+/** What an operation reads that compares the resource in its body with those that are there: the elements that were sent. */
+const wholeTargets = (type: ResourceType, name: string, body: Tape | undefined): readonly CriterionTarget[] => {
+  const targets: CriterionTarget[] = [];
+  const put = (code: string, detail?: CriterionDetail): void => {
+    targets.push({ type, code, name, kind: 'filter', ...(detail !== undefined && { detail }) });
+  };
+  const sent = body === undefined ? -1 : resourceIn(body);
+  if (body === undefined || sent < 0) return [{ type, code: '_content', name, kind: 'filter' }];
+  for (let key = sent + 1; key < (body.next[sent] as number); key = body.next[key] as number) {
+    const element = text(body, key);
+    if (said.has(element)) continue;
+    if (element === 'identifier') put('identifier', { systems: identifierSystems(body, key + 1) });
+    else put(Object.hasOwn(matched, element) ? (matched[element] ?? '_content') : '_content');
+  }
+  return targets;
+};
+
+const resourceIn = (body: Tape): number => {
+  const list = member(body, 0, 'parameter');
+  if (list < 0) return member(body, 0, 'resourceType') < 0 ? -1 : 0;
+  for (let part = list + 1; part < (body.next[list] as number); part = body.next[part] as number) {
+    const resource = member(body, part, 'resource');
+    if (resource >= 0) return resource;
+  }
+  return -1;
+};
+
+/** Empty when one of them names none: then it may be any. */
+const identifierSystems = (body: Tape, list: number): readonly string[] => {
+  const systems: string[] = [];
+  if (body.kind[list] !== KIND.array) return systems;
+  for (let each = list + 1; each < (body.next[list] as number); each = body.next[each] as number) {
+    const system = stringOf(body, member(body, each, 'system'));
+    if (system === undefined || system === '') return [];
+    systems.push(system);
+  }
+  return systems;
 };
 
 /** The same parameters as parts of a Parameters body. */
