@@ -70,6 +70,7 @@ import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openPolicyApi } from './policy-api.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
+import { mountRisk } from './risk-api.ts';
 import { keyBytes, secret } from './secrets.ts';
 import { type Threats, watchThreats } from './threats.ts';
 import { openWitnessing } from './witnessing.ts';
@@ -194,8 +195,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   }
   const peers = await openPeers({ config, replica, relayer: carrier?.relayer, clock, telemetry: watch });
   opened.defer(() => peers.close());
-  const risk = openRisk(config);
-  opened.defer(() => risk.save());
+  const risk = await openRisk({ config, vaultKey, ledger, clock, random, telemetry: watch });
+  opened.defer(() => risk.close());
   const verifier = createJwtVerifier({
     issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
       issuer,
@@ -329,7 +330,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
 
   const records = openRecords({ config, vault, ledger, key: subKey(vaultKey, 'records'), clock, telemetry: watch });
   if (records !== undefined) opened.defer(() => records.close());
-  const eraser = await openErasure({ data, vault, ledger, records, clock, random });
+  const eraser = await openErasure({ data, vault, ledger, records, risk, clock, random });
   opened.defer(() => eraser.close());
   const audited = (forward: Forward): Forward =>
     withAudit(forward, ledger, { name: 'Consentry', address: address.url });
@@ -433,7 +434,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   explainRoutes(app, { ledger, asker });
   consentApi.mount(app);
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });
-  mountConsole(app, { config, policies, directory, bases, random, asker });
+  const opens = mountConsole(app, { config, policies, directory, bases, random, asker });
+  mountRisk(app, { risk, threats, ledger, clock, opens });
   if (carrier !== undefined && config.credentials.issuers.length > 0) {
     const credentials = mountCredentials(app, {
       config,

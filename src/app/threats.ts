@@ -1,6 +1,7 @@
 import { type DroppedFile, readFeedFolder } from '../adapters/risk/feed-folder.ts';
 import { boundedJson, FeedFailure, TaxiiClient } from '../adapters/risk/taxii.ts';
 import type { Config } from '../config/schema.ts';
+import type { FeedTold, ThreatStatus } from '../domain/console/risk.ts';
 import {
   type ExploitedVulnerability,
   exploitedIn,
@@ -8,7 +9,7 @@ import {
   type Software,
   softwareOf,
 } from '../domain/risk/exploited.ts';
-import type { FeedStatus, ThreatFeeds } from '../domain/risk/threat.ts';
+import type { ThreatFeeds } from '../domain/risk/threat.ts';
 import { ownRead } from '../domain/upstream.ts';
 import type { Clock, Telemetry, UpstreamReader } from '../ports.ts';
 import { secret } from './secrets.ts';
@@ -20,20 +21,6 @@ export interface ThreatOptions {
   readonly reader: UpstreamReader;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-}
-
-export interface FeedTold extends Omit<FeedStatus, 'fetchedAt'> {
-  readonly kind: 'taxii' | 'file';
-  /** Absent: it could never be had. */
-  readonly fetchedAt?: string;
-  /** Of the last round. */
-  readonly failed: boolean;
-}
-
-export interface ThreatStatus {
-  readonly feeds: readonly FeedTold[];
-  /** What the FHIR server says of itself, and the vulnerabilities under attack that name it. */
-  readonly upstream: { readonly software?: Software; readonly exploited: readonly ExploitedVulnerability[] };
 }
 
 export interface Threats {

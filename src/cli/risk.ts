@@ -1,80 +1,23 @@
 import { Command } from 'commander';
+import type {
+  EvaluateCommand,
+  EvaluationReport,
+  ExplainCommand,
+  Progress,
+  PromotionResult,
+  RiskTools,
+  SimulateCommand,
+  StatusCommand,
+  StoreCommand,
+  TrainCommand,
+} from '../domain/risk/commands.ts';
 import { UsageError } from './config.ts';
 
-/** Figures of one evaluation, ready to print. */
-export interface EvaluationReport {
-  readonly summary: Readonly<Record<string, string | number | boolean>>;
-  /** Only with labels. */
-  readonly figures?: Readonly<Record<string, number>>;
-  readonly scenarios?: readonly { readonly name: string; readonly found: number; readonly of: number }[];
-  readonly roles?: readonly { readonly name: string; readonly alerted: number; readonly of: number }[];
+interface Printed {
+  readonly json?: boolean;
 }
 
-export interface PromotionResult {
-  readonly state: 'promoted' | 'waiting';
-  readonly model: string;
-  readonly approvals: readonly string[];
-  readonly text: string;
-}
-
-type Progress = (phase: string, done: number, of: number) => void;
-
-export interface RiskTools {
-  simulate(
-    options: {
-      readonly seed: number;
-      readonly users: number;
-      readonly patients: number;
-      readonly days: number;
-      readonly world: number;
-      readonly misuse: number;
-      readonly start: string;
-      readonly out: string;
-      readonly gzip: boolean;
-    },
-    progress: Progress,
-  ): Promise<Readonly<Record<string, string | number>>>;
-  evaluate(
-    options: {
-      readonly events: string;
-      readonly context?: string;
-      readonly trainUntil: string;
-      readonly trainLabels?: string;
-      readonly labels?: string;
-      readonly out: string;
-      readonly model?: string;
-      readonly policy?: string;
-      readonly seed: number;
-    },
-    progress: Progress,
-  ): Promise<EvaluationReport>;
-  train(
-    options: {
-      readonly events: string;
-      readonly context?: string;
-      readonly labels?: string;
-      readonly reviews?: string;
-      readonly out: string;
-      readonly model?: string;
-      readonly seed: number;
-    },
-    progress: Progress,
-  ): Promise<Readonly<Record<string, string | number>>>;
-  explain(options: {
-    readonly events: string;
-    readonly context?: string;
-    readonly line: number;
-    readonly model?: string;
-    readonly policy?: string;
-  }): Promise<Readonly<Record<string, unknown>>>;
-  status(options: { readonly store: string; readonly model?: string }): Promise<Readonly<Record<string, unknown>>>;
-  promote(options: {
-    readonly store: string;
-    readonly model: string;
-    readonly by: string;
-    readonly key: string;
-  }): Promise<PromotionResult>;
-  rollback(options: { readonly store: string; readonly by: string; readonly key: string }): Promise<PromotionResult>;
+export interface RiskCommandTools extends RiskTools {
   /** Draws the progress; a terminal only. */
   progress(): { readonly update: Progress; readonly end: () => void };
 }
@@ -124,8 +67,8 @@ const readable = async <Value>(work: Promise<Value>): Promise<Value> => {
   }
 };
 
-/** `consentry risk ...`: simulate, train, evaluate, explain, status, promote, rollback. */
-export const riskCommand = (tools: RiskTools): Command => {
+/** `consentry risk ...`: simulate, train, evaluate, explain, status, challenge, promote, rollback. */
+export const riskCommand = (tools: RiskCommandTools): Command => {
   const command = new Command('risk').description(
     'score accesses: simulate, train, evaluate, explain, and put models into use',
   );
@@ -156,23 +99,10 @@ export const riskCommand = (tools: RiskTools): Command => {
     .option('--out <folder>', 'where events.ndjson, context.ndjson and labels.ndjson go', '.')
     .option('--gzip', 'pack the files')
     .option('--json', 'print one JSON object')
-    .action(
-      async (options: {
-        seed: number;
-        users: number;
-        patients: number;
-        days: number;
-        world: number;
-        misuse: number;
-        start: string;
-        out: string;
-        gzip?: boolean;
-        json?: boolean;
-      }) => {
-        const { json, gzip, ...rest } = options;
-        print(json, await withProgress(json, (progress) => tools.simulate({ ...rest, gzip: gzip === true }, progress)));
-      },
-    );
+    .action(async (options: Omit<SimulateCommand, 'gzip'> & { readonly gzip?: boolean } & Printed) => {
+      const { json, gzip, ...rest } = options;
+      print(json, await withProgress(json, (progress) => tools.simulate({ ...rest, gzip: gzip === true }, progress)));
+    });
 
   command
     .command('evaluate')
@@ -187,25 +117,12 @@ export const riskCommand = (tools: RiskTools): Command => {
     .option('--policy <file>', 'risk policy; policies/risk.yaml if absent')
     .option('--seed <n>', 'seed of the training', whole(0), 1)
     .option('--json', 'print one JSON object')
-    .action(
-      async (options: {
-        events: string;
-        context?: string;
-        trainUntil: string;
-        trainLabels?: string;
-        labels?: string;
-        out: string;
-        model?: string;
-        policy?: string;
-        seed: number;
-        json?: boolean;
-      }) => {
-        const { json, ...rest } = options;
-        const report = await withProgress(json, (progress) => tools.evaluate(rest, progress));
-        if (json === true) console.log(JSON.stringify(report));
-        else console.log(table(report));
-      },
-    );
+    .action(async (options: EvaluateCommand & Printed) => {
+      const { json, ...rest } = options;
+      const report = await withProgress(json, (progress) => tools.evaluate(rest, progress));
+      if (json === true) console.log(JSON.stringify(report));
+      else console.log(table(report));
+    });
 
   command
     .command('train')
@@ -218,21 +135,10 @@ export const riskCommand = (tools: RiskTools): Command => {
     .requiredOption('--out <file>', 'where the model file goes')
     .option('--seed <n>', 'the same seed and events give the same model', whole(0), 1)
     .option('--json', 'print one JSON object')
-    .action(
-      async (options: {
-        events: string;
-        context?: string;
-        labels?: string;
-        reviews?: string;
-        out: string;
-        model?: string;
-        seed: number;
-        json?: boolean;
-      }) => {
-        const { json, ...rest } = options;
-        print(json, await withProgress(json, (progress) => tools.train(rest, progress)));
-      },
-    );
+    .action(async (options: TrainCommand & Printed) => {
+      const { json, ...rest } = options;
+      print(json, await withProgress(json, (progress) => tools.train(rest, progress)));
+    });
 
   command
     .command('explain')
@@ -243,28 +149,21 @@ export const riskCommand = (tools: RiskTools): Command => {
     .option('--model <file>', 'model file')
     .option('--policy <file>', 'risk policy')
     .option('--json', 'print one JSON object')
-    .action(
-      async (options: {
-        events: string;
-        line: number;
-        context?: string;
-        model?: string;
-        policy?: string;
-        json?: boolean;
-      }) => {
-        const { json, ...rest } = options;
-        print(json, await readable(tools.explain(rest)));
-      },
-    );
+    .action(async (options: ExplainCommand & Printed) => {
+      const { json, ...rest } = options;
+      print(json, await readable(tools.explain(rest)));
+    });
 
   const store = ['--store <folder>', 'folder of the models in use', '.consentry/risk'] as const;
+  const policy = ['--policy <file>', 'risk policy; policies/risk.yaml if absent'] as const;
   command
     .command('status')
     .description('the model in use, its card, and what waits for approval')
     .option(...store)
+    .option(...policy)
     .option('--model <file>', 'show this model file instead')
     .option('--json', 'print one JSON object')
-    .action(async (options: { store: string; model?: string; json?: boolean }) => {
+    .action(async (options: StatusCommand & Printed) => {
       const { json, ...rest } = options;
       print(json, await readable(tools.status(rest)));
     });
@@ -275,14 +174,28 @@ export const riskCommand = (tools: RiskTools): Command => {
     if (result.state === 'waiting') process.exitCode = 1;
   };
   command
+    .command('challenge')
+    .description('let a model run beside the one in use: scored and counted, never applied')
+    .argument('<model>', 'model file')
+    .requiredOption('--by <name>', 'who does it, as listed in approvers.json')
+    .requiredOption('--key <file>', 'private key of that person (Ed25519, PEM)')
+    .option(...store)
+    .option(...policy)
+    .option('--json', 'print one JSON object')
+    .action(async (model: string, options: StoreCommand & Printed) => {
+      const { json, ...rest } = options;
+      settle(json, await readable(tools.challenge({ model, ...rest })));
+    });
+  command
     .command('promote')
-    .description('approve a model; with the second approval it is put into use')
+    .description('approve the model that runs beside; with the second approval it is put into use')
     .argument('<model>', 'model file')
     .requiredOption('--by <name>', 'who approves, as listed in approvers.json')
     .requiredOption('--key <file>', 'private key of that person (Ed25519, PEM)')
     .option(...store)
+    .option(...policy)
     .option('--json', 'print one JSON object')
-    .action(async (model: string, options: { by: string; key: string; store: string; json?: boolean }) => {
+    .action(async (model: string, options: StoreCommand & Printed) => {
       const { json, ...rest } = options;
       settle(json, await readable(tools.promote({ model, ...rest })));
     });
@@ -292,8 +205,9 @@ export const riskCommand = (tools: RiskTools): Command => {
     .requiredOption('--by <name>', 'who does it')
     .requiredOption('--key <file>', 'private key of that person (Ed25519, PEM)')
     .option(...store)
+    .option(...policy)
     .option('--json', 'print one JSON object')
-    .action(async (options: { by: string; key: string; store: string; json?: boolean }) => {
+    .action(async (options: StoreCommand & Printed) => {
       const { json, ...rest } = options;
       settle(json, await readable(tools.rollback(rest)));
     });

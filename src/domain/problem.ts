@@ -133,6 +133,18 @@ const rows = {
     fix: 'operator',
     retryable: true,
   },
+  'review-refused': {
+    status: 409,
+    issue: 'business-rule',
+    text: 'This decision about a case was not taken.',
+    fix: 'privacy officer',
+  },
+  'promotion-refused': {
+    status: 409,
+    issue: 'business-rule',
+    text: 'The risk models in use were not changed.',
+    fix: 'privacy officer',
+  },
   'policy-no-rule': {
     status: 403,
     issue: 'forbidden',

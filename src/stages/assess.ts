@@ -86,6 +86,7 @@ export function eventOf(input: Authenticated, patients: readonly PatientId[], no
   return {
     t: new Date(now).toISOString(),
     user: principal.fhirUser ?? principal.user,
+    login: principal.user,
     ...(principal.roles[0] === undefined ? {} : { role: principal.roles[0] }),
     ...(principal.organisation === undefined ? {} : { department: principal.organisation }),
     client: principal.client,

@@ -2,6 +2,17 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { positionedYaml } from '../../domain/policy/positioned-yaml.ts';
+import type {
+  EvaluateCommand,
+  ExplainCommand,
+  ModelCommand,
+  Progress,
+  RiskTools,
+  SimulateCommand,
+  StatusCommand,
+  StoreCommand,
+  TrainCommand,
+} from '../../domain/risk/commands.ts';
 import { RiskContext } from '../../domain/risk/context.ts';
 import { createRiskEngine } from '../../domain/risk/engine.ts';
 import type { AccessEvent } from '../../domain/risk/event.ts';
@@ -12,7 +23,7 @@ import { usualSimulation } from '../../domain/risk/simulator/simulate.ts';
 import { timeOf } from '../../domain/risk/time.ts';
 import { evaluate, loadContext } from './evaluate.ts';
 import { eventsInOrder, survey } from './event-file.ts';
-import { ModelStore } from './model-store.ts';
+import { type Approver, ModelStore } from './model-store.ts';
 import { readReviews } from './review-file.ts';
 import { simulateToFiles } from './simulate-files.ts';
 
@@ -49,29 +60,14 @@ export const readPolicyFile = (file: string | URL): RiskPolicy => {
   return policy;
 };
 
-type Progress = (phase: string, done: number, of: number) => void;
-
 const rounded = (record: object): Record<string, number> =>
   Object.fromEntries(
     Object.entries(record as Record<string, number>).map(([name, value]) => [name, Math.round(value * 1e6) / 1e6]),
   );
 
 /** What the risk commands work with. `now` is read for the dates of approvals only. */
-export const riskTools = (now: () => Date) => ({
-  async simulate(
-    options: {
-      readonly seed: number;
-      readonly users: number;
-      readonly patients: number;
-      readonly days: number;
-      readonly world: number;
-      readonly misuse: number;
-      readonly start: string;
-      readonly out: string;
-      readonly gzip: boolean;
-    },
-    progress: Progress,
-  ): Promise<Record<string, string | number>> {
+export const riskTools = (now: () => Date): RiskTools => ({
+  async simulate(options: SimulateCommand, progress: Progress): Promise<Record<string, string | number>> {
     mkdirSync(options.out, { recursive: true });
     const name = (stem: string): string => join(options.out, `${stem}.ndjson${options.gzip ? '.gz' : ''}`);
     const { seed, users, patients, days, world } = options;
@@ -85,20 +81,7 @@ export const riskTools = (now: () => Date) => ({
     return { ...counts, eventsFile: files.events, contextFile: files.context, labelsFile: files.labels };
   },
 
-  async evaluate(
-    options: {
-      readonly events: string;
-      readonly context?: string;
-      readonly trainUntil: string;
-      readonly trainLabels?: string;
-      readonly labels?: string;
-      readonly out: string;
-      readonly model?: string;
-      readonly policy?: string;
-      readonly seed: number;
-    },
-    progress: Progress,
-  ) {
+  async evaluate(options: EvaluateCommand, progress: Progress) {
     const result = await evaluate({
       events: options.events,
       context: options.context,
@@ -124,19 +107,8 @@ export const riskTools = (now: () => Date) => ({
     };
   },
 
-  async train(
-    options: {
-      readonly events: string;
-      readonly context?: string;
-      readonly labels?: string;
-      readonly reviews?: string;
-      readonly out: string;
-      readonly model?: string;
-      readonly seed: number;
-    },
-    progress: Progress,
-  ): Promise<Record<string, string | number>> {
-    const policy = readPolicyFile(shippedPolicyFile);
+  async train(options: TrainCommand, progress: Progress): Promise<Record<string, string | number>> {
+    const policy = readPolicyFile(options.policy ?? shippedPolicyFile);
     const base = readModelFile(options.model ?? shippedModelFile);
     const reviews = options.reviews === undefined ? undefined : await readReviews(options.reviews, policy);
     const result = await evaluate({
@@ -168,13 +140,7 @@ export const riskTools = (now: () => Date) => ({
     };
   },
 
-  async explain(options: {
-    readonly events: string;
-    readonly context?: string;
-    readonly line: number;
-    readonly model?: string;
-    readonly policy?: string;
-  }): Promise<Record<string, unknown>> {
+  async explain(options: ExplainCommand): Promise<Record<string, unknown>> {
     const context = new RiskContext();
     await loadContext(options.context, context);
     const engine = createRiskEngine({
@@ -204,8 +170,8 @@ export const riskTools = (now: () => Date) => ({
     throw new RiskInputError(`The file has no event on line ${options.line}.`);
   },
 
-  status(options: { readonly store: string; readonly model?: string }): Promise<Record<string, unknown>> {
-    const store = new ModelStore(options.store, readPolicyFile(shippedPolicyFile).promotion.approvals, now);
+  status(options: StatusCommand): Promise<Record<string, unknown>> {
+    const store = storeAt(options, now);
     const model =
       options.model === undefined
         ? (store.champion() ?? readModelFile(shippedModelFile))
@@ -221,13 +187,19 @@ export const riskTools = (now: () => Date) => ({
     });
   },
 
-  promote(options: { readonly store: string; readonly model: string; readonly by: string; readonly key: string }) {
-    const store = new ModelStore(options.store, readPolicyFile(shippedPolicyFile).promotion.approvals, now);
-    return Promise.resolve().then(() => store.promote(options.model, options.by, options.key));
+  async challenge(options: ModelCommand) {
+    return storeAt(options, now).challenge(readFileSync(options.model, 'utf8'), who(options));
   },
 
-  rollback(options: { readonly store: string; readonly by: string; readonly key: string }) {
-    const store = new ModelStore(options.store, readPolicyFile(shippedPolicyFile).promotion.approvals, now);
-    return Promise.resolve().then(() => store.rollback(options.by, options.key));
+  async promote(options: ModelCommand) {
+    return storeAt(options, now).promote(readModelFile(options.model).hash, who(options));
+  },
+
+  async rollback(options: StoreCommand) {
+    return storeAt(options, now).rollback(who(options));
   },
 });
+
+const storeAt = (options: { readonly store: string; readonly policy?: string }, now: () => Date): ModelStore =>
+  new ModelStore(options.store, readPolicyFile(options.policy ?? shippedPolicyFile).promotion, now);
+const who = (options: StoreCommand): Approver => ({ by: options.by, keyFile: options.key });

@@ -116,6 +116,17 @@ export class RiskContext {
     return this.#related;
   }
 
+  /** Of a patient who was erased. */
+  forgetPatient(id: string): void {
+    const known = this.#patients.peek(id);
+    if (known === undefined) return;
+    if (known.relations.length > 0) this.#related--;
+    tally(this.#surnames, known.surname, -1);
+    tally(this.#zips, known.zip4, -1);
+    this.#patients.delete(id);
+    this.#employees.delete(id);
+  }
+
   /** Facts that made no sense and were left out. */
   get ignored(): number {
     return this.#ignored;

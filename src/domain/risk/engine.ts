@@ -2,7 +2,7 @@ import { type Call, callOf } from './call.ts';
 import { RiskContext } from './context.ts';
 import { decide } from './decide.ts';
 import type { AccessEvent, ContextFact } from './event.ts';
-import { FEATURES } from './feature-schema.ts';
+import { at, FEATURES, featureRows } from './feature-schema.ts';
 import { type Look, RiskFeatures } from './features.ts';
 import { sigmoid } from './logistic.ts';
 import { HEADS, type RiskModel } from './model.ts';
@@ -126,9 +126,23 @@ export class ConsentryRiskEngine {
     this.#policy = policy;
   }
 
-  challenge(model: RiskModel | undefined): void {
+  /** `counted`: what was counted of this challenger before a restart. */
+  challenge(model: RiskModel | undefined, counted?: ShadowCounts): void {
     this.#challenger = model === undefined ? undefined : { model, scorer: createScorer(model) };
-    this.#shadow = { calls: 0, agreed: 0, stricter: 0, milder: 0 };
+    this.#shadow = { calls: 0, agreed: 0, stricter: 0, milder: 0, ...counted };
+  }
+
+  /** What is on record between a person and a patient at a time, in sentences: what explains an access, and what ties them in private. */
+  links(
+    who: Pick<AccessEvent, 'user' | 'role' | 'department'>,
+    patient: string,
+    time: number,
+  ): { readonly explanation: string | undefined; readonly links: readonly string[] } {
+    const { vector, explanation } = this.features.look(callOf({ ...who, patient, interaction: 'read' }), time);
+    const links = featureRows.flatMap(({ group, say }, index) =>
+      group === 'link' && say !== '' && index !== at.linkUnexplained && (vector[index] ?? 0) > 0.3 ? [say] : [],
+    );
+    return { explanation: explanation?.text, links };
   }
 
   status(): RiskStatus {

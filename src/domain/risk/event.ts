@@ -3,6 +3,8 @@ export interface AccessEvent {
   /** RFC 3339. */
   readonly t?: string;
   readonly user?: string;
+  /** The account, where `user` names the person behind it. */
+  readonly login?: string;
   readonly role?: string;
   readonly department?: string;
   readonly client?: string;

@@ -183,6 +183,14 @@ export class RiskFeatures {
     return true;
   }
 
+  /** Of a patient who was erased; a walk over all profiles, for erasure is rare. */
+  forgetPatient(id: string): void {
+    this.context.forgetPatient(id);
+    this.#heat.delete(id);
+    for (const key of [...this.#teams.keys()]) if (key.startsWith(`${id}|`)) this.#teams.delete(key);
+    for (const profile of this.users.values()) profile.pairs.delete(id);
+  }
+
   user(id: string): UserProfile | undefined {
     return this.users.peek(id);
   }

@@ -1,36 +1,72 @@
+import { sha256 } from '@noble/hashes/sha2.js';
 import type { AccessEvent } from './event.ts';
 import type { Review } from './review.ts';
 import type { Assessment, RiskAction } from './score.ts';
 
-/** One user and one day: what an officer looks at. */
+/** One alerted access, as the officer reads it: what was done, and what was on record then. */
+export interface CaseAccess {
+  readonly at: string;
+  readonly interaction?: string;
+  readonly type?: string;
+  readonly patient?: string;
+  readonly score: number;
+  readonly action: RiskAction;
+  readonly reasons: readonly string[];
+}
+
+/** What one reviewer decided, and when. */
+export interface CaseDecision {
+  readonly decision: 'confirmed' | 'dismissed';
+  readonly reviewer: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** What an officer looks at: one user's day, or one user who keeps returning to one patient. */
 export interface ReviewCase {
   readonly id: string;
+  readonly kind: 'user-day' | 'user-patient';
   readonly user: string;
+  /** The account of that person, as the ledger names it. */
+  readonly login?: string;
   readonly role: string;
+  readonly department?: string;
+  /** The day of the first alert. */
   readonly day: string;
+  readonly days: readonly string[];
   readonly score: number;
   readonly action: RiskAction;
   /** In words, the strongest first. */
   readonly reasons: readonly string[];
-  readonly patients: number;
+  readonly patients: readonly string[];
+  /** Alerted accesses, of which the newest are kept. */
   readonly events: number;
+  readonly accesses: readonly CaseAccess[];
   readonly state: 'open' | 'confirmed' | 'dismissed';
+  readonly decisions: readonly CaseDecision[];
 }
+
+export type Decided = 'decided' | 'unknown' | 'no-reason' | 'own' | 'twice';
 
 interface Kept {
   case: ReviewCase;
-  readonly patients: Set<string>;
   readonly reasons: Map<string, number>;
 }
 
-const PATIENTS = 500;
+const PATIENTS = 200;
+const ACCESSES = 60;
 const REASONS = 8;
+const DAYS = 40;
+const LEAST_REASON = 8;
 
-/** Collects alerts by user-day, worst first; bounded, and a case that was decided is not opened again by the same day. */
+/**
+ * Collects alerts into cases, worst first. Bounded in every direction: when there are too many cases the mildest open one goes; one that
+ * was confirmed goes last. A case that was decided stays decided, whatever else happens on that day.
+ */
 export class ReviewQueue {
   readonly #cases = new Map<string, Kept>();
   readonly #limit: number;
-  readonly #reviews: Review[] = [];
+  readonly #changed = new Set<string>();
 
   constructor(limit = 2_000) {
     this.#limit = limit;
@@ -40,78 +76,188 @@ export class ReviewQueue {
     if (assessment.action === 'allow') return;
     const user = event.user ?? '';
     const day = new Date(time).toISOString().slice(0, 10);
-    const id = `${day}/${user}`;
-    let kept = this.#cases.get(id);
-    if (kept === undefined) {
-      kept = {
-        case: {
-          id,
-          user,
-          role: event.role ?? '',
-          day,
-          score: 0,
-          action: 'notice',
-          reasons: [],
-          patients: 0,
-          events: 0,
-          state: 'open',
-        },
-        patients: new Set(),
-        reasons: new Map(),
-      };
-      this.#cases.set(id, kept);
-      if (this.#cases.size > this.#limit) this.#dropMildest();
-    }
-    if (typeof event.patient === 'string' && kept.patients.size < PATIENTS) kept.patients.add(event.patient);
-    for (const reason of assessment.reasons)
-      if (reason.weight > 0 && (kept.reasons.has(reason.text) || kept.reasons.size < REASONS))
-        kept.reasons.set(reason.text, Math.max(kept.reasons.get(reason.text) ?? 0, reason.weight));
-    const worse = rank(assessment.action) > rank(kept.case.action);
-    kept.case = {
-      ...kept.case,
-      score: Math.max(kept.case.score, assessment.score),
-      action: worse ? assessment.action : kept.case.action,
-      reasons: [...kept.reasons].sort((a, b) => b[1] - a[1]).map(([text]) => text),
-      patients: kept.patients.size,
-      events: kept.case.events + 1,
-    };
+    this.#take(`${day}/${user}`, 'user-day', day, event, assessment, time);
+    if (typeof event.patient === 'string')
+      this.#take(`${event.patient}/${user}`, 'user-patient', day, event, assessment, time);
   }
 
-  open(most = 50): ReviewCase[] {
+  /** Worst first. One return is one day's matter: a user-patient case shows from its second day on. */
+  list(state: ReviewCase['state'] | 'all' = 'open', most = 50): ReviewCase[] {
     return [...this.#cases.values()]
       .map((kept) => kept.case)
-      .filter((each) => each.state === 'open')
-      .sort((a, b) => rank(b.action) - rank(a.action) || b.score - a.score)
+      .filter((each) => state === 'all' || each.state === state)
+      .filter(isShown)
+      .sort((a, b) => rank(b.action) - rank(a.action) || b.score - a.score || (a.day < b.day ? 1 : -1))
       .slice(0, most);
   }
 
-  /** False when there is no such open case, when no reason is given, or when people would decide about themselves. */
-  decide(id: string, decision: 'confirmed' | 'dismissed', reviewer: string, reason: string): boolean {
+  find(id: string): ReviewCase | undefined {
+    return this.#cases.get(id)?.case;
+  }
+
+  /** Nobody decides about themselves, twice, or without a reason. A second person may differ: then the stricter view holds. */
+  decide(
+    id: string,
+    decision: CaseDecision['decision'],
+    reviewer: { readonly name: string; readonly aliases?: readonly string[] },
+    reason: string,
+    time: number,
+  ): Decided {
     const kept = this.#cases.get(id);
-    if (kept === undefined || kept.case.state !== 'open' || reason.trim().length < 8 || reviewer === kept.case.user)
-      return false;
-    kept.case = { ...kept.case, state: decision };
-    this.#reviews.push({ user: kept.case.user, day: kept.case.day, decision, reviewer, reason });
-    return true;
+    if (kept === undefined) return 'unknown';
+    const { case: known } = kept;
+    if (reason.trim().length < LEAST_REASON) return 'no-reason';
+    const names = [reviewer.name, ...(reviewer.aliases ?? [])];
+    if (names.includes(known.user) || (known.login !== undefined && names.includes(known.login))) return 'own';
+    if (known.decisions.some((each) => each.reviewer === reviewer.name)) return 'twice';
+    const decisions = [
+      ...known.decisions,
+      { decision, reviewer: reviewer.name, reason: reason.trim(), at: new Date(time).toISOString() },
+    ];
+    const state = decisions.some((each) => each.decision === 'confirmed') ? 'confirmed' : 'dismissed';
+    kept.case = { ...known, decisions, state };
+    this.#changed.add(id);
+    return 'decided';
   }
 
-  /** For `risk train --reviews`, one per line. */
-  get decided(): readonly Review[] {
-    return this.#reviews;
+  /** For `risk train --reviews`, one per decision and day. */
+  reviews(): Review[] {
+    return [...this.#cases.values()].flatMap(({ case: { user, days, decisions } }) =>
+      decisions.flatMap(({ decision, reviewer, reason }) =>
+        days.map((day) => ({ user, day, decision, reviewer, reason })),
+      ),
+    );
   }
 
-  #dropMildest(): void {
+  /** Cases that changed since this was last asked, to be kept; `undefined`: it was dropped. */
+  takeChanged(): (readonly [string, ReviewCase | undefined])[] {
+    const changed = [...this.#changed].map((id) => [id, this.#cases.get(id)?.case] as const);
+    this.#changed.clear();
+    return changed;
+  }
+
+  /** These could not be kept and are told again. */
+  keepAgain(ids: readonly string[]): void {
+    for (const id of ids) this.#changed.add(id);
+  }
+
+  /** Of a patient who was erased nothing stays but that something was alerted. */
+  forget(patient: string): void {
+    for (const [id, kept] of this.#cases) {
+      const { case: known } = kept;
+      if (!known.patients.includes(patient)) continue;
+      this.#changed.add(id);
+      if (known.kind === 'user-patient') {
+        this.#cases.delete(id);
+        continue;
+      }
+      kept.case = {
+        ...known,
+        patients: known.patients.filter((each) => each !== patient),
+        accesses: known.accesses.map((access) => {
+          const { patient: named, ...rest } = access;
+          return named === patient ? rest : access;
+        }),
+      };
+    }
+  }
+
+  restore(known: ReviewCase): void {
+    this.#cases.set(known.id, { case: known, reasons: new Map(known.reasons.map((text, at) => [text, 1 / (at + 1)])) });
+  }
+
+  #take(
+    key: string,
+    kind: ReviewCase['kind'],
+    day: string,
+    event: AccessEvent,
+    assessment: Assessment,
+    time: number,
+  ): void {
+    const id = idOf(`${kind}/${key}`);
+    let kept = this.#cases.get(id);
+    if (kept === undefined) {
+      kept = { case: fresh(id, kind, day, event), reasons: new Map() };
+      this.#cases.set(id, kept);
+      if (this.#cases.size > this.#limit) this.#dropMildest(id);
+    }
+    for (const reason of assessment.reasons)
+      if (reason.weight > 0 && (kept.reasons.has(reason.text) || kept.reasons.size < REASONS))
+        kept.reasons.set(reason.text, Math.max(kept.reasons.get(reason.text) ?? 0, reason.weight));
+    const { case: known } = kept;
+    const patient = typeof event.patient === 'string' ? event.patient : undefined;
+    const add = <Item>(list: readonly Item[], item: Item | undefined, most: number): readonly Item[] =>
+      item === undefined || list.includes(item) || list.length >= most ? list : [...list, item];
+    kept.case = {
+      ...known,
+      days: add(known.days, day, DAYS),
+      score: Math.max(known.score, assessment.score),
+      action: rank(assessment.action) > rank(known.action) ? assessment.action : known.action,
+      reasons: [...kept.reasons].sort((a, b) => b[1] - a[1]).map(([text]) => text),
+      patients: add(known.patients, patient, PATIENTS),
+      events: known.events + 1,
+      accesses: [...known.accesses, accessOf(event, patient, assessment, time)].slice(-ACCESSES),
+    };
+    this.#changed.add(id);
+  }
+
+  #dropMildest(spared: string): void {
     let mildest: string | undefined;
     let least = Number.POSITIVE_INFINITY;
-    for (const [id, kept] of this.#cases) {
-      const weight = rank(kept.case.action) + kept.case.score;
-      if (kept.case.events > 0 && weight < least) {
+    for (const [id, { case: each }] of this.#cases) {
+      // A pair that nobody is shown yet goes before anything else: one harvest makes thousands of them.
+      const weight = rank(each.action) + each.score + (isShown(each) ? 5 : 0) + (each.state === 'confirmed' ? 5 : 0);
+      if (id !== spared && weight < least) {
         least = weight;
         mildest = id;
       }
     }
-    if (mildest !== undefined) this.#cases.delete(mildest);
+    if (mildest === undefined) return;
+    this.#cases.delete(mildest);
+    this.#changed.add(mildest);
   }
 }
+
+const isShown = ({ kind, days }: ReviewCase): boolean => kind === 'user-day' || days.length > 1;
+
+/** Cases are named in addresses; who and whom they concern is not. */
+const idOf = (key: string): string =>
+  Array.from(sha256(new TextEncoder().encode(`consentry-risk-case/1\n${key}`)).subarray(0, 12), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
+
+const fresh = (id: string, kind: ReviewCase['kind'], day: string, event: AccessEvent): ReviewCase => ({
+  id,
+  kind,
+  user: event.user ?? '',
+  ...(event.login === undefined ? {} : { login: event.login }),
+  role: event.role ?? '',
+  ...(event.department === undefined ? {} : { department: event.department }),
+  day,
+  days: [],
+  score: 0,
+  action: 'notice',
+  reasons: [],
+  patients: [],
+  events: 0,
+  accesses: [],
+  state: 'open',
+  decisions: [],
+});
+
+const accessOf = (
+  event: AccessEvent,
+  patient: string | undefined,
+  assessment: Assessment,
+  time: number,
+): CaseAccess => ({
+  at: new Date(time).toISOString(),
+  ...(event.interaction === undefined ? {} : { interaction: event.interaction }),
+  ...(event.type === undefined ? {} : { type: event.type }),
+  ...(patient === undefined ? {} : { patient }),
+  score: assessment.score,
+  action: assessment.action,
+  reasons: assessment.reasons.map(({ text }) => text),
+});
 
 const rank = (action: RiskAction): number => ({ allow: 0, notice: 1, 'step-up': 2, block: 3 })[action];

@@ -5,7 +5,6 @@ import type { AccessEvent } from '../../../src/domain/risk/event.ts';
 import { RiskFeatures } from '../../../src/domain/risk/features.ts';
 import { networkPass } from '../../../src/domain/risk/network.ts';
 import { usableReviews } from '../../../src/domain/risk/review.ts';
-import { ReviewQueue } from '../../../src/domain/risk/review-queue.ts';
 import { failureMode, readRiskPolicy, usualRiskPolicy } from '../../../src/domain/risk/risk-policy.ts';
 import { simulate, usualSimulation } from '../../../src/domain/risk/simulator/simulate.ts';
 import { shippedModel } from './shipped-model.ts';
@@ -193,47 +192,6 @@ describe('poisoning', () => {
     ).toBe(1);
     const many = Array.from({ length: 80 }, (_, n) => review({ user: `u${n}`, decision: 'confirmed' }));
     expect(usableReviews(many, usualRiskPolicy).labels.size).toBe(50);
-  });
-});
-
-describe('the review queue', () => {
-  it('gathers alerts by user and day, in words, and takes one decision with a reason', () => {
-    const queue = new ReviewQueue();
-    const assessment = {
-      score: 0.9 as never,
-      action: 'step-up' as const,
-      explained: false,
-      model: 'm',
-      reasons: [{ feature: 'household', text: 'User and patient share a home address.', weight: 0.4 }],
-    };
-    queue.add(read('u', 'p1'), assessment, noon);
-    queue.add(read('u', 'p2'), { ...assessment, action: 'notice' }, noon + 1);
-    expect(queue.open()).toMatchObject([
-      {
-        id: '2026-03-04/u',
-        events: 2,
-        patients: 2,
-        action: 'step-up',
-        reasons: ['User and patient share a home address.'],
-      },
-    ]);
-    expect(queue.decide('2026-03-04/u', 'confirmed', 'ruth', '')).toBe(false);
-    expect(queue.decide('2026-03-04/u', 'confirmed', 'u', 'I did nothing')).toBe(false);
-    expect(queue.decide('2026-03-04/u', 'confirmed', 'ruth', 'family, no care')).toBe(true);
-    expect(queue.open()).toEqual([]);
-    expect(queue.decided).toHaveLength(1);
-  });
-
-  it('stays bounded and keeps the worst', () => {
-    const queue = new ReviewQueue(10);
-    for (let n = 0; n < 100; n++)
-      queue.add(
-        read(`u${n}`, 'p'),
-        { score: (n / 100) as never, action: 'notice', explained: false, model: 'm', reasons: [] },
-        noon,
-      );
-    expect(queue.open().length).toBeLessThanOrEqual(10);
-    expect(queue.open()[0]?.score).toBeGreaterThan(0.9);
   });
 });
 

@@ -1,0 +1,74 @@
+import { Type } from '@sinclair/typebox';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../domain/identity/principal.ts';
+import { readBody } from './consent-words.ts';
+import type { Opens } from './console-access.ts';
+import { refuse } from './errors.ts';
+import { outcomeOf } from './reasons.ts';
+
+export interface ModelAnswer {
+  readonly state: 'promoted' | 'waiting';
+  readonly model: string;
+  readonly approvals: readonly string[];
+  readonly text: string;
+}
+
+type Changed = Promise<ModelAnswer | { readonly refused: string }>;
+
+export interface RiskModelRoutesParts {
+  readonly opens: Opens;
+  readonly challenge: (text: string, officer: Principal) => Changed;
+  readonly promote: (hash: string, officer: Principal) => Changed;
+  readonly rollback: (officer: Principal) => Changed;
+}
+
+const promotionBody = Type.Object(
+  { model: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
+  { additionalProperties: false },
+);
+const emptyBody = Type.Object({}, { additionalProperties: false });
+
+/**
+ * `/api/v1/risk/models`: let one run beside, approve it, go back. People do this under their own name; who has only the machine uses
+ * the commands with a key.
+ */
+export function riskModelRoutes(app: FastifyInstance, parts: RiskModelRoutesParts): void {
+  const admitted = async (request: FastifyRequest, reply: FastifyReply): Promise<Principal | undefined> => {
+    void reply.header('cache-control', 'no-store');
+    const asker = await parts.opens(request, reply, 'risk');
+    if (asker !== 'operator') return asker;
+    refuse(reply, 'scope-insufficient');
+    return undefined;
+  };
+  const tell = async (reply: FastifyReply, changed: Changed): Promise<FastifyReply> => {
+    const answer = await changed;
+    return 'refused' in answer
+      ? reply
+          .code(409)
+          .type('application/fhir+json; charset=utf-8')
+          .send(outcomeOf('promotion-refused', [{ rule: 'promotion', text: answer.refused }]))
+      : reply.send(answer);
+  };
+
+  app.post('/api/v1/risk/models/challenger', async (request, reply) => {
+    const officer = await admitted(request, reply);
+    if (officer === undefined) return reply;
+    if (typeof request.body !== 'object' || request.body === null) return refuse(reply, 'body-invalid');
+    return tell(reply, parts.challenge(JSON.stringify(request.body), officer));
+  });
+
+  app.post('/api/v1/risk/models/promotion', async (request, reply) => {
+    const officer = await admitted(request, reply);
+    if (officer === undefined) return reply;
+    const body = readBody(promotionBody, request.body);
+    if (!body.ok) return refuse(reply, 'body-invalid');
+    return tell(reply, parts.promote(body.value.model, officer));
+  });
+
+  app.post('/api/v1/risk/models/rollback', async (request, reply) => {
+    const officer = await admitted(request, reply);
+    if (officer === undefined) return reply;
+    if (!readBody(emptyBody, request.body ?? {}).ok) return refuse(reply, 'body-invalid');
+    return tell(reply, parts.rollback(officer));
+  });
+}
