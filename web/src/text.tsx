@@ -67,6 +67,7 @@ export const useFormat = () => {
   return useMemo(() => {
     const time = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
     const day = new Intl.DateTimeFormat(language, { dateStyle: 'full' });
+    const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
     const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
     const number = new Intl.NumberFormat(language);
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
@@ -74,6 +75,8 @@ export const useFormat = () => {
       time: (at: number | Date) => time.format(at),
       day: (at: number | Date) => day.format(at),
       clock: (at: number | Date) => clock.format(at),
+      /** A day without a time: `2026-03-04`. */
+      date: (text: string) => date.format(new Date(`${text}T00:00:00Z`)),
       number: (value: number, digits?: number) =>
         digits === undefined
           ? number.format(value)

@@ -50,7 +50,8 @@ export type Decided = 'decided' | 'unknown' | 'no-reason' | 'own' | 'twice';
 
 interface Kept {
   case: ReviewCase;
-  readonly reasons: Map<string, number>;
+  /** By feature or rule: one that counts says its highest count. */
+  readonly reasons: Map<string, { readonly text: string; readonly weight: number }>;
 }
 
 const PATIENTS = 200;
@@ -163,7 +164,10 @@ export class ReviewQueue {
   }
 
   restore(known: ReviewCase): void {
-    this.#cases.set(known.id, { case: known, reasons: new Map(known.reasons.map((text, at) => [text, 1 / (at + 1)])) });
+    this.#cases.set(known.id, {
+      case: known,
+      reasons: new Map(known.reasons.map((text, at) => [text, { text, weight: 1 / (at + 1) }])),
+    });
   }
 
   #take(
@@ -181,9 +185,11 @@ export class ReviewQueue {
       this.#cases.set(id, kept);
       if (this.#cases.size > this.#limit) this.#dropMildest(id);
     }
-    for (const reason of assessment.reasons)
-      if (reason.weight > 0 && (kept.reasons.has(reason.text) || kept.reasons.size < REASONS))
-        kept.reasons.set(reason.text, Math.max(kept.reasons.get(reason.text) ?? 0, reason.weight));
+    for (const { feature, text, weight } of assessment.reasons) {
+      const before = kept.reasons.get(feature);
+      if (weight > 0 && (before === undefined ? kept.reasons.size < REASONS : weight >= before.weight))
+        kept.reasons.set(feature, { text, weight });
+    }
     const { case: known } = kept;
     const patient = typeof event.patient === 'string' ? event.patient : undefined;
     const add = <Item>(list: readonly Item[], item: Item | undefined, most: number): readonly Item[] =>
@@ -193,7 +199,7 @@ export class ReviewQueue {
       days: add(known.days, day, DAYS),
       score: Math.max(known.score, assessment.score),
       action: rank(assessment.action) > rank(known.action) ? assessment.action : known.action,
-      reasons: [...kept.reasons].sort((a, b) => b[1] - a[1]).map(([text]) => text),
+      reasons: [...kept.reasons.values()].sort((a, b) => b.weight - a.weight).map(({ text }) => text),
       patients: add(known.patients, patient, PATIENTS),
       events: known.events + 1,
       accesses: [...known.accesses, accessOf(event, patient, assessment, time)].slice(-ACCESSES),

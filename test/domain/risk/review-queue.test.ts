@@ -48,6 +48,17 @@ describe('the review queue', () => {
     expect(queue.list()[0]?.id).toMatch(/^[0-9a-f]{24}$/);
   });
 
+  it('says a rule that counts once, with its highest count', () => {
+    const queue = new ReviewQueue();
+    for (const [weight, text] of [
+      [0.5, '12 patients'],
+      [0.9, '17 patients'],
+      [0.7, '15 patients'],
+    ] as const)
+      queue.add(read('u', 'p1'), { ...assessed(), reasons: [{ feature: 'rule:enumeration', text, weight }] }, noon);
+    expect(queue.list()[0]?.reasons).toEqual(['17 patients']);
+  });
+
   it('shows a user who returns to one patient on another day as a case of its own', () => {
     const queue = new ReviewQueue();
     queue.add(read('u', 'p1'), assessed(), noon);
