@@ -4,13 +4,13 @@ export interface Drift {
   readonly index: number;
   readonly state: 'learning' | 'steady' | 'moving' | 'drifted';
   /** Share of calls that nothing explained: then and now. */
-  readonly unexplained: { readonly then: number; readonly now: number };
+  readonly unexplained: { readonly before: number; readonly now: number };
   readonly calls: number;
 }
 
 export interface DriftState {
   readonly model: string;
-  readonly then: readonly number[];
+  readonly before: readonly number[];
   readonly now: readonly number[];
 }
 
@@ -27,16 +27,16 @@ const HALF_LIFE = 5_000;
 /** Two histograms of scores: the model's first thousands, and the recent ones, which fade. Constant work per call. */
 export class DriftWatch {
   #model = '';
-  #then = new Float64Array(BINS + 2);
+  #before = new Float64Array(BINS + 2);
   #now = new Float64Array(BINS + 2);
 
   add(model: string, score: number, explained: boolean): void {
     if (model !== this.#model) {
       this.#model = model;
-      this.#then = new Float64Array(BINS + 2);
+      this.#before = new Float64Array(BINS + 2);
       this.#now = new Float64Array(BINS + 2);
     }
-    const target = (this.#then[ALL] ?? 0) < REFERENCE ? this.#then : this.#now;
+    const target = (this.#before[ALL] ?? 0) < REFERENCE ? this.#before : this.#now;
     if (target === this.#now) {
       const keep = 0.5 ** (1 / HALF_LIFE);
       for (let at = 0; at < target.length; at++) target[at] = (target[at] ?? 0) * keep;
@@ -50,29 +50,29 @@ export class DriftWatch {
   }
 
   status(): Drift {
-    const [then, now] = [this.#then, this.#now];
+    const [before, now] = [this.#before, this.#now];
     const share = (counts: Float64Array, at: number): number => ((counts[at] ?? 0) + 0.5) / ((counts[ALL] ?? 0) + 1);
     let index = 0;
     for (let bin = 0; bin < BINS; bin++)
-      index += (share(now, bin) - share(then, bin)) * Math.log(share(now, bin) / share(then, bin));
+      index += (share(now, bin) - share(before, bin)) * Math.log(share(now, bin) / share(before, bin));
     const enough = (now[ALL] ?? 0) >= 500;
     const bare = (counts: Float64Array): number => (counts[BARE] ?? 0) / Math.max(1, counts[ALL] ?? 0);
     return {
       index: enough ? index : 0,
       state: !enough ? 'learning' : index < 0.1 ? 'steady' : index < 0.25 ? 'moving' : 'drifted',
-      unexplained: { then: bare(then), now: enough ? bare(now) : bare(then) },
-      calls: Math.round((then[ALL] ?? 0) + (now[ALL] ?? 0)),
+      unexplained: { before: bare(before), now: enough ? bare(now) : bare(before) },
+      calls: Math.round((before[ALL] ?? 0) + (now[ALL] ?? 0)),
     };
   }
 
   state(): DriftState {
-    return { model: this.#model, then: [...this.#then], now: [...this.#now] };
+    return { model: this.#model, before: [...this.#before], now: [...this.#now] };
   }
 
   restore(state: DriftState): void {
-    if (state.then.length !== BINS + 2 || state.now.length !== BINS + 2) return;
+    if (state.before.length !== BINS + 2 || state.now.length !== BINS + 2) return;
     this.#model = state.model;
-    this.#then = Float64Array.from(state.then);
+    this.#before = Float64Array.from(state.before);
     this.#now = Float64Array.from(state.now);
   }
 }

@@ -53,7 +53,7 @@ describe('drift', () => {
 
   it('is none while the scores keep their shape, and told when they do not', () => {
     const watch = fed(new DriftWatch(), 8_000, 0.001);
-    expect(watch.status()).toMatchObject({ state: 'steady', unexplained: { then: 0, now: 0 } });
+    expect(watch.status()).toMatchObject({ state: 'steady', unexplained: { before: 0, now: 0 } });
     fed(watch, 8_000, 0.1, false);
     expect(watch.status().state).toBe('drifted');
     expect(watch.status().unexplained.now).toBeGreaterThan(0.5);
@@ -66,7 +66,7 @@ describe('drift', () => {
     expect(again.status()).toEqual(watch.status());
     again.add('other', 0.5, true);
     expect(again.status().calls).toBe(1);
-    again.restore({ model: 'm', then: [1], now: [] });
+    again.restore({ model: 'm', before: [1], now: [] });
     expect(again.status().calls).toBe(1);
   });
 });

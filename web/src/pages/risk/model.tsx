@@ -1,17 +1,4 @@
-import {
-  Alert,
-  Button,
-  Card,
-  FileButton,
-  Group,
-  List,
-  Modal,
-  SimpleGrid,
-  Stack,
-  Table,
-  Text,
-  Title,
-} from '@mantine/core';
+import { Alert, Button, Card, FileButton, Group, List, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { RiskStatusAnswer } from '../../../../src/domain/console/risk.ts';
@@ -98,7 +85,7 @@ const Shown = ({ status }: { readonly status: RiskStatusAnswer }) => {
           <Text className="figure">{format.number(drift.index, 2)}</Text>
           <Text>{t.model.driftStates[drift.state]}</Text>
           <Text size="sm" c="dimmed">
-            {t.model.unexplained(format.percent(drift.unexplained.then), format.percent(drift.unexplained.now))}
+            {t.model.unexplained(format.percent(drift.unexplained.before), format.percent(drift.unexplained.now))}
           </Text>
         </Card>
       </SimpleGrid>
