@@ -178,8 +178,6 @@ describe('models over the API', () => {
       expect(codeOf(await one.post('/models/promotion', { model: hash }).expect(409))).toBe('promotion-refused');
       await one.post('/models/promotion', { model: 'x' }).expect(400);
       ahead = 15 * 86_400_000;
-      const later = (_user: string) => supertest(third.gateway.url);
-      expect(later('x')).toBeDefined();
       expect(third.gateway.risk.models.store.status().challenger?.model).toBe(hash);
       const officer = (user: string) => ({ user, issuer: 'https://issuer', client: 'console' });
       expect(await third.gateway.risk.models.promote(hash, officer('adler'))).toMatchObject({ state: 'waiting' });
