@@ -65,7 +65,10 @@ CREATE TABLE IF NOT EXISTS resources (ref TEXT NOT NULL, idx INTEGER NOT NULL, P
 CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);`;
 
 /** `Type/id` of `Type/id/_history/version`. */
-const unversioned = (reference: string): string => reference.split('/_history/')[0] ?? reference;
+const unversioned = (reference: string): string => {
+  const end = reference.indexOf('/_history/');
+  return end < 0 ? reference : reference.slice(0, end);
+};
 
 export const openLedgerIndex = (path: string): LedgerIndex => {
   const database = new DatabaseSync(path, { timeout: 5000 });
@@ -78,6 +81,8 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
   const addEntry = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const addSubject = prepare('INSERT OR IGNORE INTO subjects VALUES (?, ?)');
   const addResource = prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
+  // Of a Bundle: one call for 100 costs a quarter less than 100 calls, but a call for one costs a quarter more.
+  const addResources = prepare('INSERT OR IGNORE INTO resources SELECT value, ?2 FROM json_each(?1)');
   const setSize = prepare('INSERT OR REPLACE INTO state VALUES (1, ?)');
   const getSize = prepare('SELECT size FROM state');
   const segments = new Map<string, number>();
@@ -126,7 +131,9 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
             entry?.requestId ?? null,
           );
           for (const patient of entry?.patients ?? []) addSubject.run(patient, index);
-          for (const reference of entry?.resources ?? []) addResource.run(unversioned(reference), index);
+          const resources = entry?.resources ?? [];
+          if (resources.length > 8) addResources.run(JSON.stringify(resources.map(unversioned)), index);
+          else for (const reference of resources) addResource.run(unversioned(reference), index);
         }
         const last = entries.at(-1);
         if (last !== undefined) setSize.run(last.index + 1);

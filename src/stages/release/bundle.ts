@@ -4,6 +4,7 @@ import type { Bases, LocalReference } from '../../domain/fhir/references.ts';
 import type { Resolve } from '../../domain/fhir/subjects.ts';
 import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
+import { JsonWriter } from '../../domain/json/writer.ts';
 import type { IntegrityState } from '../../domain/ledger/record-integrity.ts';
 import type { Planned } from '../exchange.ts';
 import { countsOnly, wantedOf } from '../page-size.ts';
@@ -106,8 +107,8 @@ interface Found {
   readonly released: ReleasedResource;
 }
 
-const encoder = new TextEncoder();
-const comma = encoder.encode(',');
+/** An id that JSON does not escape: all that FHIR allows. */
+const plainId = /^[A-Za-z0-9.-]+$/;
 
 /**
  * Builds a new Bundle from what may leave. An entry that may not leave leaves no trace: no stub, id, fullUrl or count, and no
@@ -158,23 +159,22 @@ export function releaseBundle(
   }
   const kept = tied(unrepeated(found), parts.bases);
   const onlyCount = countsOnly(part);
-  const chunks: Uint8Array[] = [];
+  const base = `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/`).slice(0, -1)}`;
+  const list = new JsonWriter(pages.reduce((sum, { tape }) => sum + tape.bytes.length, 1024));
+  let before = ',"entry":[{';
   for (const { tape, entry, mode, released } of kept) {
     if (onlyCount) {
       countPatients(tally, released);
       continue;
     }
     count(tally, released);
-    if (chunks.length > 0) chunks.push(comma);
-    const fullUrl =
-      released.id === undefined
-        ? ''
-        : `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/${released.type}/${released.id}`)},`;
-    chunks.push(
-      encoder.encode(`{${extensionOf(released.integrity)}${fullUrl}"resource":`),
-      parts.project(released, part),
-      encoder.encode(`${entryTail(tape, entry, mode, released)}}`),
-    );
+    const { id } = released;
+    list.text(before).text(extensionOf(released.integrity));
+    before = '},{';
+    if (id === undefined) list.text('"resource":');
+    else if (plainId.test(id)) list.text(base).text(released.type).text('/').text(id).text('","resource":');
+    else list.text(base).text(`${JSON.stringify(`${released.type}/${id}`).slice(1)},"resource":`);
+    list.bytes(parts.project(released, part)).text(entryTail(tape, entry, mode, released));
   }
   const [first] = pages;
   const type = (first && stringOf(first.tape, member(first.tape, first.node, 'type'))) ?? 'searchset';
@@ -189,8 +189,9 @@ export function releaseBundle(
     `{"resourceType":"Bundle","type":${JSON.stringify(type)}` +
     (whole ? `,"total":${matches}` : '') +
     (links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`);
-  if (chunks.length === 0) return encoder.encode(`${head}}`);
-  return join([encoder.encode(`${head},"entry":[`), ...chunks, encoder.encode(']}')]);
+  const entries = list.done();
+  const out = new JsonWriter(head.length * 3 + entries.length + 8).text(head).bytes(entries);
+  return out.text(entries.length === 0 ? '}' : '}]}').done();
 }
 
 /** Entries with a resource. The upstream's own remarks quote values; they stay here. */
@@ -203,10 +204,15 @@ function* entriesOf(
   for (let entry = entries + 1; entry < (tape.next[entries] as number); entry = tape.next[entry] as number) {
     const resource = member(tape, entry, 'resource');
     const type = member(tape, resource, 'resourceType');
-    const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
+    const mode = modeOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
     if (resource < 0 || mode === 'outcome' || (type >= 0 && is(tape, type, 'OperationOutcome'))) continue;
     yield { entry, resource, mode };
   }
+}
+
+function modeOf(tape: Tape, node: number): string | undefined {
+  if (node < 0) return undefined;
+  return is(tape, node, 'match') ? 'match' : is(tape, node, 'include') ? 'include' : stringOf(tape, node);
 }
 
 /** What several matches on several pages include is there once. */
