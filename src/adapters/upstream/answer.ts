@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import type { Dispatcher } from 'undici';
 import type { UpstreamResponse } from '../../domain/upstream.ts';
 import { faultOf } from './fault.ts';
 
@@ -11,58 +12,118 @@ const decoders = {
   br: promisify(brotliDecompress),
 };
 
-/** What http-proxy and undici hand over. */
-export interface AnswerStream {
-  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
-  on(event: 'end' | 'close', listener: () => void): unknown;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-  destroy(): unknown;
+const malformed: UpstreamResponse = { kind: 'fault', code: 'upstream-malformed' };
+
+const givenUp = new Error('the answer is not wanted any more');
+
+/**
+ * Sends a request and gives the whole answer, once: bounded before and after decoding; anything torn, too large or of unknown
+ * encoding is a fault. It takes what undici hands over as it comes: the stream that `Dispatcher.request` makes of it, to be
+ * read whole at once, costs as much as parsing the answer's head.
+ */
+export function ask(
+  dispatcher: Dispatcher,
+  request: Dispatcher.DispatchOptions,
+  options: { readonly maxBytes: number; readonly signal?: AbortSignal },
+  answered: (response: UpstreamResponse) => void,
+): void {
+  const gathering = new Gathering(options.maxBytes, answered);
+  try {
+    if (options.signal !== undefined) gathering.endWith(options.signal);
+    if (!gathering.settled) dispatcher.dispatch(request, gathering);
+  } catch (error) {
+    gathering.onResponseError(undefined, error);
+  }
 }
 
-const tooLarge = new RangeError('the answer is larger than it may be');
-const cut = new Error('the answer was cut');
+class Gathering implements Dispatcher.DispatchHandler {
+  readonly #maxBytes: number;
+  #answered: ((response: UpstreamResponse) => void) | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #release: (() => void) | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  readonly #chunks: Uint8Array[] = [];
+  #size = 0;
 
-/** Reads the whole answer, bounded before and after decoding. Anything torn, too large or of unknown encoding is a fault. */
-export async function readAnswer(
-  status: number,
-  headers: IncomingHttpHeaders,
-  stream: AnswerStream,
-  maxBytes: number,
-): Promise<UpstreamResponse> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    // Events, not an async iterator: that costs several promises for a body of one chunk.
-    await new Promise<void>((resolve, reject) => {
-      stream.on('data', (chunk) => {
-        size += chunk.length;
-        chunks.push(chunk);
-        if (size > maxBytes) {
-          reject(tooLarge);
-          stream.destroy();
-        }
-      });
-      stream.on('end', resolve);
-      stream.on('error', reject);
-      stream.on('close', () => reject(cut));
-    });
-  } catch (error) {
-    const code = faultOf(error);
-    return { kind: 'fault', code: code === 'upstream-unreachable' ? 'upstream-malformed' : code };
+  constructor(maxBytes: number, answered: (response: UpstreamResponse) => void) {
+    this.#maxBytes = maxBytes;
+    this.#answered = answered;
   }
-  const [first] = chunks;
-  let body: Uint8Array = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size);
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity' && size > 0) {
-    const decode = decoders[encoding as keyof typeof decoders];
-    if (decode === undefined) return { kind: 'fault', code: 'upstream-malformed' };
-    try {
-      body = await decode(body, { maxOutputLength: maxBytes });
-    } catch {
-      return { kind: 'fault', code: 'upstream-malformed' };
+
+  get settled(): boolean {
+    return this.#answered === undefined;
+  }
+
+  /** Gives up when the signal fires. */
+  endWith(signal: AbortSignal): void {
+    const end = (): void => {
+      this.#settle({ kind: 'fault', code: faultOf(signal.reason) });
+      this.#controller?.abort(givenUp);
+    };
+    if (signal.aborted) {
+      end();
+      return;
     }
+    signal.addEventListener('abort', end, { once: true });
+    this.#release = () => signal.removeEventListener('abort', end);
   }
-  const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) if (typeof value === 'string') flat[name] = value;
-  return { kind: 'answer', status, headers: flat, body };
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.settled) controller.abort(givenUp);
+  }
+
+  onResponseStart(_controller: unknown, status: number, headers: IncomingHttpHeaders): void {
+    // 1xx tells of an answer to come.
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#size += chunk.length;
+    if (this.#size > this.#maxBytes) {
+      this.#settle(malformed);
+      controller.abort(givenUp);
+    } else this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [first] = this.#chunks;
+    const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#size);
+    const encoding = this.#headers['content-encoding'] ?? 'identity';
+    if (encoding === 'identity' || body.length === 0) {
+      this.#settle(this.#answer(body));
+      return;
+    }
+    const decode = decoders[encoding as keyof typeof decoders];
+    if (decode === undefined) {
+      this.#settle(malformed);
+      return;
+    }
+    decode(body, { maxOutputLength: this.#maxBytes }).then(
+      (decoded) => this.#settle(this.#answer(decoded)),
+      () => this.#settle(malformed),
+    );
+  }
+
+  onResponseError(_controller: unknown, error: unknown): void {
+    const code = faultOf(error);
+    // An answer that was begun and then cut.
+    this.#settle(this.#status > 0 && code === 'upstream-unreachable' ? malformed : { kind: 'fault', code });
+  }
+
+  #answer(body: Uint8Array): UpstreamResponse {
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(this.#headers)) if (typeof value === 'string') headers[name] = value;
+    return { kind: 'answer', status: this.#status, headers, body };
+  }
+
+  #settle(response: UpstreamResponse): void {
+    const answered = this.#answered;
+    this.#answered = undefined;
+    this.#release?.();
+    answered?.(response);
+  }
 }

@@ -5,7 +5,7 @@ import type { Cleared, UpstreamResponse } from '../../domain/upstream.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Forward } from '../../ports.ts';
 import type { Answer } from '../../stages/answer.ts';
-import { readAnswer } from './answer.ts';
+import { ask } from './answer.ts';
 import { faultOf } from './fault.ts';
 
 export interface ProxyOptions {
@@ -57,7 +57,7 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
       prefix: options.prefix,
       upstream: options.upstream,
       proxyPayloads: false,
-      undici: options.agent as never,
+      undici: wholeAnswers(options) as never,
       disableRequestLogging: true,
       httpMethods: ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'],
       preHandler: (request, reply, next) => {
@@ -79,7 +79,8 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
         const mark = cleared.path.indexOf('?');
         const path = mark < 0 ? cleared.path : cleared.path.slice(0, mark);
         const body = cleared.body === undefined ? null : Buffer.from(cleared.body);
-        return reply.from(basePath + path, {
+        // Not returned: of a reply that a handler returns Fastify makes a promise, and waits for the end of its stream.
+        reply.from(basePath + path, {
           method: cleared.method as never,
           ...(cleared.method === 'GET'
             ? {}
@@ -97,18 +98,29 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
           rewriteHeaders: () => ({}),
           timeout: options.timeoutMs,
           retryDelay: () => null,
-          onResponse: (_request, _reply, response) => {
-            const { statusCode, headers, stream } = response as never as Dispatcher.ResponseData & {
-              stream: Dispatcher.ResponseData['body'];
-            };
-            void readAnswer(statusCode, headers, stream, options.maxAnswerBytes).then(answered);
-          },
+          onResponse: (_request, _reply, response) => answered((response as never as Carried).stream.response),
           onError: (_reply, { error }) => answered({ kind: 'fault', code: faultOf(error) }),
         });
       },
     });
   });
 }
+
+/** What http-proxy carries from undici to `onResponse`: the whole answer in place of the stream. */
+interface Carried {
+  readonly stream: { readonly response: UpstreamResponse };
+}
+
+/** The part of undici that http-proxy uses. The status it is told is never sent: what is sent is the gateway's own answer. */
+const wholeAnswers = ({ agent, maxAnswerBytes }: ProxyOptions) => ({
+  request: (
+    request: Dispatcher.DispatchOptions,
+    done: (error: null, response: { statusCode: number; headers: object; body: object }) => void,
+  ) =>
+    ask(agent, request, { maxBytes: maxAnswerBytes }, (response) =>
+      done(null, { statusCode: 502, headers: {}, body: { response, destroy: () => undefined } }),
+    ),
+});
 
 const received = (request: FastifyRequest, prefix: string) => ({
   method: request.method,

@@ -1,7 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { UpstreamReader } from '../../ports.ts';
-import { readAnswer } from './answer.ts';
-import { faultOf } from './fault.ts';
+import { ask } from './answer.ts';
 
 export interface ReaderOptions {
   readonly upstream: string;
@@ -16,21 +15,21 @@ export function upstreamReader(options: ReaderOptions): UpstreamReader {
   const base = new URL(options.upstream);
   const basePath = base.pathname.endsWith('/') ? base.pathname.slice(0, -1) : base.pathname;
   return {
-    async read(request, signal) {
-      try {
-        const response = await options.agent.request({
-          origin: base.origin,
-          path: basePath + request.path,
-          method: 'GET',
-          headers: { ...request.headers, 'accept-encoding': 'identity', ...options.credential() },
-          headersTimeout: options.timeoutMs,
-          bodyTimeout: options.timeoutMs,
-          signal,
-        });
-        return await readAnswer(response.statusCode, response.headers, response.body, options.maxAnswerBytes);
-      } catch (error) {
-        return { kind: 'fault', code: faultOf(error) };
-      }
-    },
+    read: (request, signal) =>
+      new Promise((answered) => {
+        ask(
+          options.agent,
+          {
+            origin: base.origin,
+            path: basePath + request.path,
+            method: 'GET',
+            headers: { ...request.headers, 'accept-encoding': 'identity', ...options.credential() },
+            headersTimeout: options.timeoutMs,
+            bodyTimeout: options.timeoutMs,
+          },
+          { maxBytes: options.maxAnswerBytes, signal },
+          answered,
+        );
+      }),
   };
 }
