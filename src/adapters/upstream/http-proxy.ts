@@ -63,8 +63,8 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
       preHandler: (request, reply, next) => {
         const forward: Forward = (cleared) =>
           new Promise((answered) => {
+            // The proxy sees the prefix alone, as the router did: where the call goes is taken from what was cleared.
             parked.set(request, { cleared, answered });
-            request.raw.url = options.prefix + cleared.path;
             next();
           });
         options.gateway
