@@ -5,7 +5,8 @@ import { pathOf } from './explain.ts';
 import { stripMaskLabels } from './labels.ts';
 import type { MaskingContext, MaskingPlan } from './plan.ts';
 import { sameTree, type Tree, treeOf, treeText } from './tree.ts';
-import { type Mark, markResource } from './walk.ts';
+import { markResource } from './walk.ts';
+import type { Mark } from './walk-state.ts';
 
 /** What is to be stored, or the paths at which the caller would change what the plan hides. Paths, never values. */
 export type Merged =

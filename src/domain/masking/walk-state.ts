@@ -1,4 +1,5 @@
 import type { Tape } from '../json/tape.ts';
+import type { Action } from './automaton.ts';
 import type { MaskingContext, Splice } from './plan.ts';
 
 /** A splice that may be settled later: the labels are known only when the resource has been walked. */
@@ -27,3 +28,18 @@ export type Transform = (walk: WalkState, node: number) => string | undefined | 
 
 /** What is left where a value was taken away. */
 export type Absence = 'nothing' | 'masked';
+
+export type Outcome = 'kept' | 'removed';
+
+/** What an edit did, for those who explain it. */
+export interface Mark {
+  readonly node: number;
+  readonly action: Action;
+  readonly outcome: 'removed' | 'masked' | 'changed';
+}
+
+/** A walk to those who edit for it. */
+export interface Editing extends WalkState {
+  /** Counts an edit, for the labels, the rules that fired and those who explain. */
+  note(node: number, action: Action, outcome: Mark['outcome']): void;
+}

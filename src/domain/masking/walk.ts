@@ -1,69 +1,45 @@
-import { primitiveTypes, typeSchema } from '../fhir/schema.ts';
-import { is, member, stringOf, text } from '../json/cursor.ts';
+import { is, member, raw, stringOf, text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
+import { ABSENT, absenceOf } from './absence.ts';
 import { type Action, type Edge, type State, unknownAction, type Variant } from './automaton.ts';
 import { CompiledPlan, type ProjectKeys } from './compile.ts';
-import { LABEL, labelCodes } from './method.ts';
+import { besideType, inPlaceOf, type LabelPlace, settleLabels, withinMeta } from './label-place.ts';
+import { editLeaf, fits, staysBeside } from './leaf.ts';
+import { LABEL } from './method.ts';
 import { patientNamed } from './patient.ts';
 import type { Masked, MaskingContext, MaskingPlan, MaskResource, Unmaskable } from './plan.ts';
 import { isPartialSibling } from './transform.ts';
-import type { OpenSplice, WalkState } from './walk-state.ts';
-
-const ABSENT_LIST = '[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]';
-/** Data-absent-reason `masked`: what stands where a value may not. */
-export const ABSENT = `{"extension":${ABSENT_LIST}}`;
-const absences = new Map<string, string>();
-
-/** The mark in place of an element of the type: what the type requires is marked too, or it would not be valid. */
-const absenceOf = (type: string): string => {
-  let known = absences.get(type);
-  if (known === undefined) {
-    const parts = [`"extension":${ABSENT_LIST}`];
-    for (const element of typeSchema(type)?.elements.values() ?? []) {
-      if (!element.required || element.choice) continue;
-      const primitive = primitiveTypes.has(element.type);
-      const mark = primitive ? ABSENT : absenceOf(element.type);
-      parts.push(`"${primitive ? '_' : ''}${element.name}":${element.list ? `[${mark}]` : mark}`);
-    }
-    known = `{${parts.join(',')}}`;
-    absences.set(type, known);
-  }
-  return known;
-};
+import type { Editing, Mark, OpenSplice, Outcome } from './walk-state.ts';
 
 /** First letters of the members without which an object of the type says nothing (ext-1, inv-1). */
 const saying: Readonly<Record<string, string>> = { Extension: 've_', 'Parameters.parameter': 'vrp_' };
 
-const LABEL_SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
-
-/** What an edit did, for those who explain it. */
-export interface Mark {
-  readonly node: number;
-  readonly action: Action;
-  readonly outcome: 'removed' | 'masked' | 'changed';
-}
-
-const labelTexts: (string | undefined)[] = [];
-
-/** The codings for a set of labels: the same few again and again, so each is built once. */
-const labelText = (labels: number): string => {
-  let known = labelTexts[labels];
-  if (known === undefined) {
-    known = labelCodes
-      .filter((_, bit) => (labels & (1 << bit)) !== 0)
-      .map((code) => `{"system":"${LABEL_SYSTEM}","code":"${code}"}`)
-      .join(',');
-    labelTexts[labels] = known;
-  }
-  return known;
-};
-
-type Outcome = 'kept' | 'removed';
-
 class Withheld extends Error {}
 
+/** The resource that is being walked; one within another has its own. */
+interface Here {
+  readonly node: number;
+  /** Of what was done to it. */
+  labels: number;
+  place: LabelPlace | undefined;
+  /** Within one that it contains, which has no labels of its own. */
+  contained: boolean;
+  patient: string | undefined;
+  /** The patient has been looked for. */
+  sought: boolean;
+}
+
+const hereOf = (node: number, patient: string | undefined): Here => ({
+  node,
+  labels: 0,
+  place: undefined,
+  contained: false,
+  patient,
+  sought: false,
+});
+
 /** One walk over one resource. Not for use twice. */
-class Walk implements WalkState {
+class Walk implements Editing {
   readonly tape: Tape;
   readonly context: MaskingContext;
   readonly splices: OpenSplice[] = [];
@@ -72,11 +48,9 @@ class Walk implements WalkState {
   readonly marks: Mark[] | undefined;
   holder = -1;
   count = 0;
-  #labels = 0;
-  #contained = false;
+  #here: Here;
   readonly #plan: CompiledPlan;
   readonly #keys: ProjectKeys;
-  #patient: string | undefined;
 
   constructor(tape: Tape, plan: CompiledPlan, context: MaskingContext, marks: Mark[] | undefined) {
     this.tape = tape;
@@ -84,22 +58,20 @@ class Walk implements WalkState {
     this.context = context;
     this.#keys = plan.keysOf(context);
     this.marks = marks;
-    this.#patient = context.patient;
+    this.#here = hereOf(-1, context.patient);
   }
 
   key(name: string): Uint8Array {
     return this.#keys.of(name, this.context);
   }
 
-  #resource = -1;
-  #sought = false;
-
   patient(): string | undefined {
-    if (!this.#sought && this.context.patient === undefined) {
-      this.#sought = true;
-      this.#patient = patientNamed(this.tape, this.#resource) ?? this.#patient;
+    const here = this.#here;
+    if (!here.sought && this.context.patient === undefined) {
+      here.sought = true;
+      here.patient = patientNamed(this.tape, here.node) ?? here.patient;
     }
-    return this.#patient;
+    return here.patient;
   }
 
   /** `removed`: the plan does not cover what stands here. */
@@ -109,74 +81,38 @@ class Walk implements WalkState {
     const type = stringOf(tape, typeNode);
     const state = type === undefined ? undefined : this.#plan.automaton.resource(type);
     if (type === undefined || state === undefined) {
-      this.#note(node, unknownAction, 'removed');
+      this.note(node, unknownAction, 'removed');
       return 'removed';
     }
-    const outer = [this.#labels, this.#contained, this.#resource, this.#sought, this.#patient] as const;
-    if (!contained) {
-      this.#labels = 0;
-      this.#resource = node;
-      this.#sought = false;
-    }
-    this.#contained = contained;
+    const outer = this.#here;
+    const { contained: before } = outer;
+    if (contained) outer.contained = true;
+    else this.#here = hereOf(node, outer.patient);
+    const here = this.#here;
     const first = this.splices.length;
-    let label: OpenSplice | undefined;
-    if (!contained && member(tape, node, 'meta') < 0) {
-      // Not an insertion: those could meet a removal that begins at the same byte.
-      label = { start: tape.start[typeNode] as number, end: tape.end[typeNode] as number, text: `"${type}"` };
-      this.splices.push(label);
-    }
+    if (!contained && member(tape, node, 'meta') < 0) this.#label(besideType(tape, typeNode, type));
     const variant = state.variant(tape, node);
     if (variant.action?.transform !== undefined && variant.action.transform(this, node) === null) {
-      this.#note(node, variant.action, 'removed');
-      this.#restore(outer, contained);
+      this.note(node, variant.action, 'removed');
+      this.#here = outer;
+      outer.contained = before;
       return 'removed';
     }
     this.#members(node, variant, true);
-    if (!contained) this.#settleLabels(first, label);
-    this.#restore(outer, contained);
+    if (!contained && here.place !== undefined) settleLabels(this.splices, first, here.labels, here.place);
+    this.#here = outer;
+    outer.contained = before;
     return 'kept';
   }
 
-  #restore(outer: readonly [number, boolean, number, boolean, string | undefined], contained: boolean): void {
-    if (!contained) [this.#labels, , this.#resource, this.#sought, this.#patient] = outer;
-    this.#contained = outer[1];
+  #label(place: LabelPlace): void {
+    this.#here.place = place;
+    this.splices.push(place.splice);
   }
 
-  #metaSplice: { splice: OpenSplice; form: 'item' | 'first' | 'member' | 'whole'; present: number } | undefined;
-
-  #settleLabels(first: number, start: OpenSplice | undefined): void {
-    const meta = this.#metaSplice;
-    this.#metaSplice = undefined;
-    if (this.#labels === 0) {
-      const open = start ?? meta?.splice;
-      const at = open === undefined ? -1 : this.splices.indexOf(open, first);
-      if (at >= 0) this.splices.splice(at, 1);
-      return;
-    }
-    if (start !== undefined) {
-      start.text += `,"meta":{"security":[${labelText(this.#labels)}]}`;
-      return;
-    }
-    if (meta === undefined) return;
-    const labels = labelText(this.#labels & ~meta.present);
-    if (labels === '') {
-      const at = this.splices.indexOf(meta.splice, first);
-      if (at >= 0) this.splices.splice(at, 1);
-      return;
-    }
-    const forms = {
-      item: `,${labels}`,
-      first: labels,
-      member: `,"security":[${labels}]`,
-      whole: `{"security":[${labels}]}`,
-    };
-    meta.splice.text = forms[meta.form];
-  }
-
-  #note(node: number, action: Action, outcome: Mark['outcome']): void {
+  note(node: number, action: Action, outcome: Mark['outcome']): void {
     this.count += 1;
-    this.#labels |= outcome === 'changed' ? action.label : LABEL.redacted;
+    this.#here.labels |= outcome === 'changed' ? action.label : LABEL.redacted;
     this.fired.push(action);
     this.marks?.push({ node, action, outcome });
   }
@@ -232,7 +168,7 @@ class Walk implements WalkState {
     const mark = edge.primitive ? ABSENT : absenceOf(edge.element.type);
     const absent = edge.element.list ? `[${mark}]` : mark;
     this.splices.push({ start: at, end: at, text: `${kept > 0 ? ',' : ''}"${name}":${absent}` });
-    this.#labels |= LABEL.redacted;
+    this.#here.labels |= LABEL.redacted;
     return 1;
   }
 
@@ -245,9 +181,9 @@ class Walk implements WalkState {
     if (edge !== undefined) {
       if (edge.primitive) {
         this.holder = node;
-        return edge.action === undefined && this.#fits(value, edge) ? 'kept' : this.#primitive(key, value, edge);
+        return edge.action === undefined && fits(tape, value, edge) ? 'kept' : editLeaf(this, key, value, edge);
       }
-      if (isResource && edge.element.type === 'Meta' && !this.#contained) return this.#meta(value, edge);
+      if (isResource && edge.element.type === 'Meta' && !this.#here.contained) return this.#meta(value, edge);
       return this.#complex(value, edge);
     }
     if (isResource && is(tape, key, 'resourceType')) return 'kept';
@@ -256,7 +192,7 @@ class Walk implements WalkState {
       if (base?.primitive === true) return this.#sibling(node, key, value, base);
     }
     if (variant.unknown === 'keep') return 'kept';
-    this.#note(key, unknownAction, 'removed');
+    this.note(key, unknownAction, 'removed');
     return 'removed';
   }
 
@@ -272,114 +208,13 @@ class Walk implements WalkState {
     return undefined;
   }
 
-  /** A passed element must have the shape of its type, or something else would pass under its name. */
-  #fits(value: number, edge: Edge): boolean {
-    const kind = this.tape.kind[value];
-    if (edge.element.list) return kind === KIND.array && this.#flat(value);
-    return kind !== KIND.object && kind !== KIND.array;
-  }
-
-  #flat(list: number): boolean {
-    const { kind, next } = this.tape;
-    for (let item = list + 1; item < (next[list] as number); item = next[item] as number) {
-      if (kind[item] === KIND.object || kind[item] === KIND.array) return false;
-    }
-    return true;
-  }
-
-  #primitive(key: number, value: number, edge: Edge): Outcome {
-    const { action } = edge;
-    if (action === undefined || !this.#fits(value, edge)) {
-      this.#note(value, unknownAction, 'removed');
-      return 'removed';
-    }
-    if (edge.element.list) return this.#primitives(key, value, edge, action);
-    if (action.method === 'hide') {
-      this.#note(value, action, 'removed');
-      return 'removed';
-    }
-    const result = action.transform?.(this, value);
-    if (result === undefined) return 'kept';
-    if (result === null) return this.#takeAway(key, value, edge, action);
-    this.#note(value, action, 'changed');
-    const { start, end } = this.tape;
-    if (action.sibling) {
-      // What the sibling had beside goes with the value.
-      this.splices.push({
-        start: start[key] as number,
-        end: end[value] as number,
-        text: `"_${edge.element.name}":${result}`,
-      });
-    } else this.splices.push({ start: start[value] as number, end: end[value] as number, text: result });
-    return 'kept';
-  }
-
-  #takeAway(key: number, value: number, edge: Edge, action: Action): Outcome {
-    const { start, end } = this.tape;
-    if (action.absence === 'nothing' && !edge.element.required) {
-      this.#note(value, action, 'removed');
-      return 'removed';
-    }
-    this.#note(value, action, 'masked');
-    this.splices.push({
-      start: start[key] as number,
-      end: end[value] as number,
-      text: `"_${edge.element.name}":${ABSENT}`,
-    });
-    return 'kept';
-  }
-
-  #primitives(key: number, list: number, edge: Edge, action: Action): Outcome {
-    const { tape } = this;
-    const { start, end, next, kind } = tape;
-    const results: (string | null | undefined)[] = [];
-    for (let item = list + 1; item < (next[list] as number); item = next[item] as number) {
-      results.push(kind[item] === KIND.null ? undefined : action.transform?.(this, item));
-    }
-    if (results.every((result) => result === undefined)) return 'kept';
-    const dropped = results.every((result) => result === null);
-    if (action.method === 'hide' || (dropped && action.absence === 'nothing' && !edge.element.required)) {
-      this.#note(list, action, 'removed');
-      return 'removed';
-    }
-    this.#note(list, action, results.includes(null) ? 'masked' : 'changed');
-    const { name } = edge.element;
-    let item = list + 1;
-    const values: string[] = [];
-    const siblings: string[] = [];
-    for (const result of results) {
-      const old = this.#slice(item);
-      if (result === undefined) {
-        values.push(old);
-        siblings.push('null');
-      } else if (result === null) {
-        values.push('null');
-        siblings.push(ABSENT);
-      } else {
-        values.push(action.sibling ? 'null' : result);
-        siblings.push(action.sibling ? result : 'null');
-      }
-      item = next[item] as number;
-    }
-    const parts: string[] = [];
-    if (values.some((each) => each !== 'null')) parts.push(`"${name}":[${values.join(',')}]`);
-    if (siblings.some((each) => each !== 'null')) parts.push(`"_${name}":[${siblings.join(',')}]`);
-    this.splices.push({ start: start[key] as number, end: end[list] as number, text: parts.join(',') });
-    return 'kept';
-  }
-
-  #slice(node: number): string {
-    const { bytes, start, end } = this.tape;
-    return new TextDecoder().decode(bytes.subarray(start[node] as number, end[node] as number));
-  }
-
   /** `_name`: id and extensions of a primitive. They stay only where the value could. */
   #sibling(node: number, key: number, value: number, edge: Edge): Outcome {
     const { tape } = this;
     const { action } = edge;
     const base = action === undefined ? -1 : member(tape, node, edge.element.name);
-    if (action !== undefined && base >= 0 && !this.#staysBeside(node, base, edge, action)) {
-      this.#note(key, action, 'removed');
+    if (action !== undefined && base >= 0 && !staysBeside(this, node, base, edge, action)) {
+      this.note(key, action, 'removed');
       return 'removed';
     }
     if (action?.method === 'hide') return 'removed';
@@ -389,22 +224,6 @@ class Walk implements WalkState {
     return this.#complex(value, edge);
   }
 
-  #staysBeside(node: number, base: number, edge: Edge, action: Action): boolean {
-    this.holder = node;
-    if (!edge.element.list) {
-      const result = action.transform?.(this, base);
-      return result === undefined || (result !== null && !action.sibling);
-    }
-    const { next } = this.tape;
-    if (this.tape.kind[base] !== KIND.array) return false;
-    for (let item = base + 1; item < (next[base] as number); item = next[item] as number) {
-      if (this.tape.kind[item] === KIND.null) continue;
-      const result = action.transform?.(this, item);
-      if (result === null || (result !== undefined && action.sibling)) return false;
-    }
-    return true;
-  }
-
   #complex(value: number, edge: Edge): Outcome {
     const { tape } = this;
     const { start, end, next, kind } = tape;
@@ -412,11 +231,11 @@ class Walk implements WalkState {
     if (!list || edge.primitive) {
       if (kind[value] === KIND.object) return this.#element(value, edge, !edge.element.required || edge.primitive);
       if (!edge.primitive || kind[value] !== KIND.array || !list) {
-        this.#note(value, unknownAction, 'removed');
+        this.note(value, unknownAction, 'removed');
         return 'removed';
       }
     } else if (kind[value] !== KIND.array) {
-      this.#note(value, unknownAction, 'removed');
+      this.note(value, unknownAction, 'removed');
       return 'removed';
     }
     const first = this.splices.length;
@@ -468,22 +287,22 @@ class Walk implements WalkState {
       if (result === null) {
         if (edge.element.path === 'modifierExtension') throw new Withheld('modifier-extension');
         if (action.method === 'hide') {
-          this.#note(node, action, 'removed');
+          this.note(node, action, 'removed');
           return 'removed';
         }
         if (action.absence === 'nothing' && optional) {
-          this.#note(node, action, 'removed');
+          this.note(node, action, 'removed');
           return 'removed';
         }
         const mark = edge.primitive ? ABSENT : absenceOf(edge.element.type);
         if (this.#isText(node, mark)) return 'kept';
-        this.#note(node, action, 'masked');
+        this.note(node, action, 'masked');
         this.splices.push({ start: start[node] as number, end: end[node] as number, text: mark });
         return 'kept';
       }
       if (result !== undefined) {
-        if (result === this.#slice(node)) return 'kept';
-        this.#note(node, action, 'changed');
+        if (result === raw(tape, node)) return 'kept';
+        this.note(node, action, 'changed');
         this.splices.push({ start: start[node] as number, end: end[node] as number, text: result });
         return 'kept';
       }
@@ -502,7 +321,8 @@ class Walk implements WalkState {
   /** Already nothing but the mark: masking twice is masking once. */
   #isText(node: number, mark: string): boolean {
     return (
-      (this.tape.end[node] as number) - (this.tape.start[node] as number) === mark.length && this.#slice(node) === mark
+      (this.tape.end[node] as number) - (this.tape.start[node] as number) === mark.length &&
+      raw(this.tape, node) === mark
     );
   }
 
@@ -533,53 +353,27 @@ class Walk implements WalkState {
   /** A resource within a Bundle or Parameters that must be withheld goes alone. */
   #entry(node: number): Outcome {
     const first = this.splices.length;
+    const here = this.#here;
     try {
       return this.resource(node, false);
     } catch (error) {
       if (!(error instanceof Withheld)) throw error;
+      this.#here = here;
       this.splices.length = first;
-      this.#note(node, unknownAction, 'removed');
+      this.note(node, unknownAction, 'removed');
       return 'removed';
     }
   }
 
   #meta(value: number, edge: Edge): Outcome {
     const { tape } = this;
-    const { start, end, next } = tape;
-    const whole = { start: start[value] as number, end: end[value] as number, text: '{}' };
-    if (tape.kind[value] !== KIND.object) {
-      this.#note(value, unknownAction, 'removed');
-      this.#metaSplice = { splice: whole, form: 'whole', present: 0 };
-      this.splices.push(whole);
-      return 'kept';
-    }
     const first = this.splices.length;
-    const outcome = this.#element(value, edge, true);
-    if (outcome === 'removed') {
+    const isObject = tape.kind[value] === KIND.object;
+    if (!isObject) this.note(value, unknownAction, 'removed');
+    if (!isObject || this.#element(value, edge, true) === 'removed') {
       this.splices.length = first;
-      this.#metaSplice = { splice: whole, form: 'whole', present: 0 };
-      this.splices.push(whole);
-      return 'kept';
-    }
-    const security = member(tape, value, 'security');
-    const inside =
-      security >= 0 &&
-      tape.kind[security] === KIND.array &&
-      !this.splices
-        .slice(first)
-        .some((s) => s.start <= (start[security] as number) && s.end >= (end[security] as number));
-    let present = 0;
-    if (inside) {
-      for (let item = security + 1; item < (next[security] as number); item = next[item] as number) {
-        const bit = labelCodes.findIndex((code) => stringOf(tape, member(tape, item, 'code')) === code);
-        if (bit >= 0 && stringOf(tape, member(tape, item, 'system')) === LABEL_SYSTEM) present |= 1 << bit;
-      }
-    }
-    const at = (inside ? (end[security] as number) : (end[value] as number)) - 1;
-    const empty = inside ? next[security] === security + 1 : next[value] === value + 1;
-    const splice = { start: at, end: at, text: '' };
-    this.#metaSplice = { splice, form: inside ? (empty ? 'first' : 'item') : 'member', present };
-    this.splices.push(splice);
+      this.#label(inPlaceOf(tape, value));
+    } else this.#label(withinMeta(tape, value, this.splices.slice(first)));
     return 'kept';
   }
 }

@@ -478,3 +478,42 @@ describe('scrub', () => {
     expect(masked.text.div).toBe('<div xmlns="http://www.w3.org/1999/xhtml"><p>Call [redacted]</p></div>');
   });
 });
+
+describe('labels of a view', () => {
+  const labelsOf = (view: unknown): readonly string[] =>
+    ((view as { meta?: { security?: { code: string }[] } }).meta?.security ?? []).map(({ code }) => code);
+  const remove = planOfRule('paths: [Patient.name, Bundle.timestamp]\nmethod: remove');
+  const name = [{ family: 'Byrne' }];
+
+  it.each([
+    ['none', undefined],
+    ['empty', {}],
+    ['with an empty list', { security: [] }],
+    ['with others', { security: [{ system: 'https://riverside.example', code: 'VIP' }] }],
+    ['with a version', { versionId: '1' }],
+  ])('stand in the meta: %s', (_, meta) => {
+    const view = mask({ resourceType: 'Patient', id: 'a', ...(meta === undefined ? {} : { meta }), name }, remove);
+    expect(labelsOf(view).at(-1)).toBe('REDACTED');
+    expect(view).toMatchObject({ id: 'a', meta: { ...meta, security: expect.anything() } });
+  });
+
+  it('are those of each resource and of the Bundle around it', () => {
+    const bundle = (timestamp: object) => ({
+      resourceType: 'Bundle',
+      meta: { versionId: '1' },
+      type: 'collection',
+      ...timestamp,
+      entry: [
+        { resource: { resourceType: 'Patient', meta: { versionId: '2' }, name } },
+        { resource: { resourceType: 'Patient', gender: 'female', modifierExtension: [{ url: 'x' }], name } },
+        { resource: { resourceType: 'Patient', meta: { versionId: '3' }, gender: 'female' } },
+      ],
+    });
+    const entries = (view: unknown) =>
+      (view as { entry: { resource: unknown }[] }).entry.map(({ resource }) => resource);
+    const masked = mask(bundle({ timestamp: '2026-01-01T00:00:00Z' }), remove);
+    expect(labelsOf(masked)).toEqual(['REDACTED']);
+    expect(entries(masked).map(labelsOf)[0]).toEqual(['REDACTED']);
+    expect(entries(masked).map(labelsOf).at(-1)).toEqual([]);
+  });
+});
