@@ -4,7 +4,7 @@ import { KIND, type Tape } from './tape.ts';
 const encoder = new TextEncoder();
 
 /** Below this length a loop beats making a view for `set`; four bytes a turn. */
-const SHORT_RUN = 256;
+const SHORT_RUN = 64;
 
 /** Below this length a loop over the units beats the call to the encoder. */
 const SHORT_TEXT = 64;
