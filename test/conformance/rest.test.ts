@@ -147,6 +147,7 @@ describe('what searches take', () => {
     ['_include=Observation:encounter&_include:iterate=Encounter:location'],
     ['patient.identifier=https://riverside.example/mrn|MRN-392819'],
     ['patient.general-practitioner.name=Okafor'],
+    ['subject:identifier=https://riverside.example/mrn|MRN-392819'],
     ['_lastUpdated=gt2000-01-01'],
   ])('Observation?patient=patient-ada&%s', async (more) => {
     const answer = await ask(`GET /Observation?patient=patient-ada&${more}&_count=5`);

@@ -215,6 +215,24 @@ describe('Parameters', () => {
     expect(answer.all).not.toMatch(/noor|Rahman/);
   });
 
+  it('and their container say nothing of their own of another patient', async () => {
+    const naming = {
+      extension: [{ url: 'https://x.example/e', valueReference: { reference: 'Patient/patient-noor' } }],
+    };
+    house.impersonate(
+      searchset(
+        { ...of('collection', ada()), meta: naming },
+        { ...parameters({ name: 'a', resource: ada() }), meta: naming },
+        parameters({ name: 'Noor Rahman', resource: ada() }, { name: 'b', resource: ada({ id: 'kept' }) }),
+      ),
+    );
+    const answer = await read('/Patient/patient-ada/$everything');
+    expect(JSON.parse(answer.text)).toMatchObject({
+      entry: [{ resource: { parameter: [{ resource: { id: 'kept' } }] } }],
+    });
+    expect(answer.all).not.toMatch(/noor|Rahman/i);
+  });
+
   it('of which nothing may leave are not there', async () => {
     house.impersonate(searchset(parameters({ name: 'x', valueString: 'Rahman' }), ada()));
     const answer = await read('/Patient/patient-ada/$everything');

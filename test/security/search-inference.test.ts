@@ -41,6 +41,9 @@ describe('a masked element cannot be asked about', () => {
     ['/Patient?identifier=965-47-3343'],
     ['/Patient?identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|SS|965-47-3343'],
     ['/Observation?patient.identifier=965-47-3343'],
+    ['/Observation?subject:identifier=965-47-3343'],
+    ['/Observation?subject:identifier=http://hl7.org/fhir/sid/us-ssn|965-47-3343'],
+    ['/Observation?subject:identifier=https://riverside.example/mrn|1,http://hl7.org/fhir/sid/us-ssn|965-47-3343'],
     ['/Patient?_sort=identifier'],
   ])('by the clinician, who sees four digits: %s', (query) => refused('clinician', query, 'masked-parameter'));
 

@@ -73,14 +73,18 @@ const criterionTargets = (
   if (found === undefined) return none;
   const plain = criterion.chain.length === 0 && criterion.has.length === 0;
   const modifier = criterion.chain.length === 0 ? criterion.modifier : criterion.chain.at(-1)?.modifier;
-  const token = found.leaves[0]?.kind === 'token' && modifier !== 'missing';
+  // A reference by :identifier is asked for by a token too.
+  const token = (found.leaves[0]?.kind === 'token' && modifier !== 'missing') || modifier === 'identifier';
   // The codes say something of what is searched, and nothing of what a chain leads to.
   const known = plain && criterion.name !== 'code' ? codes : undefined;
   if (modifier === undefined && !token && known === undefined) return found.targets;
   const detail: CriterionDetail = {
     ...(modifier !== undefined && { modifier }),
     // `type-system|type|value` of :of-type names no system of the value, and :text none at all.
-    ...(token && { systems: modifier === undefined || modifier === 'not' ? systemsOf(criterion.value) : [] }),
+    ...(token && {
+      systems:
+        modifier === undefined || modifier === 'not' || modifier === 'identifier' ? systemsOf(criterion.value) : [],
+    }),
     ...(known !== undefined && { codes: known }),
   };
   return found.targets.map((target, at) => (at < found.leafFrom ? target : { ...target, detail }));

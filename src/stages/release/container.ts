@@ -101,6 +101,7 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
     const plan = holding.inner.some(({ deidentified }) => deidentified) ? deidentifying(part) : part.plan;
     if (plan === undefined) return withheld('the grant asks for a de-identified view that this call cannot have');
     const shell = shellOf(tape, node, type);
+    if (namesOther(shell, 0, patients)) return withheld('the container itself names a patient');
     const view = maskedView(shell, 0, type, plan, parts.maskingContext(part, patients[0]), parts);
     if (view.kind === 'withheld') return view;
     const name = type === ('Bundle' as ResourceType) ? 'entry' : 'parameter';
@@ -171,7 +172,7 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
     open: boolean,
   ): string | undefined {
     const name = stringOf(tape, member(tape, node, 'name'));
-    if (name === undefined) return undefined;
+    if (name === undefined || !plainName.test(name)) return undefined;
     const members: string[] = [];
     const resource = member(tape, node, 'resource');
     const released = resource < 0 ? undefined : release(tape, resource, part, resolve);
@@ -193,19 +194,28 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
     return findOperation(parts.operations, name, type, id !== undefined)?.rule.acts === 'none';
   }
 
-  function plainValue(tape: Tape, node: number): string | undefined {
-    let named = false;
+  /** True when a patient is named beside those who are known to permit, or in a way that cannot be told. */
+  function namesOther(tape: Tape, node: number, known: readonly string[]): boolean {
+    let other = false;
     eachMention(tape, node, (reference) => {
       const found = reference === undefined ? undefined : parseReference(reference, parts.bases);
-      if (found === undefined || found.kind !== 'local' || found.type === 'Patient') named = true;
+      if (found === undefined || found.kind !== 'local') other = true;
+      else if (found.type === 'Patient' && !known.includes(found.id)) other = true;
     });
-    if (named) return undefined;
+    return other;
+  }
+
+  function plainValue(tape: Tape, node: number): string | undefined {
+    if (namesOther(tape, node, [])) return undefined;
     for (let key = node + 1; key < (tape.next[node] as number); key = tape.next[key] as number)
       if (/^value[A-Z][A-Za-z0-9]+$/.test(text(tape, key)))
         return `${JSON.stringify(text(tape, key))}:${raw(tape, key + 1)}`;
     return undefined;
   }
 }
+
+/** The name of a parameter is a word of its operation, not a text. */
+const plainName = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 
 /** The container without what it holds, as a resource of its own to be masked. */
 function shellOf(tape: Tape, node: number, type: ResourceType): Tape {
