@@ -35,8 +35,8 @@ export async function assemble(): Promise<Command> {
 
   program.addCommand(
     serveCommand({
-      start: async (config, log) =>
-        (await import('./app/start-gateway.ts')).startGateway({ config, environment: process.env, log }),
+      start: async ({ config, origins }, log) =>
+        (await import('./app/start-gateway.ts')).startGateway({ config, origins, environment: process.env, log }),
     }),
   );
   program.addCommand(

@@ -1,7 +1,16 @@
 import type { LedgerAnchorClient } from '../adapters/chain/anchor.ts';
 import { AnchorRefusedError } from '../adapters/chain/anchor.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
-import type { Telemetry } from '../ports.ts';
+import type { Instant } from '../domain/instant.ts';
+import type { Clock, Telemetry } from '../ports.ts';
+
+export interface Anchoring {
+  /** The newest root that this gateway knows to be on chain, and when it learnt so. */
+  last(): { readonly size: number; readonly at: Instant } | undefined;
+  /** The chain knows another history of this log. */
+  refused(): boolean;
+  stop(): Promise<void>;
+}
 
 /**
  * Anchors the published root every interval. What fails is tried again at the next one: the chain may be away for a while, and
@@ -12,14 +21,17 @@ export function anchorLedger(
   client: LedgerAnchorClient,
   seconds: number,
   telemetry: Telemetry,
-): { stop(): Promise<void> } {
+  clock: Clock,
+): Anchoring {
   let running: Promise<void> = Promise.resolve();
   let refused = false;
+  let known: { readonly size: number; readonly at: Instant } | undefined;
   const anchorOnce = async (): Promise<void> => {
     if (refused || !ledger.leads()) return;
     try {
       const last = await client.latest(ledger.origin);
       const from = last?.size ?? 0;
+      if (from > (known?.size ?? 0)) known = { size: from, at: clock.now() };
       const { checkpoint, path } = await ledger.consistency(from);
       if (checkpoint.size > from) {
         await client.anchor({
@@ -29,6 +41,7 @@ export function anchorLedger(
           oldSize: from,
           proof: path.map(hex),
         });
+        known = { size: checkpoint.size, at: clock.now() };
         telemetry.gauge('ledger_anchored_size', checkpoint.size);
       }
     } catch (error) {
@@ -47,6 +60,8 @@ export function anchorLedger(
   }, seconds * 1000);
   timer.unref();
   return {
+    last: () => known,
+    refused: () => refused,
     async stop() {
       clearInterval(timer);
       await running;

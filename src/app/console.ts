@@ -2,19 +2,20 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import type { IssuerDirectory } from '../adapters/identity/issuer-directory.ts';
-import type { Config } from '../config/schema.ts';
 import type { ConsoleSettings } from '../domain/console/settings.ts';
 import type { Bases } from '../domain/fhir/references.ts';
+import type { BreakGlassDesk } from '../http/break-glass.ts';
 import { type ConsoleAccessParts, consoleAccess, meRoutes, type Opens } from '../http/console-access.ts';
 import { consoleFiles } from '../http/console-files.ts';
+import { overviewRoutes } from '../http/overview.ts';
+import { systemRoutes } from '../http/system.ts';
 import type { Random } from '../ports.ts';
+import { chainFigures, ledgerFigures, type SystemSources, systemState } from './system.ts';
 
-export interface ConsoleParts extends ConsoleAccessParts {
-  readonly config: Config;
-  readonly directory: IssuerDirectory;
+export interface ConsoleParts extends ConsoleAccessParts, SystemSources {
   readonly bases: Bases;
   readonly random: Random;
+  readonly breakGlass: Pick<BreakGlassDesk, 'tasks'>;
 }
 
 /** The officers' console and the patient pages, when they are configured; the result guards the API behind their pages. */
@@ -42,7 +43,21 @@ export function mountConsole(app: FastifyInstance, parts: ConsoleParts): Opens {
     };
     consoleFiles(app, { files: builtFiles(), settings, random: parts.random });
   }
-  return consoleAccess(parts);
+  const opens = consoleAccess(parts);
+  const startedAt = parts.clock.now();
+  overviewRoutes(app, {
+    opens,
+    clock: parts.clock,
+    startedAt,
+    figures: () => parts.telemetry.figures(),
+    health: parts.health,
+    chain: () => chainFigures(parts),
+    ledger: () => ledgerFigures(parts),
+    anchorSeconds: config.ledger.anchorSeconds,
+    breakGlass: parts.breakGlass,
+  });
+  systemRoutes(app, { opens, state: () => systemState(parts, startedAt) });
+  return opens;
 }
 
 /** Beside the compiled server in an image, below the checkout otherwise: the same folder seen from src/app and dist/app. */

@@ -9,7 +9,7 @@ import { hospitalFolder, type Persona, readPersonas } from '../adapters/upstream
 import { type LoadProgress, loadFolder } from '../adapters/upstream/load-folder.ts';
 import { type SandboxFhir, startSandboxFhir } from '../adapters/upstream/sandbox-fhir.ts';
 import { patientsOf } from '../adapters/upstream/sandbox-fhir-patients.ts';
-import { loadConfig } from '../config/load.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { shippedPolicies } from './commands.ts';
 import { type DemoStep, signDemoConsents } from './demo-consents.ts';
@@ -90,9 +90,17 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     closers.push(() => issuer.close());
 
     step('gateway');
-    const config = demoConfig(state, ports.gateway, options.upstream ?? fhir.url, issuer, chain, deployment, audience);
+    const { config, origins } = demoConfig(
+      state,
+      ports.gateway,
+      options.upstream ?? fhir.url,
+      issuer,
+      chain,
+      deployment,
+      audience,
+    );
     const environment = { DEMO_VAULT_KEY: keptKey(join(state, 'vault.key')), DEMO_RELAYER_KEY: deployer.key };
-    const gateway = await startGateway({ config, environment, log: options.log ?? 'warn' });
+    const gateway = await startGateway({ config, origins, environment, log: options.log ?? 'warn' });
     closers.push(() => gateway.close());
 
     step('consents');
@@ -154,7 +162,7 @@ function demoConfig(
   chain: Anvil,
   deployment: Deployment,
   audience: string,
-): Config {
+): Loaded {
   const result = loadConfig({
     environment: {},
     flags: [],
@@ -185,9 +193,11 @@ function demoConfig(
         console: {},
         // The client of the suspicious persona is nobody's.
         clients: [
-          ...readPersonas()
-            .filter(({ name }) => name !== 'suspicious')
-            .map(({ client }) => client),
+          ...new Set(
+            readPersonas()
+              .filter(({ name }) => name !== 'suspicious')
+              .map(({ client }) => client),
+          ),
           'consentry-console',
           'consentry-my',
         ],
@@ -195,7 +205,7 @@ function demoConfig(
     },
   });
   if (!result.ok) throw new Error(result.faults.join('\n'));
-  return result.loaded.config;
+  return result.loaded;
 }
 
 /** The demo's policies are its own: what an officer changes there stays out of the product's folder. */

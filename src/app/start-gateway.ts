@@ -18,6 +18,7 @@ import { openVault, type Vault } from '../adapters/store/vault.ts';
 import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
 import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
 import { upstreamReader } from '../adapters/upstream/reader.ts';
+import type { Loaded } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import { anchorLinks } from '../domain/fhir/links.ts';
@@ -77,6 +78,8 @@ import { openWitnessing } from './witnessing.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
+  /** Where each setting came from, for the console. */
+  readonly origins?: Loaded['origins'];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
   readonly log?: 'silent' | 'info' | 'warn';
@@ -409,16 +412,17 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   opened.defer(() => witnessing.stop());
   await app.register(ledgerRoutes(ledger, witnessing));
   await witnessing.mount(app);
+  const health = () => [
+    {
+      name: 'ledger',
+      ok: ledger.healthy(),
+      detail: ledger.healthy() ? 'Entries are durable.' : 'The ledger cannot be written; every call is refused.',
+    },
+    consentHealth(replica, clock, config.chain.maxHeadAgeSeconds),
+    { name: 'policies', ok: policies.current() !== undefined, detail: policies.detail() },
+  ];
   healthRoutes(app, {
-    parts: () => [
-      {
-        name: 'ledger',
-        ok: ledger.healthy(),
-        detail: ledger.healthy() ? 'Entries are durable.' : 'The ledger cannot be written; every call is refused.',
-      },
-      consentHealth(replica, clock, config.chain.maxHeadAgeSeconds),
-      { name: 'policies', ok: policies.current() !== undefined, detail: policies.detail() },
-    ],
+    parts: health,
     metrics: () => {
       const { lag, head, grants, proofs, reorgs } = replica.metrics();
       for (const [name, value] of Object.entries({ lag, head, grants, proofs, reorgs })) {
@@ -434,7 +438,16 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   explainRoutes(app, { ledger, asker });
   consentApi.mount(app);
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });
-  const opens = mountConsole(app, { config, policies, directory, bases, random, asker });
+  const anchoring =
+    carrier?.anchor === undefined
+      ? undefined
+      : anchorLedger(ledger, carrier.anchor, config.ledger.anchorSeconds, watch, clock);
+  if (anchoring !== undefined) opened.defer(() => anchoring.stop());
+  const opens = mountConsole(app, {
+    ...{ config, policies, directory, bases, random, asker, clock, telemetry: watch, health },
+    ...{ replica, ledger, anchoring, reader, breakGlass: consentApi.breakGlass, relayer: carrier?.relayer },
+    origins: options.origins ?? new Map(),
+  });
   mountRisk(app, { risk, threats, ledger, clock, opens });
   if (carrier !== undefined && config.credentials.issuers.length > 0) {
     const credentials = mountCredentials(app, {
@@ -454,10 +467,6 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 
   keepOperatorAccess(data, { url: address.url, token: operatorToken });
-  if (carrier?.anchor !== undefined) {
-    const anchoring = anchorLedger(ledger, carrier.anchor, config.ledger.anchorSeconds, watch);
-    opened.defer(() => anchoring.stop());
-  }
 
   return {
     url: address.url,

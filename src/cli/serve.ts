@@ -1,11 +1,11 @@
 import { Command } from 'commander';
-import type { Config } from '../config/schema.ts';
+import type { Loaded } from '../config/load.ts';
 import { type ConfigOptions, configOf, withConfigOptions } from './config.ts';
 
 export interface ServeTools {
   /** Resolves when the gateway listens. */
   start(
-    config: Config,
+    loaded: Loaded,
     log: 'info' | 'warn' | 'silent',
   ): Promise<{ readonly url: string; readonly fhirBase: string; close(): Promise<void> }>;
 }
@@ -16,8 +16,7 @@ export function serveCommand(tools: ServeTools): Command {
     .option('--quiet', 'do not log requests')
     .option('--json', 'print one JSON object when it listens')
     .action(async (options: ConfigOptions & { quiet?: boolean; json?: boolean }) => {
-      const { config } = configOf(options);
-      const gateway = await tools.start(config, options.quiet === true ? 'warn' : 'info');
+      const gateway = await tools.start(configOf(options), options.quiet === true ? 'warn' : 'info');
       console.error(
         options.json === true
           ? JSON.stringify({ url: gateway.url, fhir: gateway.fhirBase })

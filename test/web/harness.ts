@@ -83,6 +83,7 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   const before = page.viewportSize();
   for (const [width, size] of Object.entries({ desktop, phone })) {
     await page.setViewportSize(size);
+    await page.evaluate('scrollTo(0, 0)');
     await page.screenshot({ path: `test-results/web/${name}-${width}.png`, fullPage: true });
   }
   if (before !== null) await page.setViewportSize(before);

@@ -14,6 +14,7 @@ export const routes: Readonly<Record<Place, readonly Route[]>> = {
     { path: 'overview', page: lazy(() => import('./pages/overview.tsx')) },
     { path: 'risk', page: lazy(() => import('./pages/risk.tsx')) },
     { path: 'consent', page: lazy(() => import('./pages/consent.tsx')) },
+    { path: 'system', page: lazy(() => import('./pages/system.tsx')) },
   ],
   my: [],
 };

@@ -27,7 +27,7 @@ import { languages, useLanguage, useTexts } from './text.tsx';
 
 const MeContext = createContext<Me | undefined>(undefined);
 
-/** Who is logged in. Pages hide by it; the gateway decides by the token. @public */
+/** Who is logged in. Pages hide by it; the gateway decides by the token. */
 export const useMe = (): Me => {
   const me = use(MeContext);
   if (me === undefined) throw new Error('useMe outside the shell');

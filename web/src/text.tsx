@@ -61,7 +61,7 @@ export const useLanguage = (): Chosen => useContext(Context);
 
 export const useTexts = <T,>(catalogue: Catalogue<T>): Translation<T> => catalogue[useLanguage().language];
 
-/** Numbers, dates and durations as the language writes them. @public */
+/** Numbers, dates and durations as the language writes them. */
 export const useFormat = () => {
   const { language } = useLanguage();
   return useMemo(() => {

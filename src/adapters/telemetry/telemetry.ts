@@ -1,12 +1,15 @@
 import { type DestinationStream, pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Figures } from '../../domain/console/figures.ts';
 import type { Telemetry } from '../../ports.ts';
 import { Timings } from './timings.ts';
+import { Traffic } from './traffic.ts';
 
 export interface TelemetryAdapter extends Telemetry {
   /** Prometheus text. */
   metrics(): Promise<string>;
   readonly contentType: string;
+  figures(): Figures;
 }
 
 /**
@@ -47,6 +50,8 @@ export function telemetry(options: {
     labelNames: ['name'] as const,
     registers: [registry],
   });
+  const traffic = new Traffic();
+  const failed = new Map<string, { readonly part: string; readonly error: string; count: number }>();
   return {
     stage: (stage, outcome, milliseconds) =>
       stages.observe(`${stage} ${outcome}`, milliseconds / 1000, () => ({ stage, outcome })),
@@ -57,14 +62,24 @@ export function telemetry(options: {
         status: String(status),
         code,
       }));
+      traffic.observe(fields.status, Date.now());
       log.info(fields);
     },
     failed(part, error) {
       failures.inc({ part, error });
+      const known = failed.get(`${part} ${error}`);
+      if (known === undefined) failed.set(`${part} ${error}`, { part, error, count: 1 });
+      else known.count += 1;
       log.warn({ part, error });
     },
     gauge: (name, value) => gauges.set({ name }, value),
     metrics: () => registry.metrics(),
     contentType: registry.contentType,
+    figures: () => ({
+      stages: stages.series(),
+      answers: answers.series(),
+      failures: [...failed.values()],
+      traffic: traffic.points(Date.now()),
+    }),
   };
 }

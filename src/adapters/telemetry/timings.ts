@@ -1,4 +1,5 @@
 import type { Metric, Registry } from 'prom-client';
+import type { TimingSeries } from '../../domain/console/figures.ts';
 
 interface Series {
   readonly labels: Readonly<Record<string, string>>;
@@ -46,6 +47,15 @@ export class Timings<Label extends string> {
     while (bucket < this.#bounds.length && seconds > (this.#bounds[bucket] as number)) bucket += 1;
     series.counts[bucket] = (series.counts[bucket] as number) + 1;
     series.sum += seconds;
+  }
+
+  /** The same series for the console, with times in seconds. */
+  series(): readonly TimingSeries<Label>[] {
+    return [...this.#series.values()].map(({ labels, counts }) => ({
+      labels: labels as Readonly<Record<Label, string>>,
+      bounds: Array.from(this.#bounds),
+      counts: Array.from(counts),
+    }));
   }
 
   #values(name: string, { labels, counts, sum }: Series) {
