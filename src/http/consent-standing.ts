@@ -110,7 +110,12 @@ const mayStand = (
     case 'vouch':
       return asker !== 'operator' && own === undefined && asker.roles.some((role) => parts.vouchers.has(role));
     case 'look':
-      return patient === own || asker === 'operator' || asker.roles.some((role) => parts.overseers.has(role));
+      return (
+        patient === own ||
+        asker === 'operator' ||
+        standsFor(asker, patient) ||
+        asker.roles.some((role) => parts.overseers.has(role))
+      );
     // What is to be signed names the patient's pseudonym: for the patient's side only.
     case 'prepare':
       return patient === own || (asker !== 'operator' && standsFor(asker, patient));

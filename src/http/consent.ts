@@ -16,7 +16,7 @@ import {
 } from '../domain/consent/grant.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import { consentOfGrant, type GrantState } from '../domain/consent/to-fhir.ts';
-import { scopeOf } from '../domain/consent/typed-data.ts';
+import { consentDomain, scopeOf } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { PurposeOfUse } from '../domain/identity/principal.ts';
 import { scan } from '../domain/json/scan.ts';
@@ -89,6 +89,15 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
       ...(scope === undefined ? {} : { scope: grantWords({ ...scope, effect: 'permit' }) }),
     }));
     return send(reply, 200, { patient: stand.patient, events });
+  });
+
+  /** For a wallet in the browser: with it the page makes what it shows and signs for a withdrawal or a narrowing. */
+  app.get<{ Querystring: { patient?: string } }>('/api/v1/consents/signing', async (request, reply) => {
+    const stand = await standing(request, reply, request.query.patient, 'prepare', false);
+    if (stand === undefined) return reply;
+    const subject = parts.keys.subjectOf(stand.patient);
+    if (subject === undefined) return refuse(reply, 'not-found');
+    return send(reply, 200, { subject, domain: consentDomain(parts.chain.chainId, parts.chain.contract) });
   });
 
   app.get<{ Params: { id: string }; Querystring: { patient?: string } }>(

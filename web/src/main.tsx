@@ -12,6 +12,9 @@ import { nonce } from './settings.ts';
 import { LanguageProvider } from './text.tsx';
 import { theme, variables } from './theme.ts';
 
+// What locks scrolling under a dialog adds a style of its own, and takes its nonce from here.
+Object.assign(globalThis, { __webpack_nonce__: nonce });
+
 const root = document.getElementById('root');
 if (root === null) throw new Error('The page has no root.');
 const begun = start();

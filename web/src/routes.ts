@@ -16,5 +16,9 @@ export const routes: Readonly<Record<Place, readonly Route[]>> = {
     { path: 'consent', page: lazy(() => import('./pages/consent.tsx')) },
     { path: 'system', page: lazy(() => import('./pages/system.tsx')) },
   ],
-  my: [],
+  my: [
+    { path: 'record', page: lazy(() => import('./pages/record.tsx')) },
+    { path: 'choices', page: lazy(() => import('./pages/choices.tsx')) },
+    { path: 'data', page: lazy(() => import('./pages/data.tsx')) },
+  ],
 };

@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme } from '@mantine/core';
+import { type CSSVariablesResolver, createTheme, Modal } from '@mantine/core';
 
 /** Shades are chosen for contrast of at least 4.5 to 1 in both schemes (WCAG 2.2, 1.4.3). */
 export const theme = createTheme({
@@ -9,6 +9,10 @@ export const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
   respectReducedMotion: true,
   headings: { fontWeight: '650' },
+  components: {
+    // A header within a dialog is no banner of the page.
+    ModalHeader: Modal.Header.extend({ defaultProps: { role: 'none' } }),
+  },
 });
 
 const hues = ['indigo', 'red', 'green', 'orange', 'yellow', 'blue', 'teal', 'gray', 'grape'] as const;
