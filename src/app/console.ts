@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
+import { disclosureProof } from '../adapters/store/disclosure-proof.ts';
+import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import type { ConsoleSettings } from '../domain/console/settings.ts';
 import type { Bases } from '../domain/fhir/references.ts';
 import type { BreakGlassDesk } from '../http/break-glass.ts';
 import { type ConsoleAccessParts, consoleAccess, meRoutes, type Opens } from '../http/console-access.ts';
 import { consoleFiles } from '../http/console-files.ts';
+import { disclosureProofRoutes } from '../http/disclosure-proof.ts';
 import { overviewRoutes } from '../http/overview.ts';
 import { systemRoutes } from '../http/system.ts';
 import type { Random } from '../ports.ts';
@@ -15,6 +18,7 @@ import { chainFigures, ledgerFigures, type SystemSources, systemState } from './
 export interface ConsoleParts extends ConsoleAccessParts, SystemSources {
   readonly bases: Bases;
   readonly random: Random;
+  readonly ledger: FilesLedger;
   readonly breakGlass: Pick<BreakGlassDesk, 'tasks'>;
 }
 
@@ -55,6 +59,10 @@ export function mountConsole(app: FastifyInstance, parts: ConsoleParts): Opens {
     ledger: () => ledgerFigures(parts),
     anchorSeconds: config.ledger.anchorSeconds,
     breakGlass: parts.breakGlass,
+  });
+  disclosureProofRoutes(app, {
+    ...parts,
+    proof: (index, patient) => disclosureProof(parts.ledger, index, patient),
   });
   systemRoutes(app, { opens, state: () => systemState(parts, startedAt) });
   return opens;

@@ -1,4 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { nodeHashing } from '../../src/adapters/store/node-hash.ts';
+import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
+import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
+import { verifyProofFile } from '../../src/domain/ledger/receipt.ts';
 import { axe, screenshot, startWeb, type WebRig } from './harness.ts';
 
 let web: WebRig;
@@ -25,6 +30,33 @@ describe('who saw my record', () => {
     await page.getByText('You looked at your personal details because you asked for it.').waitFor();
     await screenshot(page, 'my-record');
     expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('gives a proof of an access that holds without the gateway, and for nobody else', async () => {
+    const { page, close } = await web.openMy('patient');
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Proof' }).first().click(),
+    ]);
+    const file = readFileSync(await download.path(), 'utf8');
+    const { ledger } = web.demo.gateway;
+    const key = parseVerifierKey(nodeHashing, ledger.verifierKey);
+    const verdict = verifyProofFile(nodeHashing, file, key === undefined ? [] : [noteVerifierOf(key)]);
+    if (!verdict.ok) throw new Error(verdict.text);
+    const shown = new Map(verdict.openings.map(({ name, text }) => [name, text]));
+    expect([...shown.keys()].sort()).toEqual(['actor', 'outcome', 'purpose', 'resource', 'subject']);
+    expect(shown.get('subject')).toBe('{"patient":"patient-ada"}');
+    expect(verifyProofFile(nodeHashing, file.replace('practitioner', 'practitionex'), [])).toMatchObject({ ok: false });
+    const path = `${web.url}/api/v1/disclosures/${verdict.index}/proof`;
+    const status = async (token: string | undefined) =>
+      (await fetch(path, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })).status;
+    expect(await status(await web.token('patient', { patient: 'patient-ben', fhirUser: 'Patient/patient-ben' }))).toBe(
+      404,
+    );
+    expect(await status(await web.token('clinician'))).toBe(403);
+    expect(await status(await web.token('privacy-officer'))).toBe(403);
+    expect(await status(undefined)).toBe(401);
     await close();
   });
 

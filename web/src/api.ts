@@ -21,24 +21,27 @@ export interface Answer<T> {
   readonly headers: Headers;
 }
 
-/** A call to `/api/v1` or `/fhir` of this gateway with the token of the session. The gateway's own answers are taken at their type. */
-export async function call<T>(
-  path: `/api/v1/${string}` | `/fhir/${string}` | `/readyz` | `/ledger/${string}`,
-  init: { readonly method?: string; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
-): Promise<Answer<T>> {
+type Path = `/api/v1/${string}` | `/fhir/${string}` | `/ledger/${string}`;
+
+interface Call {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function send(path: Path, init: Call): Promise<Response> {
   const token = accessToken();
   if (token === undefined) throw new ApiError(401, 'ended', '');
-  const fhir = path.startsWith('/fhir/');
-  let response: Response;
+  const type = path.startsWith('/fhir/') ? 'application/fhir+json' : 'application/json';
   try {
-    response = await fetch(path, {
+    return await fetch(path, {
       method: init.method ?? 'GET',
       credentials: 'omit',
       cache: 'no-store',
       headers: {
         authorization: `Bearer ${token}`,
-        accept: fhir ? 'application/fhir+json' : 'application/json',
-        ...(init.body === undefined ? {} : { 'content-type': fhir ? 'application/fhir+json' : 'application/json' }),
+        accept: type,
+        ...(init.body === undefined ? {} : { 'content-type': type }),
         ...init.headers,
       },
       ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
@@ -46,11 +49,27 @@ export async function call<T>(
   } catch {
     throw new ApiError(0, 'unreachable', '');
   }
+}
+
+/** A call to `/api/v1` or `/fhir` of this gateway with the token of the session. The gateway's own answers are taken at their type. */
+export async function call<T>(path: Path, init: Call = {}): Promise<Answer<T>> {
+  const response = await send(path, init);
   const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok || path === '/readyz') return { body: body as T, headers: response.headers };
+  if (response.ok) return { body: body as T, headers: response.headers };
+  throw refused(response, body);
+}
+
+function refused(response: Response, body: unknown): ApiError {
   const error = refusal(response, body);
   if (error.code === 'auth-token-expired' || error.code === 'auth-token-invalid') endSession();
-  throw error;
+  return error;
+}
+
+/** A file of the gateway, to be saved by the browser. */
+export async function callForText(path: `/api/v1/${string}`): Promise<string> {
+  const response = await send(path, {});
+  if (response.ok) return response.text();
+  throw refused(response, await response.json().catch(() => undefined));
 }
 
 /** Our refusals are OperationOutcomes: a code of the table and a sentence. */
@@ -75,10 +94,7 @@ export const queries = new QueryClient({
 });
 
 /** Reads a path and keeps it fresh; `everySeconds` reads it again while the page is open. */
-export const useApi = <T>(
-  path: Parameters<typeof call>[0],
-  options: { readonly everySeconds?: number; readonly enabled?: boolean } = {},
-) =>
+export const useApi = <T>(path: Path, options: { readonly everySeconds?: number; readonly enabled?: boolean } = {}) =>
   useQuery({
     queryKey: [path],
     queryFn: async () => (await call<T>(path)).body,

@@ -66,7 +66,7 @@ export const useFormat = () => {
   const { language } = useLanguage();
   return useMemo(() => {
     const time = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
-    const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+    const dayOf = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
     const day = new Intl.DateTimeFormat(language, { dateStyle: 'full' });
     const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
     const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
@@ -74,7 +74,7 @@ export const useFormat = () => {
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
     return {
       time: (at: number | Date) => time.format(at),
-      date: (at: number | Date) => date.format(at),
+      dateOf: (at: number | Date) => dayOf.format(at),
       day: (at: number | Date) => day.format(at),
       clock: (at: number | Date) => clock.format(at),
       /** A day without a time: `2026-03-04`. */

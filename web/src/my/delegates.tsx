@@ -40,7 +40,7 @@ export const Delegates = ({ patient, tell }: Props) => {
         <List size="sm" listStyleType="none">
           {named.map(({ delegate: account, until: end = '' }) => (
             <List.Item key={account} className="wrap">
-              {t.delegateFor(account, format.date(Date.parse(end)))}{' '}
+              {t.delegateFor(account, format.dateOf(Date.parse(end)))}{' '}
               <Button
                 variant="default"
                 size="compact-sm"

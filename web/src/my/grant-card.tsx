@@ -102,8 +102,8 @@ const GrantSentences = ({ grant }: { readonly grant: ShownGrant }) => {
       )}
       <List.Item>
         <Text span size="sm">
-          {future ? `${t.from(format.date(Date.parse(from)))} · ` : ''}
-          {until === undefined ? t.forever : t.until(format.date(Date.parse(until)))}
+          {future ? `${t.from(format.dateOf(Date.parse(from)))} · ` : ''}
+          {until === undefined ? t.forever : t.until(format.dateOf(Date.parse(until)))}
         </Text>
       </List.Item>
     </List>

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Item, type OwnRecord, readOwnRecord } from '../my/own-record.ts';
 import { Loaded } from '../parts/loaded.tsx';
+import { save } from '../parts/save.ts';
 import { hrefOf } from '../router.tsx';
 import { useMe } from '../shell.tsx';
 import { dataText } from '../text/data.ts';
@@ -95,7 +96,7 @@ const Items = ({ items }: { readonly items: readonly Item[] }) => {
               {title ?? t.unnamed}
             </Text>
             <Text size="sm" className="wrap">
-              {[value, at === undefined ? undefined : format.date(at)].filter(Boolean).join(' · ')}
+              {[value, at === undefined ? undefined : format.dateOf(at)].filter(Boolean).join(' · ')}
             </Text>
             {integrity === undefined ? null : (
               <Group gap="xs" mt={4}>
@@ -134,12 +135,7 @@ function download({ resources, receipts }: OwnRecord): void {
     meta: { extension: receipts.map((valueString) => ({ url: 'urn:consentry:ledger-receipt', valueString })) },
     entry: resources.map((resource) => ({ resource })),
   };
-  const url = URL.createObjectURL(new Blob([JSON.stringify(bundle, null, 2)], { type: 'application/fhir+json' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = 'my-health-record.json';
-  link.click();
-  URL.revokeObjectURL(url);
+  save(JSON.stringify(bundle, null, 2), 'my-health-record.json', 'application/fhir+json');
 }
 
 export default Data;

@@ -12,14 +12,16 @@ import {
   Textarea,
   Title,
 } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { call } from '../api.ts';
+import { call, callForText } from '../api.ts';
 import { type Access, accessesOf, byDayAndPerson } from '../my/accounting.ts';
 import type { Bundle } from '../my/fhir.ts';
 import { useNames } from '../my/names.ts';
 import { useWords } from '../my/words.ts';
 import { Loaded } from '../parts/loaded.tsx';
+import { ProblemAlert } from '../parts/problem.tsx';
+import { save } from '../parts/save.ts';
 import { hrefOf } from '../router.tsx';
 import { useMe } from '../shell.tsx';
 import { recordText } from '../text/record.ts';
@@ -174,13 +176,37 @@ const AccessItem = ({
               .join(' ')}
           </Text>
         </div>
-        {self ? null : (
-          <Button variant="subtle" size="compact-sm" className="no-print" onClick={ask} miw="fit-content">
+      </Group>
+      <AccessActions id={access.id} {...(self ? {} : { ask })} />
+    </li>
+  );
+};
+
+const AccessActions = ({ id, ask }: { readonly id: string; readonly ask?: () => void }) => {
+  const t = useTexts(recordText);
+  const proof = useMutation({
+    mutationFn: async () => save(await callForText(`/api/v1/disclosures/${id}/proof`), `access-${id}.tlog-proof`),
+  });
+  return (
+    <>
+      <Group gap="xs" className="no-print">
+        {ask === undefined ? null : (
+          <Button variant="subtle" size="compact-sm" onClick={ask}>
             {t.question}
           </Button>
         )}
+        <Button
+          variant="subtle"
+          size="compact-sm"
+          title={t.proofHelp}
+          loading={proof.isPending}
+          onClick={() => proof.mutate()}
+        >
+          {t.proof}
+        </Button>
       </Group>
-    </li>
+      {proof.isError ? <ProblemAlert error={proof.error} /> : null}
+    </>
   );
 };
 

@@ -21,6 +21,8 @@ export const recordText = texts(
     reviewed: 'It was an emergency: somebody else checks whether it was right.',
     tagRefused: 'refused',
     tagEmergency: 'emergency',
+    proof: 'Proof',
+    proofHelp: 'A file with which anybody can check, without asking the hospital, that this stands in the book',
     question: 'Ask about this',
     questionTitle: 'Ask about this access',
     questionHelp: 'Send these words to your hospital’s privacy office, or read them out on the phone.',
@@ -51,6 +53,8 @@ export const recordText = texts(
       reviewed: 'Es war ein Notfall: jemand anderes prüft, ob es richtig war.',
       tagRefused: 'abgelehnt',
       tagEmergency: 'Notfall',
+      proof: 'Beleg',
+      proofHelp: 'Eine Datei, mit der jeder ohne Rückfrage beim Krankenhaus prüfen kann, dass dies im Buch steht',
       question: 'Dazu fragen',
       questionTitle: 'Zu diesem Zugriff fragen',
       questionHelp:

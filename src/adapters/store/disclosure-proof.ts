@@ -1,0 +1,34 @@
+import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { disclosureOf } from '../../domain/ledger/accounting.ts';
+import { type GroupName, type Opening, openGroup } from '../../domain/ledger/commitment.ts';
+import { parseProof } from '../../domain/ledger/proof.ts';
+import { formatProofFile } from '../../domain/ledger/receipt.ts';
+import type { FilesLedger } from './files-ledger.ts';
+import { nodeHashing } from './node-hash.ts';
+
+/** What a patient may show of an entry: not how risky the call seemed, and of a call that touched others, who called alone. */
+const whole: readonly GroupName[] = ['actor', 'resource', 'purpose', 'outcome'];
+const shared: readonly GroupName[] = ['actor'];
+
+/** A file that shows anybody that this access to this patient's record is in the ledger; `undefined` when it is none of theirs. */
+export async function disclosureProof(
+  ledger: Pick<FilesLedger, 'open' | 'receiptProof'>,
+  index: number,
+  patient: PatientId,
+): Promise<string | undefined> {
+  const opened = await ledger.open(index);
+  if (opened === undefined || disclosureOf(opened.entry, index, patient) === undefined) return undefined;
+  const shown = opened.entry.patients.length === 1 ? whole : shared;
+  const openings = [...opened.groups, ...opened.subjects].flatMap((group, at): Opening[] =>
+    group !== undefined && (shown.includes(group.name) || (group.name === 'subject' && isOf(group.text, patient)))
+      ? [openGroup(nodeHashing, group, at, opened.hashes)]
+      : [],
+  );
+  const proof = parseProof(await ledger.receiptProof(index));
+  return (
+    proof && formatProofFile({ index, leaf: opened.leaf, openings, path: proof.path, checkpoint: proof.checkpoint })
+  );
+}
+
+/** As it is written when it is sealed. */
+const isOf = (text: string, patient: PatientId): boolean => text === JSON.stringify({ patient });
