@@ -57,6 +57,7 @@ import { release } from '../stages/release.ts';
 import { resolve } from '../stages/resolve.ts';
 import { guardVolume } from '../stages/volume.ts';
 import { anchorLedger } from './anchoring.ts';
+import { mountAudit } from './audit.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { watchCircumstances } from './circumstances.ts';
 import { openConsentApi } from './consent-api.ts';
@@ -335,8 +336,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   if (records !== undefined) opened.defer(() => records.close());
   const eraser = await openErasure({ data, vault, ledger, records, risk, clock, random });
   opened.defer(() => eraser.close());
-  const audited = (forward: Forward): Forward =>
-    withAudit(forward, ledger, { name: 'Consentry', address: address.url });
+  const source = {
+    name: 'Consentry',
+    get address() {
+      return address.url;
+    },
+  };
+  const audited = (forward: Forward): Forward => withAudit(forward, ledger, source);
   const right = resourceRight(bases, vault);
   const releasing: ResourceReleaseParts = {
     right,
@@ -449,6 +455,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     origins: options.origins ?? new Map(),
   });
   mountRisk(app, { risk, threats, ledger, clock, opens });
+  const audit = mountAudit(app, { config, ledger, source, clock, random, opens });
+  opened.defer(() => audit.close());
   if (carrier !== undefined && config.credentials.issuers.length > 0) {
     const credentials = mountCredentials(app, {
       config,

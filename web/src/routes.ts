@@ -12,6 +12,7 @@ export interface Route {
 export const routes: Readonly<Record<Place, readonly Route[]>> = {
   console: [
     { path: 'overview', page: lazy(() => import('./pages/overview.tsx')) },
+    { path: 'audit', page: lazy(() => import('./pages/audit.tsx')) },
     { path: 'risk', page: lazy(() => import('./pages/risk.tsx')) },
     { path: 'consent', page: lazy(() => import('./pages/consent.tsx')) },
     { path: 'system', page: lazy(() => import('./pages/system.tsx')) },

@@ -20,11 +20,11 @@ import {
 } from './file-system.ts';
 import { createIndexer, type Note } from './indexer.ts';
 import { createIntegrator, type Integrator } from './integrator.ts';
-import { type EntryQuery, type LedgerIndex, type Location, openLedgerIndex } from './ledger-index.ts';
+import { type EntryQuery, type LedgerIndex, type Location, openLedgerIndex, type TallyCell } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
-import { proveConsistency, proveEntry } from './prover.ts';
+import { inclusionIn, proveConsistency, proveEntry } from './prover.ts';
 import { createPublication } from './publication.ts';
 import { idleSegments, leafHashOf, listSpans, type Recovered, readSpan, recoverEdge, recoverTail } from './recovery.ts';
 import { createSealer, type OpenedEntry, type Sealer } from './sealer.ts';
@@ -102,6 +102,10 @@ export interface FilesLedger extends LedgerStore {
   leaf(index: number): Promise<Uint8Array | undefined>;
   /** Everything durable when it is asked, newest first. */
   query(query: EntryQuery): Promise<readonly number[]>;
+  /** Counts by hour, user and decision what a query without a limit would give. */
+  tally(query: Omit<EntryQuery, 'limit'>): Promise<readonly TallyCell[]>;
+  /** The path of an entry in the published tree, or in an earlier one of `size`, and the note of the published one. */
+  inclusion(index: number, size?: number): Promise<{ readonly note: string; readonly path: readonly Hash[] }>;
   /** `checkpoint` or a path under `tile/`, as the C2SP interface serves it. */
   resource(path: string): Promise<Uint8Array | undefined>;
   /** Drops what the index knows of a patient whose key was destroyed. */
@@ -380,6 +384,8 @@ const start = async (
     integrate,
     open: openEntry,
     query: indexer.find,
+    tally: indexer.tally,
+    inclusion: (at, size) => inclusionIn(tiles, published(), at, size),
     forget: indexer.forget,
     onPublish: publication.onPublish,
     append: async (entry) => {

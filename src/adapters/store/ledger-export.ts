@@ -1,8 +1,9 @@
 import { type AuditSource, auditEventOf } from '../../domain/ledger/audit-event.ts';
 import { toBase64 } from '../../domain/ledger/base64.ts';
+import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import { decodeLeaf } from '../../domain/ledger/leaf.ts';
 import type { LedgerReader } from './ledger-reader.ts';
-import { leafHashOf, type Recovered } from './recovery.ts';
+import { leafHashOf } from './recovery.ts';
 
 const COLUMNS = [
   'index',
@@ -37,12 +38,13 @@ const cell = (value: string | number | undefined): string => {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
-const row = (reader: LedgerReader, record: Recovered): string => {
-  const leaf = decodeLeaf(record.leaf);
-  const entry = reader.opened(record)?.entry;
+export const CSV_HEAD = COLUMNS.join(',');
+
+export const csvRow = (index: number, leafBytes: Uint8Array, entry: LedgerEntry | undefined): string => {
+  const leaf = decodeLeaf(leafBytes);
   const time = entry?.at ?? (leaf?.second ?? 0) * 1000;
   const values: Record<(typeof COLUMNS)[number], string | number | undefined> = {
-    index: record.index,
+    index,
     time: new Date(time).toISOString(),
     kind: leaf?.kind,
     decision: leaf?.decision,
@@ -64,7 +66,7 @@ const row = (reader: LedgerReader, record: Recovered): string => {
     risk: entry?.risk?.score,
     reason: entry?.reason,
     request: entry?.requestId,
-    leafHash: toBase64(leafHashOf(record.leaf)),
+    leafHash: toBase64(leafHashOf(leafBytes)),
   };
   return COLUMNS.map((column) => cell(values[column])).join(',');
 };
@@ -83,11 +85,11 @@ export interface ExportOptions {
  */
 export const exportLines = async function* (reader: LedgerReader, options: ExportOptions): AsyncGenerator<string> {
   const { note, checkpoint } = await reader.checkpoint();
-  yield options.format === 'csv' ? COLUMNS.join(',') : JSON.stringify({ checkpoint: note });
+  yield options.format === 'csv' ? CSV_HEAD : JSON.stringify({ checkpoint: note });
   for await (const record of reader.records(options.from)) {
     if (record.index >= Math.min(options.until, checkpoint.size)) return;
     if (options.format === 'csv') {
-      yield row(reader, record);
+      yield csvRow(record.index, record.leaf, reader.opened(record)?.entry);
       continue;
     }
     const entry = reader.opened(record)?.entry;

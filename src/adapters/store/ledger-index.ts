@@ -26,7 +26,18 @@ export interface EntryQuery {
   readonly until?: number;
   /** For paging: only entries before this index, newest first. */
   readonly before?: number;
+  /** Only entries from this index on. */
+  readonly atLeast?: number;
   readonly limit: number;
+}
+
+/** Entries of one hour by one user with one decision. */
+export interface TallyCell {
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly user: string | undefined;
+  readonly permit: boolean;
+  readonly count: number;
 }
 
 export interface LedgerIndex {
@@ -47,6 +58,8 @@ export interface LedgerIndex {
   patientsOf(index: number): readonly PatientId[];
   /** Newest first. */
   find(query: EntryQuery): readonly number[];
+  /** Counts what `find` without a limit would give. */
+  tally(query: Omit<EntryQuery, 'limit'>): readonly TallyCell[];
   forget(patient: PatientId): void;
   clear(): void;
   close(): void;
@@ -68,6 +81,32 @@ CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), size IN
 const unversioned = (reference: string): string => {
   const end = reference.indexOf('/_history/');
   return end < 0 ? reference : reference.slice(0, end);
+};
+
+const whereOf = (query: Omit<EntryQuery, 'limit'>): { readonly clause: string; readonly values: SQLInputValue[] } => {
+  const wheres: string[] = [];
+  const values: SQLInputValue[] = [];
+  const where = (sql: string, ...bound: readonly SQLInputValue[]): void => {
+    wheres.push(sql);
+    values.push(...bound);
+  };
+  if (query.patient !== undefined) where('idx IN (SELECT idx FROM subjects WHERE patient = ?)', query.patient);
+  if (query.resource !== undefined) where('idx IN (SELECT idx FROM resources WHERE ref = ?)', query.resource);
+  for (const column of ['user', 'client', 'organisation', 'purpose', 'type'] as const) {
+    const value = query[column];
+    if (value !== undefined) where(`${column} = ?`, value);
+  }
+  if (query.requestId !== undefined) where('request = ?', query.requestId);
+  if (query.decision !== undefined) where('permit = ?', query.decision === 'permit' ? 1 : 0);
+  if (query.from !== undefined) where('at >= ?', query.from);
+  if (query.until !== undefined) where('at < ?', query.until);
+  if (query.before !== undefined) where('idx < ?', query.before);
+  if (query.atLeast !== undefined) where('idx >= ?', query.atLeast);
+  if (query.kinds !== undefined) {
+    const kinds = query.kinds.map((kind) => entryKinds.indexOf(kind));
+    where(`kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
+  }
+  return { clause: wheres.length > 0 ? `WHERE ${wheres.join(' AND ')}` : '', values };
 };
 
 export const openLedgerIndex = (path: string): LedgerIndex => {
@@ -158,31 +197,29 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
         .all(index)
         .map((row) => String(row.patient) as PatientId),
     find: (query) => {
-      const wheres: string[] = [];
-      const values: SQLInputValue[] = [];
-      const where = (sql: string, ...bound: readonly SQLInputValue[]): void => {
-        wheres.push(sql);
-        values.push(...bound);
-      };
-      if (query.patient !== undefined) where('idx IN (SELECT idx FROM subjects WHERE patient = ?)', query.patient);
-      if (query.resource !== undefined) where('idx IN (SELECT idx FROM resources WHERE ref = ?)', query.resource);
-      for (const column of ['user', 'client', 'organisation', 'purpose', 'type'] as const) {
-        const value = query[column];
-        if (value !== undefined) where(`${column} = ?`, value);
-      }
-      if (query.requestId !== undefined) where('request = ?', query.requestId);
-      if (query.decision !== undefined) where('permit = ?', query.decision === 'permit' ? 1 : 0);
-      if (query.from !== undefined) where('at >= ?', query.from);
-      if (query.until !== undefined) where('at < ?', query.until);
-      if (query.before !== undefined) where('idx < ?', query.before);
-      if (query.kinds !== undefined) {
-        const kinds = query.kinds.map((kind) => entryKinds.indexOf(kind));
-        where(`kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
-      }
-      const clause = wheres.length > 0 ? `WHERE ${wheres.join(' AND ')}` : '';
+      const { clause, values } = whereOf(query);
       return prepare(`SELECT idx FROM entries ${clause} ORDER BY idx DESC LIMIT ?`)
         .all(...values, query.limit)
         .map((row) => Number(row.idx));
+    },
+    tally: (query) => {
+      const { clause, values } = whereOf(query);
+      return prepare(
+        `SELECT at / 3600000 AS hour, user, permit, count(*) AS count FROM entries ${clause} GROUP BY hour, user, permit`,
+      )
+        .all(...values)
+        .flatMap((row) =>
+          row.hour === null
+            ? []
+            : [
+                {
+                  hour: Number(row.hour),
+                  user: row.user === null ? undefined : String(row.user),
+                  permit: row.permit === 1,
+                  count: Number(row.count),
+                },
+              ],
+        );
     },
     forget: (patient) =>
       transaction(() => {

@@ -17,7 +17,7 @@ import type { PayloadKeys } from './payload-keys.ts';
 import { APPEND, POSTGRES_SCHEMA, SCHEMA_LOCK } from './postgres-schema.ts';
 import { createSequencer, type Published, postgresTiles, readPublished } from './postgres-sequencer.ts';
 import { inTransaction } from './postgres-transaction.ts';
-import { proveConsistency, proveEntry } from './prover.ts';
+import { inclusionIn, proveConsistency, proveEntry } from './prover.ts';
 import { leafHashOf } from './recovery.ts';
 import { createSealer, type SealedEntry } from './sealer.ts';
 import { logKey } from './signing-key.ts';
@@ -68,7 +68,10 @@ const prepareSchema = (pool: pg.Pool, origin: string, note: string, root: Hash):
     ]);
   });
 
-const whereOf = (origin: string, query: EntryQuery): { readonly text: string; readonly values: unknown[] } => {
+const whereOf = (
+  origin: string,
+  query: Omit<EntryQuery, 'limit'>,
+): { readonly clause: string; readonly values: unknown[] } => {
   const values: unknown[] = [origin];
   const wheres = ['origin = $1'];
   const where = (sql: string, value: unknown): void => {
@@ -85,16 +88,13 @@ const whereOf = (origin: string, query: EntryQuery): { readonly text: string; re
   if (query.from !== undefined) where('at >= ?', query.from);
   if (query.until !== undefined) where('at < ?', query.until);
   if (query.before !== undefined) where('idx < ?', query.before);
+  if (query.atLeast !== undefined) where('idx >= ?', query.atLeast);
   if (query.kinds !== undefined)
     where(
       'kind = ANY(?)',
       query.kinds.map((kind) => entryKinds.indexOf(kind)),
     );
-  values.push(query.limit);
-  return {
-    text: `SELECT idx FROM ledger_entries WHERE ${wheres.join(' AND ')} ORDER BY idx DESC LIMIT $${values.length}`,
-    values,
-  };
+  return { clause: wheres.join(' AND '), values };
 };
 
 /** The same log in PostgreSQL: any number of gateways append, the commit acknowledges, one of them sequences. */
@@ -263,7 +263,25 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       const found = rows[0]?.idx === null || rows[0] === undefined ? undefined : await open(Number(rows[0].idx));
       return found && { entry: found.entry, receipt: receipt(found.index, leafHashOf(found.leaf)) };
     },
-    query: async (query) => (await pool.query(whereOf(origin, query))).rows.map(({ idx }) => Number(idx)),
+    query: async (query) => {
+      const { clause, values } = whereOf(origin, query);
+      const text = `SELECT idx FROM ledger_entries WHERE ${clause} ORDER BY idx DESC LIMIT $${values.length + 1}`;
+      return (await pool.query(text, [...values, query.limit])).rows.map(({ idx }) => Number(idx));
+    },
+    tally: async (query) => {
+      const { clause, values } = whereOf(origin, query);
+      const { rows } = await pool.query(
+        `SELECT at / 3600000 AS hour, usr, permit, count(*) AS count FROM ledger_entries WHERE ${clause} AND at IS NOT NULL GROUP BY 1, 2, 3`,
+        values,
+      );
+      return rows.map(({ hour, usr, permit, count }) => ({
+        hour: Number(hour),
+        user: usr === null ? undefined : String(usr),
+        permit: permit === true,
+        count: Number(count),
+      }));
+    },
+    inclusion: (index, size) => inclusionIn(tiles, published, index, size),
     forget: async (patient) => {
       for (const [requestId, { entry }] of recent) if (entry.patients.includes(patient)) recent.delete(requestId);
       await pool.query(

@@ -10,14 +10,23 @@ export interface Published {
   readonly note: string;
 }
 
-export const proveEntry = async (
+export const inclusionIn = async (
   tiles: TileReader,
   { checkpoint, note }: Published,
   index: number,
+  size = checkpoint.size,
+): Promise<{ readonly note: string; readonly path: readonly Hash[] }> => ({
+  note,
+  path: await tiles.withNodes(size, (nodeAt) => inclusionProof(nodeHashing, index, size, nodeAt)),
+});
+
+export const proveEntry = async (
+  tiles: TileReader,
+  published: Published,
+  index: number,
   extra?: Uint8Array,
 ): Promise<string> => {
-  const { size } = checkpoint;
-  const path = await tiles.withNodes(size, (nodeAt) => inclusionProof(nodeHashing, index, size, nodeAt));
+  const { note, path } = await inclusionIn(tiles, published, index);
   return formatProof({ ...(extra === undefined ? {} : { extra }), index, path, checkpoint: note });
 };
 

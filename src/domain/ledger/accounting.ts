@@ -22,6 +22,7 @@ const purposes: Readonly<Record<string, string>> = {
   CAREMGT: 'to plan your care',
   COVERAGE: 'to check your insurance',
   HMARKT: 'for marketing',
+  HCOMPL: 'to check that the rules are kept',
 };
 
 const records: Readonly<Record<string, string>> = {

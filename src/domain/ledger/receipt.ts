@@ -58,7 +58,8 @@ const readOpening = (value: unknown): Opening | undefined => {
   return { name, index, count, salt: bytes, text, path: hashes.filter((hash) => hash !== undefined) };
 };
 
-const parseProofFile = (file: string): ProofFile | undefined => {
+/** What a file claims; nothing of it is checked. */
+export const parseProofFile = (file: string): ProofFile | undefined => {
   const proof = parseProof(file);
   if (proof?.extra === undefined) return undefined;
   let extra: unknown;

@@ -1,0 +1,187 @@
+import type { AnchorEvent, AuditEntry, AuditPage, AuditRow, AuditSummary } from '../../domain/console/audit.ts';
+import { type AuditSource, auditEventOf } from '../../domain/ledger/audit-event.ts';
+import { toBase64, toBase64Url } from '../../domain/ledger/base64.ts';
+import { type Opening, openGroup } from '../../domain/ledger/commitment.ts';
+import { explanation } from '../../domain/ledger/explanation.ts';
+import { decodeLeaf } from '../../domain/ledger/leaf.ts';
+import type { Hash } from '../../domain/ledger/merkle.ts';
+import { formatProofFile } from '../../domain/ledger/receipt.ts';
+import type { FilesLedger } from './files-ledger.ts';
+import { CSV_HEAD, csvRow } from './ledger-export.ts';
+import type { EntryQuery } from './ledger-index.ts';
+import { nodeHashing } from './node-hash.ts';
+import { leafHashOf } from './recovery.ts';
+import type { OpenedEntry } from './sealer.ts';
+import { LedgerDamaged } from './tile-store.ts';
+
+export type AuditFilter = Omit<EntryQuery, 'limit' | 'before' | 'atLeast'>;
+
+export interface AnchorDirectory {
+  /** The first anchor whose tree holds the entry; asks the chain for news where it knows of none. */
+  covering(index: number): Promise<{ readonly size: number; readonly event: AnchorEvent } | undefined>;
+}
+
+export interface AuditDesk {
+  page(filter: AuditFilter, before: number | undefined, limit: number): Promise<AuditPage>;
+  summary(filter: AuditFilter, offsetMinutes: number): Promise<AuditSummary>;
+  /** `undefined`: there is no such entry. */
+  entry(index: number): Promise<AuditEntry | undefined>;
+  export(filter: AuditFilter, format: 'csv' | 'ndjson'): AsyncGenerator<string>;
+}
+
+/** Entries that one call looks at, so that a filter which matches little does not hold up the gateway. */
+const WINDOW = 100_000;
+const MOST_EXPORTED = 10_000;
+const MOST_ACTORS = 20;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const bucketFor = (span: number): number => (span <= 3 * DAY ? HOUR : span <= 120 * DAY ? DAY : 7 * DAY);
+
+const rowOf = (index: number, opened: OpenedEntry): AuditRow => {
+  const { kind, at, decision, code, actor, purpose, interaction, patients, outcome } = opened.entry;
+  return {
+    index,
+    at,
+    kind,
+    decision,
+    ...(code === undefined ? {} : { code }),
+    ...(actor === undefined ? {} : { user: actor.user, client: actor.client, roles: actor.roles }),
+    ...(actor?.fhirUser === undefined ? {} : { fhirUser: actor.fhirUser }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(interaction === undefined ? {} : { interaction: interaction.operation ?? interaction.kind }),
+    ...(interaction?.type === undefined ? {} : { type: interaction.type }),
+    patients,
+    returned: outcome.returned,
+    masked: outcome.masked,
+  };
+};
+
+/** The ledger as the Audit page reads it. */
+export const createAuditDesk = (
+  ledger: FilesLedger,
+  source: AuditSource,
+  anchors: AnchorDirectory | undefined,
+): AuditDesk => {
+  const leafOnly = async (index: number, state: 'erased' | 'damaged'): Promise<AuditRow> => {
+    const bytes = await ledger.leaf(index).catch(() => undefined);
+    const leaf = bytes && decodeLeaf(bytes);
+    const { kind = 'read', decision = 'deny', second = 0 } = leaf ?? {};
+    return { index, at: second * 1000, kind, decision, state: leaf === undefined ? 'damaged' : state };
+  };
+  const readRow = async (index: number): Promise<AuditRow> => {
+    try {
+      const opened = await ledger.open(index);
+      return opened === undefined ? await leafOnly(index, 'erased') : rowOf(index, opened);
+    } catch (error) {
+      if (!(error instanceof LedgerDamaged)) throw error;
+      return leafOnly(index, 'damaged');
+    }
+  };
+
+  const proofOf = async (index: number, opened: OpenedEntry | undefined, leaf: Uint8Array): Promise<string> => {
+    const { note, path } = await ledger.inclusion(index);
+    const groups = opened === undefined ? [] : [...opened.groups, ...opened.subjects];
+    const openings = groups.flatMap((group, at): Opening[] =>
+      group === undefined || opened === undefined ? [] : [openGroup(nodeHashing, group, at, opened.hashes)],
+    );
+    return formatProofFile({ index, leaf, openings, path, checkpoint: note });
+  };
+
+  const anchorOf = async (index: number) => {
+    const found = await anchors?.covering(index).catch(() => undefined);
+    if (found === undefined || found.size > ledger.integrated().size) return undefined;
+    const path: readonly Hash[] = (await ledger.inclusion(index, found.size)).path;
+    return { event: found.event, size: found.size, path: path.map(toBase64) };
+  };
+
+  return {
+    page: async (filter, before, limit) => {
+      const size = ledger.size();
+      const top = Math.min(before ?? size, size);
+      const atLeast = Math.max(0, top - WINDOW);
+      const indexes = await ledger.query({ ...filter, before: top, atLeast, limit });
+      const rows = await Promise.all(indexes.map(readRow));
+      const last = indexes.length < limit ? atLeast : (indexes.at(-1) ?? 0);
+      return { rows, size, ...(last > 0 ? { next: last } : {}) };
+    },
+    summary: async (filter, offsetMinutes) => {
+      const size = ledger.size();
+      const cells = await ledger.tally({ ...filter, atLeast: Math.max(0, size - WINDOW) });
+      const hours = cells.map(({ hour }) => hour * HOUR);
+      const first = hours.reduce((least, at) => Math.min(least, at), Number.POSITIVE_INFINITY);
+      const bucketMs = bucketFor(hours.length === 0 ? 0 : hours.reduce((most, at) => Math.max(most, at), 0) - first);
+      const shift = offsetMinutes * 60_000;
+      const buckets = new Map<number, { at: number; permit: number; deny: number }>();
+      const actors = new Map<string, { user: string; hours: number[]; total: number }>();
+      let counted = 0;
+      for (const { hour, user, permit, count } of cells) {
+        counted += count;
+        const local = hour * HOUR + shift;
+        const at = Math.floor(local / bucketMs) * bucketMs - shift;
+        const bucket = buckets.get(at) ?? { at, permit: 0, deny: 0 };
+        bucket[permit ? 'permit' : 'deny'] += count;
+        buckets.set(at, bucket);
+        if (user === undefined) continue;
+        const actor = actors.get(user) ?? { user, hours: new Array<number>(24).fill(0), total: 0 };
+        const slot = Math.floor(local / HOUR) % 24;
+        actor.hours[slot] = (actor.hours[slot] ?? 0) + count;
+        actor.total += count;
+        actors.set(user, actor);
+      }
+      return {
+        counted,
+        bucketMs,
+        buckets: [...buckets.values()].sort((a, b) => a.at - b.at),
+        actors: [...actors.values()].sort((a, b) => b.total - a.total).slice(0, MOST_ACTORS),
+      };
+    },
+    entry: async (index) => {
+      if (index >= ledger.size()) return undefined;
+      if (index >= ledger.integrated().size) await ledger.integrate();
+      try {
+        const [opened, leaf] = await Promise.all([ledger.open(index), ledger.leaf(index)]);
+        if (leaf === undefined) return undefined;
+        const [proof, anchor] = await Promise.all([proofOf(index, opened, leaf), anchorOf(index)]);
+        const receipt = { log: ledger.origin, index, leaf: toBase64Url(leafHashOf(leaf)) };
+        return {
+          state: opened === undefined ? 'erased' : 'whole',
+          index,
+          ...(opened === undefined ? {} : { entry: opened.entry, explanation: explanation(opened.entry, receipt) }),
+          proof,
+          ...(anchor === undefined ? {} : { anchor }),
+          anchored: anchors !== undefined,
+        };
+      } catch (error) {
+        if (error instanceof LedgerDamaged) return { state: 'damaged', index, file: error.file, text: error.message };
+        throw error;
+      }
+    },
+    export: async function* (filter, format) {
+      if (format === 'csv') yield CSV_HEAD;
+      let left = MOST_EXPORTED;
+      let before = ledger.size();
+      await ledger.integrate();
+      while (left > 0 && before > 0) {
+        const atLeast = Math.max(0, before - WINDOW);
+        const limit = Math.min(200, left);
+        const indexes = await ledger.query({ ...filter, before, atLeast, limit });
+        for (const index of indexes) {
+          const [opened, leaf] = await Promise.all([ledger.open(index), ledger.leaf(index)]);
+          if (leaf === undefined) continue;
+          if (format === 'csv') yield csvRow(index, leaf, opened?.entry);
+          else
+            yield JSON.stringify({
+              index,
+              ...(opened === undefined
+                ? { erased: true }
+                : { auditEvent: auditEventOf(opened.entry, source, String(index)) }),
+              proof: await proofOf(index, opened, leaf),
+            });
+        }
+        left -= indexes.length;
+        before = indexes.length < limit ? atLeast : (indexes.at(-1) ?? 0);
+      }
+    },
+  };
+};

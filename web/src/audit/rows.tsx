@@ -1,0 +1,123 @@
+import { Badge, Stack, Text } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
+import type { AuditPage, AuditRow } from '../../../src/domain/console/audit.ts';
+import { call } from '../api.ts';
+import { Loaded } from '../parts/loaded.tsx';
+import { Link } from '../router.tsx';
+import { auditText } from '../text/audit.ts';
+import { useFormat, useTexts } from '../text.tsx';
+
+const ROW = 40;
+const AHEAD = 10;
+const PAGE = 100;
+
+/** A window on a list that has no end in sight: the server pages, and only the rows in view are in the document. */
+export const Rows = ({ filter }: { readonly filter: URLSearchParams }) => {
+  const t = useTexts(auditText);
+  const format = useFormat();
+  const [top, setTop] = useState(0);
+  const [height, setHeight] = useState(600);
+  const box = useRef<HTMLDivElement>(null);
+  const pages = useInfiniteQuery({
+    queryKey: ['audit', filter.toString()],
+    initialPageParam: undefined as number | undefined,
+    queryFn: async ({ pageParam }) => {
+      const query = new URLSearchParams(filter);
+      query.set('limit', String(PAGE));
+      if (pageParam !== undefined) query.set('before', String(pageParam));
+      return (await call<AuditPage>(`/api/v1/audit?${query.toString()}`)).body;
+    },
+    getNextPageParam: (last) => last.next,
+  });
+  const rows = pages.data?.pages.flatMap((page) => page.rows) ?? [];
+  const first = Math.max(0, Math.floor(top / ROW) - AHEAD);
+  const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + AHEAD);
+  const near = last + AHEAD >= rows.length;
+  const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = pages;
+  useEffect(() => {
+    if (near && hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
+  }, [near, hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
+  useEffect(() => {
+    if (box.current !== null) setHeight(box.current.clientHeight);
+  }, []);
+
+  return (
+    <Loaded query={pages} height="60vh">
+      {({ pages: [newest] }) => (
+        <Stack gap="xs">
+          <Text size="sm" role="status">
+            {rows.length === 0 && !hasNextPage
+              ? t.none
+              : t.shown(format.number(rows.length), format.number(newest?.size ?? 0))}
+            {isFetchingNextPage ? ` ${t.more}` : ''}
+          </Text>
+          <div
+            ref={box}
+            className="entries"
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse must be able to scroll it
+            tabIndex={0}
+            role="region"
+            aria-label={t.views.list}
+            onScroll={(event) => {
+              setTop(event.currentTarget.scrollTop);
+              setHeight(event.currentTarget.clientHeight);
+            }}
+          >
+            {/* biome-ignore lint/a11y/useSemanticElements: rows of a real table cannot be placed by hand */}
+            <div role="table" aria-label={t.views.list} aria-rowcount={hasNextPage ? -1 : rows.length + 1}>
+              <div role="row" className="entries-row entries-head" aria-rowindex={1} tabIndex={-1}>
+                {(['index', 'at', 'outcome', 'who', 'what', 'purpose', 'patients'] as const).map((name) => (
+                  <span role="columnheader" key={name} tabIndex={-1}>
+                    {t.columns[name]}
+                  </span>
+                ))}
+              </div>
+              <div role="rowgroup" style={{ height: rows.length * ROW, position: 'relative', minWidth: '60rem' }}>
+                {rows.slice(first, last).map((row, i) => (
+                  <Row key={row.index} row={row} place={first + i} />
+                ))}
+              </div>
+            </div>
+          </div>
+        </Stack>
+      )}
+    </Loaded>
+  );
+};
+
+const Row = ({ row, place }: { readonly row: AuditRow; readonly place: number }) => {
+  const t = useTexts(auditText);
+  const format = useFormat();
+  const { index, at, decision, state, code, patients = [] } = row;
+  const [patient, ...others] = patients;
+  return (
+    <div
+      role="row"
+      className="entries-row"
+      aria-rowindex={place + 2}
+      tabIndex={-1}
+      style={{ position: 'absolute', top: place * ROW, height: ROW, left: 0, right: 0 }}
+    >
+      <span role="cell">
+        <Link to={`audit/entry/${index}`}>{format.number(index)}</Link>
+      </span>
+      <span role="cell">{format.time(at)}</span>
+      <span role="cell">
+        <Badge
+          variant="light"
+          tt="none"
+          color={state === 'damaged' ? 'red' : state === 'erased' ? 'gray' : decision === 'permit' ? 'green' : 'orange'}
+        >
+          {state === undefined ? t.outcomes[decision] : t.state[state]}
+        </Badge>
+      </span>
+      <span role="cell">{row.user === undefined ? '' : `${row.user} · ${row.client ?? ''}`}</span>
+      <span role="cell">{[row.interaction ?? row.kind, row.type, code].filter(Boolean).join(' · ')}</span>
+      <span role="cell">{row.purpose ?? ''}</span>
+      <span role="cell">
+        {patient ?? ''} {others.length === 0 ? '' : t.others(others.length)}
+      </span>
+    </div>
+  );
+};
