@@ -31,12 +31,34 @@ export interface AuditDesk {
 
 /** Entries that one call looks at, so that a filter which matches little does not hold up the gateway. */
 const WINDOW = 100_000;
+/** Entries counted between other work. */
+const SLICE = 5_000;
 const MOST_EXPORTED = 10_000;
 const MOST_ACTORS = 20;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 const bucketFor = (span: number): number => (span <= 3 * DAY ? HOUR : span <= 120 * DAY ? DAY : 7 * DAY);
+
+/** Hours at the caller's offset, taken together so that a picture of them can be read. */
+const bucketed = (
+  hours: ReadonlyMap<number, { readonly permit: number; readonly deny: number }>,
+  shift: number,
+): Pick<AuditSummary, 'bucketMs' | 'buckets'> => {
+  const all = [...hours.keys()].sort((a, b) => a - b);
+  const bucketMs = bucketFor(((all.at(-1) ?? 0) - (all[0] ?? 0)) * HOUR);
+  const buckets = new Map<number, { at: number; permit: number; deny: number }>();
+  for (const hour of all) {
+    const at = Math.floor((hour * HOUR) / bucketMs) * bucketMs - shift;
+    const bucket = buckets.get(at) ?? { at, permit: 0, deny: 0 };
+    bucket.permit += hours.get(hour)?.permit ?? 0;
+    bucket.deny += hours.get(hour)?.deny ?? 0;
+    buckets.set(at, bucket);
+  }
+  return { bucketMs, buckets: [...buckets.values()] };
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const rowOf = (index: number, opened: OpenedEntry): AuditRow => {
   const { kind, at, decision, code, actor, purpose, interaction, patients, outcome } = opened.entry;
@@ -107,32 +129,29 @@ export const createAuditDesk = (
     },
     summary: async (filter, offsetMinutes) => {
       const size = ledger.size();
-      const cells = await ledger.tally({ ...filter, atLeast: Math.max(0, size - WINDOW) });
-      const hours = cells.map(({ hour }) => hour * HOUR);
-      const first = hours.reduce((least, at) => Math.min(least, at), Number.POSITIVE_INFINITY);
-      const bucketMs = bucketFor(hours.length === 0 ? 0 : hours.reduce((most, at) => Math.max(most, at), 0) - first);
       const shift = offsetMinutes * 60_000;
-      const buckets = new Map<number, { at: number; permit: number; deny: number }>();
+      const hours = new Map<number, { permit: number; deny: number }>();
       const actors = new Map<string, { user: string; hours: number[]; total: number }>();
       let counted = 0;
-      for (const { hour, user, permit, count } of cells) {
-        counted += count;
-        const local = hour * HOUR + shift;
-        const at = Math.floor(local / bucketMs) * bucketMs - shift;
-        const bucket = buckets.get(at) ?? { at, permit: 0, deny: 0 };
-        bucket[permit ? 'permit' : 'deny'] += count;
-        buckets.set(at, bucket);
-        if (user === undefined) continue;
-        const actor = actors.get(user) ?? { user, hours: new Array<number>(24).fill(0), total: 0 };
-        const slot = Math.floor(local / HOUR) % 24;
-        actor.hours[slot] = (actor.hours[slot] ?? 0) + count;
-        actor.total += count;
-        actors.set(user, actor);
+      for (let before = size; before > 0 && before > size - WINDOW; before -= SLICE) {
+        const tally = await ledger.tally({ ...filter, before, atLeast: Math.max(0, before - SLICE) }, shift);
+        for (const { hour, permit, count } of tally.hours) {
+          const cell = hours.get(hour) ?? { permit: 0, deny: 0 };
+          cell[permit ? 'permit' : 'deny'] += count;
+          hours.set(hour, cell);
+          counted += count;
+        }
+        for (const { user, hour, count } of tally.users) {
+          const actor = actors.get(user) ?? { user, hours: new Array<number>(24).fill(0), total: 0 };
+          actor.hours[hour] = (actor.hours[hour] ?? 0) + count;
+          actor.total += count;
+          actors.set(user, actor);
+        }
+        await turn();
       }
       return {
         counted,
-        bucketMs,
-        buckets: [...buckets.values()].sort((a, b) => a.at - b.at),
+        ...bucketed(hours, shift),
         actors: [...actors.values()].sort((a, b) => b.total - a.total).slice(0, MOST_ACTORS),
       };
     },

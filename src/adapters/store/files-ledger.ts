@@ -20,7 +20,7 @@ import {
 } from './file-system.ts';
 import { createIndexer, type Note } from './indexer.ts';
 import { createIntegrator, type Integrator } from './integrator.ts';
-import { type EntryQuery, type LedgerIndex, type Location, openLedgerIndex, type TallyCell } from './ledger-index.ts';
+import { type EntryQuery, type LedgerIndex, type Location, openLedgerIndex, type Tally } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
@@ -102,8 +102,8 @@ export interface FilesLedger extends LedgerStore {
   leaf(index: number): Promise<Uint8Array | undefined>;
   /** Everything durable when it is asked, newest first. */
   query(query: EntryQuery): Promise<readonly number[]>;
-  /** Counts by hour, user and decision what a query without a limit would give. */
-  tally(query: Omit<EntryQuery, 'limit'>): Promise<readonly TallyCell[]>;
+  /** Counts by hour and by user what a query without a limit would give. */
+  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): Promise<Tally>;
   /** The path of an entry in the published tree, or in an earlier one of `size`, and the note of the published one. */
   inclusion(index: number, size?: number): Promise<{ readonly note: string; readonly path: readonly Hash[] }>;
   /** `checkpoint` or a path under `tile/`, as the C2SP interface serves it. */

@@ -2,7 +2,7 @@ import type { PatientId } from '../../domain/fhir/interaction.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import type { Hash } from '../../domain/ledger/merkle.ts';
 import type { Durable } from './appender.ts';
-import type { EntryQuery, LedgerIndex, Location, TallyCell } from './ledger-index.ts';
+import type { EntryQuery, LedgerIndex, Location, Tally } from './ledger-index.ts';
 
 /** What an entry carries beside its bytes until it is indexed. */
 export interface Note {
@@ -24,7 +24,7 @@ export interface Indexer {
   locate(index: number): Location | undefined;
   patientsOf(index: number): readonly PatientId[];
   find(query: EntryQuery): Promise<readonly number[]>;
-  tally(query: Omit<EntryQuery, 'limit'>): Promise<readonly TallyCell[]>;
+  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): Promise<Tally>;
   forget(patient: PatientId): Promise<void>;
 }
 
@@ -100,9 +100,9 @@ export const createIndexer = (index: LedgerIndex, failed: (error: unknown) => vo
       await upToDate();
       return index.find(query);
     },
-    tally: async (query) => {
+    tally: async (query, offsetMs) => {
       await upToDate();
-      return index.tally(query);
+      return index.tally(query, offsetMs);
     },
     forget: async (patient) => {
       await upToDate();

@@ -31,13 +31,12 @@ export interface EntryQuery {
   readonly limit: number;
 }
 
-/** Entries of one hour by one user with one decision. */
-export interface TallyCell {
-  /** Hours since 1970. */
-  readonly hour: number;
-  readonly user: string | undefined;
-  readonly permit: boolean;
-  readonly count: number;
+/** How many entries there are, by hour and by user; hours are those of the caller's offset from UTC. */
+export interface Tally {
+  /** `hour`: since 1970. */
+  readonly hours: readonly { readonly hour: number; readonly permit: boolean; readonly count: number }[];
+  /** `hour`: of the day. */
+  readonly users: readonly { readonly user: string; readonly hour: number; readonly count: number }[];
 }
 
 export interface LedgerIndex {
@@ -59,7 +58,7 @@ export interface LedgerIndex {
   /** Newest first. */
   find(query: EntryQuery): readonly number[];
   /** Counts what `find` without a limit would give. */
-  tally(query: Omit<EntryQuery, 'limit'>): readonly TallyCell[];
+  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): Tally;
   forget(patient: PatientId): void;
   clear(): void;
   close(): void;
@@ -202,24 +201,23 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
         .all(...values, query.limit)
         .map((row) => Number(row.idx));
     },
-    tally: (query) => {
+    tally: (query, offsetMs) => {
       const { clause, values } = whereOf(query);
-      return prepare(
-        `SELECT at / 3600000 AS hour, user, permit, count(*) AS count FROM entries ${clause} GROUP BY hour, user, permit`,
-      )
-        .all(...values)
-        .flatMap((row) =>
-          row.hour === null
-            ? []
-            : [
-                {
-                  hour: Number(row.hour),
-                  user: row.user === null ? undefined : String(row.user),
-                  permit: row.permit === 1,
-                  count: Number(row.count),
-                },
-              ],
-        );
+      const and = clause === '' ? 'WHERE' : `${clause} AND`;
+      const hours = prepare(
+        `SELECT (at + CAST(? AS INTEGER)) / 3600000 AS hour, permit, count(*) AS count FROM entries ${and} at IS NOT NULL GROUP BY 1, 2`,
+      ).all(offsetMs, ...values);
+      const users = prepare(
+        `SELECT user, (at + CAST(? AS INTEGER)) / 3600000 % 24 AS hour, count(*) AS count FROM entries ${and} user IS NOT NULL GROUP BY 1, 2`,
+      ).all(offsetMs, ...values);
+      return {
+        hours: hours.map(({ hour, permit, count }) => ({
+          hour: Number(hour),
+          permit: permit === 1,
+          count: Number(count),
+        })),
+        users: users.map(({ user, hour, count }) => ({ user: String(user), hour: Number(hour), count: Number(count) })),
+      };
     },
     forget: (patient) =>
       transaction(() => {

@@ -268,18 +268,31 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       const text = `SELECT idx FROM ledger_entries WHERE ${clause} ORDER BY idx DESC LIMIT $${values.length + 1}`;
       return (await pool.query(text, [...values, query.limit])).rows.map(({ idx }) => Number(idx));
     },
-    tally: async (query) => {
+    tally: async (query, offsetMs) => {
       const { clause, values } = whereOf(origin, query);
-      const { rows } = await pool.query(
-        `SELECT at / 3600000 AS hour, usr, permit, count(*) AS count FROM ledger_entries WHERE ${clause} AND at IS NOT NULL GROUP BY 1, 2, 3`,
-        values,
-      );
-      return rows.map(({ hour, usr, permit, count }) => ({
-        hour: Number(hour),
-        user: usr === null ? undefined : String(usr),
-        permit: permit === true,
-        count: Number(count),
-      }));
+      const local = `(at + $${values.length + 1}::bigint) / 3600000`;
+      const [hours, users] = await Promise.all([
+        pool.query(
+          `SELECT ${local} AS hour, permit, count(*) AS count FROM ledger_entries WHERE ${clause} GROUP BY 1, 2`,
+          [...values, offsetMs],
+        ),
+        pool.query(
+          `SELECT usr, ${local} % 24 AS hour, count(*) AS count FROM ledger_entries WHERE ${clause} AND usr IS NOT NULL GROUP BY 1, 2`,
+          [...values, offsetMs],
+        ),
+      ]);
+      return {
+        hours: hours.rows.map(({ hour, permit, count }) => ({
+          hour: Number(hour),
+          permit: permit === true,
+          count: Number(count),
+        })),
+        users: users.rows.map(({ usr, hour, count }) => ({
+          user: String(usr),
+          hour: Number(hour),
+          count: Number(count),
+        })),
+      };
     },
     inclusion: (index, size) => inclusionIn(tiles, published, index, size),
     forget: async (patient) => {
