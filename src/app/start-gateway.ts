@@ -65,6 +65,7 @@ import { mountConsole } from './console.ts';
 import { mountCredentials } from './credentials.ts';
 import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
+import { openForwarding } from './forwarding.ts';
 import { openLedgerStore } from './ledger-store.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { openPeers } from './peers.ts';
@@ -474,6 +475,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   await app.listen({ host: config.listen.host, port: config.listen.port });
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 
+  const forwarding = await openForwarding(config, ledger, watch);
+  if (forwarding !== undefined) opened.defer(() => forwarding.stop());
   keepOperatorAccess(data, { url: address.url, token: operatorToken });
 
   return {

@@ -116,6 +116,10 @@ function consistent(config: Config): string[] {
     for (const [name, url] of [
       ['upstream.url', config.upstream.url] as const,
       ...config.chain.rpcUrls.map((rpc) => ['chain.rpcUrls', rpc] as const),
+      ...config.ledger.witnesses.map(({ url }) => ['ledger.witnesses', url] as const),
+      ...(config.ledger.syslog === undefined
+        ? []
+        : [['ledger.syslog.host', `tcp://${hostOf(config.ledger.syslog.host)}`] as const]),
       ...config.consent.peers.map((peer) => ['consent.peers', peer] as const),
     ]) {
       if (!isLoopback(url))
@@ -124,6 +128,8 @@ function consistent(config: Config): string[] {
   }
   return faults;
 }
+
+const hostOf = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
 const isLoopback = (url: string): boolean => /^(127\.|localhost$|\[::1\]$)/.test(new URL(url).hostname);
 

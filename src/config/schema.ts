@@ -246,6 +246,21 @@ export const configSchema = Type.Object(
           { default: [], description: 'Witnesses that are asked to cosign the checkpoints of this log.' },
         ),
         witnessSeconds: Type.Number({ minimum: 0.1, default: 10, description: 'How often witnesses are asked.' }),
+        syslog: Type.Optional(
+          Type.Object(
+            {
+              host: Type.String({ minLength: 1, description: 'Host of the syslog server.' }),
+              port: Type.Integer({ minimum: 1, maximum: 65535, default: 6514, description: 'Its port.' }),
+              transport: Type.Union([Type.Literal('tls'), Type.Literal('tcp'), Type.Literal('udp')], {
+                default: 'tls',
+                description:
+                  'How messages travel: tls (RFC 5425), tcp with octet counting (RFC 6587), or udp (RFC 5426).',
+              }),
+              ca: Type.Optional(Type.String({ description: 'PEM file of the authority of its certificate.' })),
+            },
+            { ...strict, description: 'Send who did what, without patients and records, as RFC 5424 messages.' },
+          ),
+        ),
         records: Type.Object(
           {
             check: Type.Boolean({
