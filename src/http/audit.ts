@@ -136,7 +136,7 @@ export function auditRoutes(app: FastifyInstance, parts: AuditRoutesParts): void
     const asker = await opens(request, reply, 'audit');
     if (asker === undefined) return reply;
     const filter = readFilter(request.query, ['offset']);
-    const offset = Number(request.query['offset'] ?? 0);
+    const offset = Number(request.query.offset ?? 0);
     if (filter === undefined || !Number.isInteger(offset) || Math.abs(offset) > 840)
       return refuse(reply, 'query-ambiguous');
     const summary = await desk.summary(filter, offset);

@@ -76,7 +76,7 @@ describe('the list', () => {
       await page.getByRole('button', { name: 'Apply' }).click();
       await page.getByText(/^45 shown/).waitFor();
       expect(new URL(page.url()).search).toBe('?client=app-0&outcome=deny');
-      expect(await page.locator('[role=table]').textContent()).not.toContain('app-1');
+      expect(await page.locator('.entries table').textContent()).not.toContain('app-1');
       await page.getByRole('link', { name: 'user-0', exact: true }).click();
       await page.getByLabel('User').waitFor();
       expect(new URL(page.url()).search).toContain('user=user-0');
@@ -117,7 +117,7 @@ describe('the list', () => {
 
   it('shows hostile names as the text that they are', async () => {
     const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'audit' });
-    await page.locator('[role=table]').getByText(HOSTILE).first().waitFor();
+    await page.locator('.entries table').getByText(HOSTILE).first().waitFor();
     await page.goto(`${web.url}/console/audit/entry/${hostile}`);
     await page.getByText('This entry is genuine.').waitFor();
     expect(await page.locator('main').textContent()).toContain(HOSTILE);

@@ -52,34 +52,36 @@ export const Rows = ({ filter }: { readonly filter: URLSearchParams }) => {
               : t.shown(format.number(rows.length), format.number(newest?.size ?? 0))}
             {isFetchingNextPage ? ` ${t.more}` : ''}
           </Text>
-          <div
+          <section
             ref={box}
             className="entries"
             // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse must be able to scroll it
             tabIndex={0}
-            role="region"
             aria-label={t.views.list}
             onScroll={(event) => {
               setTop(event.currentTarget.scrollTop);
               setHeight(event.currentTarget.clientHeight);
             }}
           >
-            {/* biome-ignore lint/a11y/useSemanticElements: rows of a real table cannot be placed by hand */}
-            <div role="table" aria-label={t.views.list} aria-rowcount={hasNextPage ? -1 : rows.length + 1}>
-              <div role="row" className="entries-row entries-head" aria-rowindex={1} tabIndex={-1}>
-                {(['index', 'at', 'outcome', 'who', 'what', 'purpose', 'patients'] as const).map((name) => (
-                  <span role="columnheader" key={name} tabIndex={-1}>
-                    {t.columns[name]}
-                  </span>
-                ))}
-              </div>
-              <div role="rowgroup" style={{ height: rows.length * ROW, position: 'relative', minWidth: '60rem' }}>
+            <table aria-rowcount={hasNextPage ? -1 : rows.length + 1}>
+              <thead>
+                <tr aria-rowindex={1}>
+                  {(['index', 'at', 'outcome', 'who', 'what', 'purpose', 'patients'] as const).map((name) => (
+                    <th scope="col" key={name}>
+                      {t.columns[name]}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                <Space rows={first} />
                 {rows.slice(first, last).map((row, i) => (
                   <Row key={row.index} row={row} place={first + i} />
                 ))}
-              </div>
-            </div>
-          </div>
+                <Space rows={rows.length - last} />
+              </tbody>
+            </table>
+          </section>
         </Stack>
       )}
     </Loaded>
@@ -92,18 +94,12 @@ const Row = ({ row, place }: { readonly row: AuditRow; readonly place: number })
   const { index, at, decision, state, code, patients = [] } = row;
   const [patient, ...others] = patients;
   return (
-    <div
-      role="row"
-      className="entries-row"
-      aria-rowindex={place + 2}
-      tabIndex={-1}
-      style={{ position: 'absolute', top: place * ROW, height: ROW, left: 0, right: 0 }}
-    >
-      <span role="cell">
+    <tr aria-rowindex={place + 2} style={{ height: ROW }}>
+      <td>
         <Link to={`audit/entry/${index}`}>{format.number(index)}</Link>
-      </span>
-      <span role="cell">{format.time(at)}</span>
-      <span role="cell">
+      </td>
+      <td>{format.time(at)}</td>
+      <td>
         <Badge
           variant="light"
           tt="none"
@@ -111,13 +107,21 @@ const Row = ({ row, place }: { readonly row: AuditRow; readonly place: number })
         >
           {state === undefined ? t.outcomes[decision] : t.state[state]}
         </Badge>
-      </span>
-      <span role="cell">{row.user === undefined ? '' : `${row.user} · ${row.client ?? ''}`}</span>
-      <span role="cell">{[row.interaction ?? row.kind, row.type, code].filter(Boolean).join(' · ')}</span>
-      <span role="cell">{row.purpose ?? ''}</span>
-      <span role="cell">
+      </td>
+      <td>{row.user === undefined ? '' : `${row.user} · ${row.client ?? ''}`}</td>
+      <td>{[row.interaction ?? row.kind, row.type, code].filter(Boolean).join(' · ')}</td>
+      <td>{row.purpose ?? ''}</td>
+      <td>
         {patient ?? ''} {others.length === 0 ? '' : t.others(others.length)}
-      </span>
-    </div>
+      </td>
+    </tr>
   );
 };
+
+/** The rows that are not in the document. */
+const Space = ({ rows }: { readonly rows: number }) =>
+  rows <= 0 ? null : (
+    <tr aria-hidden style={{ height: rows * ROW }}>
+      <td colSpan={7} />
+    </tr>
+  );

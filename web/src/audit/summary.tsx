@@ -85,7 +85,7 @@ const HeatMap = ({ data: { actors } }: { readonly data: AuditSummary }) => {
         {t.heatAbout}
       </Text>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse must be able to scroll it */}
-      <div style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label={t.heat}>
+      <section style={{ overflowX: 'auto' }} tabIndex={0} aria-label={t.heat}>
         <table className="heat">
           <thead>
             <tr>
@@ -118,7 +118,7 @@ const HeatMap = ({ data: { actors } }: { readonly data: AuditSummary }) => {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </Card>
   );
 };

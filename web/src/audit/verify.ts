@@ -93,7 +93,7 @@ export async function verifyInBrowser(
   const unverified = parseCheckpoint(note.split('\n\n')[0]?.concat('\n') ?? '');
   const verifier = isKey(trustedKey) ? await verifierFor(trustedKey, note) : undefined;
   const opened = verifier === undefined ? undefined : openNote(note, [verifier]);
-  const signed = opened !== undefined && opened.signedBy.some((name) => name === unverified?.origin);
+  const signed = opened?.signedBy.some((name) => name === unverified?.origin) === true;
   const hash = leafHash(hashing, leaf);
   const included =
     unverified !== undefined && verifyInclusion(hashing, index, unverified.size, hash, path, unverified.root);
