@@ -76,6 +76,7 @@ import { type OpenRisk, openRisk } from './risk.ts';
 import { mountRisk } from './risk-api.ts';
 import { keyBytes, secret } from './secrets.ts';
 import { type Threats, watchThreats } from './threats.ts';
+import { openTimestamping } from './timestamping.ts';
 import { openWitnessing } from './witnessing.ts';
 
 export interface GatewayOptions {
@@ -475,6 +476,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   await app.listen({ host: config.listen.host, port: config.listen.port });
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 
+  const timestamping = openTimestamping({ config, ledger, clock, random, telemetry: watch });
+  if (timestamping !== undefined) opened.defer(() => timestamping.stop());
   const forwarding = await openForwarding(config, ledger, watch);
   if (forwarding !== undefined) opened.defer(() => forwarding.stop());
   keepOperatorAccess(data, { url: address.url, token: operatorToken });

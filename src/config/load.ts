@@ -117,6 +117,9 @@ function consistent(config: Config): string[] {
       ['upstream.url', config.upstream.url] as const,
       ...config.chain.rpcUrls.map((rpc) => ['chain.rpcUrls', rpc] as const),
       ...config.ledger.witnesses.map(({ url }) => ['ledger.witnesses', url] as const),
+      ...(config.ledger.timestamps === undefined
+        ? []
+        : [['ledger.timestamps.url', config.ledger.timestamps.url] as const]),
       ...(config.ledger.syslog === undefined
         ? []
         : [['ledger.syslog.host', `tcp://${hostOf(config.ledger.syslog.host)}`] as const]),

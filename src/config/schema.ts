@@ -246,6 +246,22 @@ export const configSchema = Type.Object(
           { default: [], description: 'Witnesses that are asked to cosign the checkpoints of this log.' },
         ),
         witnessSeconds: Type.Number({ minimum: 0.1, default: 10, description: 'How often witnesses are asked.' }),
+        timestamps: Type.Optional(
+          Type.Object(
+            {
+              url: Type.String({ pattern: '^https?://', description: 'RFC 3161 time stamp authority.' }),
+              everyHours: Type.Number({
+                minimum: 0.001,
+                default: 24,
+                description: 'How often it signs the checkpoint.',
+              }),
+            },
+            {
+              ...strict,
+              description: 'A second anchor beside the chain: a time stamp authority signs the checkpoint.',
+            },
+          ),
+        ),
         syslog: Type.Optional(
           Type.Object(
             {
