@@ -64,26 +64,32 @@ const stateOf = (page: Page, step: string): Promise<string | null> =>
 const verifyAgain = (page: Page): Promise<void> => page.getByRole('button', { name: 'Verify' }).click();
 
 describe('the list', () => {
-  it('filters, counts and pictures the entries, with nothing that the browser or axe complains about', async () => {
-    for (const scheme of ['light', 'dark'] as const) {
-      const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'audit', scheme });
-      await page.getByRole('row').nth(5).waitFor();
-      await page.locator('.heat tbody tr').first().waitFor();
-      expect(await axe(page)).toEqual([]);
-      if (scheme === 'light') await screenshot(page, 'audit-list');
-      await page.getByLabel('Outcome').selectOption('deny');
-      await page.getByLabel('Application').fill('app-0');
-      await page.getByRole('button', { name: 'Apply' }).click();
-      await page.getByText(/^45 shown/).waitFor();
-      expect(new URL(page.url()).search).toBe('?client=app-0&outcome=deny');
-      expect(await page.locator('.entries table').textContent()).not.toContain('app-1');
-      await page.getByRole('link', { name: 'user-0', exact: true }).click();
-      await page.getByLabel('User').waitFor();
-      expect(new URL(page.url()).search).toContain('user=user-0');
-      expect(complaints).toEqual([]);
-      await close();
-    }
-  }, 180_000);
+  it('filters, counts and pictures the entries, with nothing that the browser complains about', async () => {
+    const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'audit' });
+    await page.getByRole('row').nth(5).waitFor();
+    await page.locator('.heat tbody tr').first().waitFor();
+    await screenshot(page, 'audit-list');
+    await page.getByLabel('Outcome').selectOption('deny');
+    await page.getByLabel('Application').fill('app-0');
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await page.getByText(/^45 shown/).waitFor();
+    expect(new URL(page.url()).search).toBe('?client=app-0&outcome=deny');
+    expect(await page.locator('.entries table').textContent()).not.toContain('app-1');
+    await page.getByRole('link', { name: 'user-0', exact: true }).click();
+    await page.getByText(/^12 shown/).waitFor();
+    expect(new URL(page.url()).search).toContain('user=user-0');
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it.each(['light', 'dark'] as const)('has nothing that axe finds in %s', async (scheme) => {
+    const path = 'audit?user=user-0&outcome=deny';
+    const { page, close } = await web.openConsole('privacy-officer', { path, scheme });
+    await page.getByText(/^12 shown/).waitFor();
+    await page.locator('.heat tbody tr').first().waitFor();
+    expect(await axe(page)).toEqual([]);
+    await close();
+  });
 
   it('keeps few rows in the document, however far one scrolls', async () => {
     const { page, close } = await web.openConsole('auditor', { path: 'audit' });
@@ -116,7 +122,9 @@ describe('the list', () => {
   });
 
   it('shows hostile names as the text that they are', async () => {
-    const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'audit' });
+    const { page, complaints, close } = await web.openConsole('privacy-officer', {
+      path: `audit?user=${encodeURIComponent(HOSTILE)}`,
+    });
     await page.locator('.entries table').getByText(HOSTILE).first().waitFor();
     await page.goto(`${web.url}/console/audit/entry/${hostile}`);
     await page.getByText('This entry is genuine.').waitFor();

@@ -9,7 +9,7 @@ import { auditText } from '../text/audit.ts';
 import { useFormat, useTexts } from '../text.tsx';
 
 const ROW = 40;
-const AHEAD = 10;
+const AHEAD = 6;
 const PAGE = 100;
 
 /** A window on a list that has no end in sight: the server pages, and only the rows in view are in the document. */
