@@ -201,6 +201,31 @@ describe('the pages of the FHIR server itself', () => {
     expect(pages.map(({ text }) => idsIn(text))).toEqual([['a-1', 'a-3'], ['a-5']]);
   });
 
+  it('are filled and go on in a batch as they do alone', async () => {
+    const batch = async (...urls: readonly string[]) => {
+      const answer = await house.ask('POST /', {
+        as: 'clinician',
+        body: {
+          resourceType: 'Bundle',
+          type: 'batch',
+          entry: urls.map((url) => ({ request: { method: 'GET', url } })),
+        },
+      });
+      return (JSON.parse(answer.text) as { entry: { resource: object }[] }).entry.map(({ resource }) => resource);
+    };
+    const [denied, missing, own] = await batch(
+      'Observation?patient.family=Rahman&_count=1',
+      'Observation?patient.family=Nobody&_count=1',
+      'Observation?patient=patient-ada&_sort=date&_count=2',
+    );
+    const plain = (bundle: object | undefined) => JSON.stringify(bundle).replaceAll(/Rahman|Nobody/g, 'X');
+    expect(plain(denied)).toBe(plain(missing));
+    const first = { text: JSON.stringify(own) } as Answer;
+    const whole = idsIn((await read('/Observation?patient=patient-ada&_sort=date&_count=200')).text);
+    const pages = await walk(next(first) ?? '');
+    expect([...idsIn(first.text), ...pages.flatMap(({ text }) => idsIn(text))]).toEqual(whole);
+  });
+
   it('of the audit come from the ledger, further ones too', async () => {
     for (let at = 0; at < 6; at += 1) await read('/Patient/patient-ada');
     house.forget();
