@@ -10,9 +10,9 @@ import type { CompiledPlan } from '../src/domain/masking/compile.ts';
 import { effectsOf } from '../src/domain/masking/effects.ts';
 import type { MaskingContext } from '../src/domain/masking/plan.ts';
 import { maskResource } from '../src/domain/masking/walk.ts';
+import { isOther } from '../src/domain/policy/draft.ts';
 import { faultLine } from '../src/domain/policy/fault.ts';
 import { compilePolicySet } from '../src/domain/policy/policy-set.ts';
-import { isOther } from '../src/domain/policy/snapshot.ts';
 import type { PolicyFile } from '../src/domain/policy/source.ts';
 
 interface Row {

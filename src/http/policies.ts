@@ -1,7 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
-import { type FileChange, maskingFiles, withChanges } from '../domain/policy/draft.ts';
+import { type FileChange, maskingFiles, withChanges, withoutTests } from '../domain/policy/draft.ts';
 import type { ReplayFact } from '../domain/policy/replay.ts';
 import type { PolicySnapshot } from '../domain/policy/snapshot.ts';
 import type { PolicyFile } from '../domain/policy/source.ts';
@@ -158,7 +158,7 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
 
   question('/check', draftBody, (_asked, files) => ({ kind: 'check', files }));
   question('/test', draftBody, (_asked, files) => ({ kind: 'test', files }));
-  question('/matrix', draftBody, (_asked, files) => ({ kind: 'matrix', files }));
+  question('/matrix', draftBody, (_asked, files) => ({ kind: 'matrix', files: withoutTests(files) }));
   question('/diff', draftBody, (_asked, files) => ({ kind: 'diff', before: maskingFiles(parts.files()), files }));
   question('/coverage', coverageBody, ({ role, purpose }, files) => ({
     kind: 'coverage',
@@ -168,7 +168,7 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
   }));
   question('/preview', previewBody, ({ changes: _changes, roles, resource, asOf, ...who }, files) => ({
     kind: 'preview',
-    files,
+    files: withoutTests(files),
     resource: bytesOf(resource),
     requests: (roles ?? parts.current()?.masking.roles ?? []).map((role) => ({
       ...who,
@@ -195,7 +195,8 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
     if (!('files' in draft)) return send(reply, 200, draft);
     const days = asked.days ?? 7;
     const { facts, ...told } = await parts.facts(parts.clock.now() - days * 86_400_000);
-    const result = await parts.run({ kind: 'replay', before: maskingFiles(parts.files()), files: draft.files, facts });
+    const before = withoutTests(maskingFiles(parts.files()));
+    const result = await parts.run({ kind: 'replay', before, files: withoutTests(draft.files), facts });
     return send(reply, 200, result.ok ? { days, ...told, ...result } : result);
   });
 

@@ -140,6 +140,10 @@ describe('a look', () => {
     });
     expect(cell('clinician', 'Names')).toMatchObject({ mildest: 'keep', strictest: 'keep', rules: [] });
     expect(cell('researcher', 'Dates')).toMatchObject({ strictest: 'date-shift' });
+    expect(cell('researcher', 'Birth dates')).toMatchObject({
+      strictest: 'date-shift',
+      rules: [{ id: 'research-dates' }],
+    });
   });
 });
 

@@ -13,6 +13,7 @@ export const routes: Readonly<Record<Place, readonly Route[]>> = {
   console: [
     { path: 'overview', page: lazy(() => import('./pages/overview.tsx')) },
     { path: 'audit', page: lazy(() => import('./pages/audit.tsx')) },
+    { path: 'policies', page: lazy(() => import('./pages/policies.tsx')) },
     { path: 'risk', page: lazy(() => import('./pages/risk.tsx')) },
     { path: 'consent', page: lazy(() => import('./pages/consent.tsx')) },
     { path: 'system', page: lazy(() => import('./pages/system.tsx')) },

@@ -1,5 +1,4 @@
 import type { PolicyFault } from './fault.ts';
-import { isOther } from './snapshot.ts';
 import type { PolicyFile } from './source.ts';
 
 /** One file of the masking policies as it is to be; `null` takes it away. */
@@ -34,6 +33,10 @@ export const withChanges = (files: readonly PolicyFile[], changes: readonly File
   return { ok: true, files: [...result.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) };
 };
 
+/** For a look at what a draft would do: a red test stops a change, and not the look. */
+export const withoutTests = (files: readonly PolicyFile[]): readonly PolicyFile[] =>
+  files.filter(({ text }) => !/^tests:/m.test(text));
+
 /** What turns one set of masking policies into the other. */
 export const changesBetween = (before: readonly PolicyFile[], after: readonly PolicyFile[]): readonly FileChange[] => {
   const was = new Map(before.map(({ name, text }) => [name, text]));
@@ -41,6 +44,10 @@ export const changesBetween = (before: readonly PolicyFile[], after: readonly Po
   const is = new Set(after.map(({ name }) => name));
   return [...changes, ...[...was.keys()].filter((name) => !is.has(name)).map((name) => ({ name, text: null }))];
 };
+
+/** The files of this folder that are not masking policies. */
+export const isOther = (name: string): boolean =>
+  name === 'roles.yaml' || name === 'consent.yaml' || name === 'risk.yaml' || name.startsWith('data-classes/');
 
 export const maskingFiles = (files: readonly PolicyFile[]): readonly PolicyFile[] =>
   files.filter(({ name }) => !isOther(name));

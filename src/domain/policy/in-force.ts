@@ -1,7 +1,6 @@
 import type { Approval } from './approval.ts';
-import { maskingFiles } from './draft.ts';
+import { isOther, maskingFiles } from './draft.ts';
 import { compilePolicySet, hashOfFiles } from './policy-set.ts';
-import { isOther } from './snapshot.ts';
 import type { PolicyFile } from './source.ts';
 
 /** One set that was in force, with who let it. */

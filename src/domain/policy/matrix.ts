@@ -2,6 +2,7 @@ import { resourceTypes } from '../fhir/schema.ts';
 import type { CompiledPlan } from '../masking/compile.ts';
 import { type MethodName, strictness } from '../masking/method.ts';
 import type { Layer } from '../masking/rule.ts';
+import { checkPath } from './check-path.ts';
 import type { ElementClass } from './document.ts';
 import type { ElementPath } from './path.ts';
 import type { PolicySet } from './policy-set.ts';
@@ -24,8 +25,22 @@ export interface MatrixRow {
 
 const bare = (path: ElementPath): string => [path.root, ...path.steps.map(({ name }) => name)].join('.');
 
-const covers = (target: ElementPath, path: ElementPath): boolean =>
-  target.text === path.text || bare(path) === target.text || bare(path).startsWith(`${target.text}.`);
+/** A rule is about a path when it names it, what lies above it, or its datatype wherever that stands. */
+const covers = (target: ElementPath, path: ElementPath): boolean => {
+  if (target.text === path.text || bare(path) === target.text || bare(path).startsWith(`${target.text}.`)) return true;
+  if (target.steps.length > 0) return false;
+  return typesOf(path).includes(target.text);
+};
+
+const typesKnown = new WeakMap<ElementPath, readonly string[]>();
+const typesOf = (path: ElementPath): readonly string[] => {
+  const known = typesKnown.get(path);
+  if (known !== undefined) return known;
+  const found = checkPath(path);
+  const types = 'offset' in found ? [] : found;
+  typesKnown.set(path, types);
+  return types;
+};
 
 const ruleFor = (layer: Layer, path: ElementPath) =>
   layer.rules

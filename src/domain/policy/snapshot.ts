@@ -3,6 +3,7 @@ import type { DataClassifier } from '../consent/classifier.ts';
 import type { ConsentPolicy } from '../consent/policy.ts';
 import { parseConsentPolicy } from './consent-policy.ts';
 import { parseDataClasses } from './data-classes-file.ts';
+import { isOther } from './draft.ts';
 import type { PolicyFault } from './fault.ts';
 import { compilePolicySet, type PolicySet } from './policy-set.ts';
 import { parseRolePolicy, type RolePolicy } from './role-policy.ts';
@@ -39,10 +40,6 @@ export function compileSnapshot(files: readonly PolicyFile[], upstream: string):
     snapshot: { hash: snapshotHash(files), masking: masking.set, consent, classifier: classes.classifier, roles },
   };
 }
-
-/** The files of this folder that are not masking policies. */
-export const isOther = (name: string): boolean =>
-  name === 'roles.yaml' || name === 'consent.yaml' || name === 'risk.yaml' || name.startsWith('data-classes/');
 
 function roleFile(files: readonly PolicyFile[], faults: PolicyFault[]): RolePolicy | undefined {
   const file = find(files, 'roles.yaml', faults);

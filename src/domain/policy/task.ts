@@ -12,7 +12,9 @@ import type { TestResult } from './tests.ts';
 
 /** What officers ask of a set of masking policies, by command or by API: the same answers by the same code. */
 export type PolicyTask =
-  | { readonly kind: 'check' | 'test' | 'matrix'; readonly files: readonly PolicyFile[] }
+  | { readonly kind: 'check'; readonly files: readonly PolicyFile[] }
+  | { readonly kind: 'test'; readonly files: readonly PolicyFile[] }
+  | { readonly kind: 'matrix'; readonly files: readonly PolicyFile[] }
   | {
       readonly kind: 'coverage';
       readonly files: readonly PolicyFile[];
@@ -82,8 +84,6 @@ export interface Previewed {
 
 export interface Replayed extends ReplayReport {
   readonly ok: true;
-  readonly from: string;
-  readonly to: string;
 }
 export interface TestSaved {
   readonly ok: true;
@@ -134,7 +134,7 @@ const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] |
     case 'replay': {
       const before = compilePolicySet(task.before);
       if (!before.ok) return before;
-      return { ok: true, from: before.set.hash, to: set.hash, ...replay(before.set, set, task.facts) };
+      return { ok: true, ...replay(before.set, set, task.facts) };
     }
     case 'save-test':
       return { ok: true, saved: saveAsTest(task.files, set, task.wanted, task.resource) };

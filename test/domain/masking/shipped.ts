@@ -4,9 +4,9 @@ import { applySplices } from '../../../src/domain/json/splice.ts';
 import type { CompiledPlan } from '../../../src/domain/masking/compile.ts';
 import type { MaskingContext } from '../../../src/domain/masking/plan.ts';
 import { maskResource } from '../../../src/domain/masking/walk.ts';
+import { isOther } from '../../../src/domain/policy/draft.ts';
 import { faultLine } from '../../../src/domain/policy/fault.ts';
 import { compilePolicySet, type PolicySet } from '../../../src/domain/policy/policy-set.ts';
-import { isOther } from '../../../src/domain/policy/snapshot.ts';
 import type { PolicyFile } from '../../../src/domain/policy/source.ts';
 
 export const shippedFiles = (): readonly PolicyFile[] =>
