@@ -9,7 +9,15 @@ import { callOf } from '../src/domain/risk/call.ts';
 import { RiskContext } from '../src/domain/risk/context.ts';
 import { decide } from '../src/domain/risk/decide.ts';
 import { RiskFeatures } from '../src/domain/risk/features.ts';
-import { type Figures, falseBy, figuresOf, interval, recallBy, type Scored } from '../src/domain/risk/metrics.ts';
+import {
+  type Figures,
+  falseBy,
+  figuresOf,
+  interval,
+  recallBy,
+  type Scored,
+  watchOf,
+} from '../src/domain/risk/metrics.ts';
 import { HEADS } from '../src/domain/risk/model.ts';
 import { ruleHits, ruleScore } from '../src/domain/risk/rules.ts';
 import { createScorer } from '../src/domain/risk/scorer.ts';
@@ -32,6 +40,7 @@ const systems = ['combination', 'net', 'logistic regression', 'isolation forest'
 const measured = new Map<string, Figures[]>(systems.map((name) => [name, []]));
 const scenarios = new Map<string, { found: number; of: number }>();
 const roles = new Map<string, { alerted: number; of: number }>();
+const watches = new Map<string, { alerted: number; of: number }>();
 const kinds = new Map<string, { alerted: number; of: number }>();
 const delays: number[] = [];
 const rates = [0.0003, 0.001, 0.003, 0.01, 0.03];
@@ -100,6 +109,7 @@ for (let house = 1; house <= houses; house++) {
   const combined = rows[0] ?? [];
   for (const [name, each] of recallBy(combined, (row) => row.scenario)) add(scenarios, name, each);
   for (const [name, each] of falseBy(combined, (row) => row.role)) add(roles, name, each);
+  for (const [name, each] of falseBy(combined, (row) => watchOf(row.time))) add(watches, name, each);
   for (const [name, each] of falseBy(combined, (row) => (row.label === 0 ? row.scenario : undefined)))
     add(kinds, name, each);
   delays.push(...delaysOf(combined));
@@ -212,8 +222,8 @@ lines.push(
 lines.push('', '| kind of misuse | cases found | of |', '| --- | --- | --- |');
 for (const [name, each] of [...scenarios].sort((a, b) => b[1].found / b[1].of - a[1].found / a[1].of))
   lines.push(`| ${name} | ${each.found} | ${each.of} |`);
-lines.push('', '| role | ordinary user-days alerted | of |', '| --- | --- | --- |');
-for (const [name, each] of [...roles].sort()) lines.push(`| ${name} | ${each.alerted} | ${each.of} |`);
+lines.push('', '| role, or hours (UTC) | ordinary user-days alerted | of |', '| --- | --- | --- |');
+for (const [name, each] of [...roles, ...watches].sort()) lines.push(`| ${name} | ${each.alerted} | ${each.of} |`);
 lines.push('', '| look-alike | user-days alerted | of |', '| --- | --- | --- |');
 for (const [name, each] of [...kinds].sort())
   lines.push(`| ${name.replace('alike:', '')} | ${each.alerted} | ${each.of} |`);

@@ -225,9 +225,13 @@ const table = (report: EvaluationReport): string => {
     out.push('', 'cases found at 0.1 % of ordinary user-days');
     for (const { name, found, of } of report.scenarios) out.push(`  ${name.padEnd(24)} ${found} of ${of}`);
   }
-  if (report.roles !== undefined && report.roles.length > 0) {
-    out.push('', 'ordinary user-days above that threshold, by role');
-    for (const { name, alerted, of } of report.roles) out.push(`  ${name.padEnd(24)} ${alerted} of ${of}`);
+  for (const [groups, title] of [
+    [report.roles, 'by role'],
+    [report.shifts, 'by the hours of the day (UTC)'],
+  ] as const) {
+    if (groups === undefined || groups.length === 0) continue;
+    out.push('', `ordinary user-days above that threshold, ${title}`);
+    for (const { name, alerted, of } of groups) out.push(`  ${name.padEnd(24)} ${alerted} of ${of}`);
   }
   return out.join('\n');
 };

@@ -16,7 +16,7 @@ import type {
 import { RiskContext } from '../../domain/risk/context.ts';
 import { createRiskEngine } from '../../domain/risk/engine.ts';
 import type { AccessEvent } from '../../domain/risk/event.ts';
-import { falseBy, figuresOf, recallBy } from '../../domain/risk/metrics.ts';
+import { falseBy, figuresOf, recallBy, watchOf } from '../../domain/risk/metrics.ts';
 import { loadModel, type RiskModel, writeModel } from '../../domain/risk/model.ts';
 import { type RiskPolicy, readRiskPolicy } from '../../domain/risk/risk-policy.ts';
 import { usualSimulation } from '../../domain/risk/simulator/simulate.ts';
@@ -104,6 +104,7 @@ export const riskTools = (now: () => Date): RiskTools => ({
       figures: rounded(figuresOf(rows, result.users)),
       scenarios: [...recallBy(rows, (row) => row.scenario ?? 'misuse')].map(([name, each]) => ({ name, ...each })),
       roles: [...falseBy(rows, (row) => row.role ?? 'none')].map(([name, each]) => ({ name, ...each })),
+      shifts: [...falseBy(rows, (row) => watchOf(row.time))].map(([name, each]) => ({ name, ...each })),
     };
   },
 

@@ -80,10 +80,13 @@ const narrowing = new Set([
 export const networkOf = (ip: unknown): string | undefined => {
   if (typeof ip !== 'string' || ip === '' || ip.length > 64) return undefined;
   if (ip.includes(':')) return ip.split(':', 4).join(':');
-  const parts = ip.split('.');
-  const [a, b] = parts;
+  const first = ip.indexOf('.');
+  const second = ip.indexOf('.', first + 1);
+  const a = first < 0 ? ip : ip.slice(0, first);
+  const b = ip.slice(first + 1, second < 0 ? undefined : second);
   const inner = a === '10' || (a === '192' && b === '168') || (a === '172' && Number(b) >= 16 && Number(b) <= 31);
-  return parts.slice(0, inner ? 2 : 3).join('.');
+  const end = inner || second < 0 ? second : ip.indexOf('.', second + 1);
+  return end < 0 ? ip : ip.slice(0, end);
 };
 
 const baseOf = (parameter: string): string => {

@@ -62,13 +62,22 @@ export interface ModelCommand extends StoreCommand {
   readonly model: string;
 }
 
+/** Ordinary user-days above the threshold. */
+interface Alerted {
+  readonly name: string;
+  readonly alerted: number;
+  readonly of: number;
+}
+
 /** Figures of one evaluation, ready to print. */
 export interface EvaluationReport {
   readonly summary: Readonly<Record<string, string | number | boolean>>;
   /** Only with labels. */
   readonly figures?: Readonly<Record<string, number>>;
   readonly scenarios?: readonly { readonly name: string; readonly found: number; readonly of: number }[];
-  readonly roles?: readonly { readonly name: string; readonly alerted: number; readonly of: number }[];
+  readonly roles?: readonly Alerted[];
+  /** Ordinary user-days by the hours in which they began: fairness towards those who work at night. */
+  readonly shifts?: readonly Alerted[];
 }
 
 export interface PromotionResult {

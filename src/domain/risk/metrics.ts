@@ -1,4 +1,5 @@
 import { seeded } from './random.ts';
+import { hourOf } from './time.ts';
 
 /** One scored access, as the figures need it. */
 export interface Scored {
@@ -211,6 +212,12 @@ export const recallBy = (
       { found: [...cases.values()].filter((score) => score > dayThreshold).length, of: cases.size },
     ]),
   );
+};
+
+/** The eight hours in which an access fell, UTC: whether those who work at night pay for the alerts. */
+export const watchOf = (time: number): string => {
+  const hour = hourOf(time);
+  return hour >= 7 && hour < 15 ? '07-15' : hour >= 15 && hour < 23 ? '15-23' : '23-07';
 };
 
 /** Share of ordinary user-days of each group that lie above the threshold: who pays for the alerts. */

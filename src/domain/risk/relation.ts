@@ -114,7 +114,8 @@ export const relate = (
   if (facts === undefined || facts.relations.length === 0) return nothing;
   let strength = 0;
   let bestDays = 999;
-  let best: Explanation | undefined;
+  let bond: 'own' | 'shared' | 'shift' | undefined;
+  let kind: RelationKind = 'encounter';
   let direct = false;
   let decoys = 0;
   let elsewhere = 8;
@@ -144,7 +145,8 @@ export const relate = (
           strength = worth;
           bestDays = days;
           direct = true;
-          best = sentence('own', relation.kind, days);
+          bond = 'own';
+          kind = relation.kind;
         }
         continue;
       }
@@ -157,7 +159,8 @@ export const relate = (
           strength = value;
           bestDays = days;
           direct = false;
-          best = sentence(shared ? 'shared' : 'shift', relation.kind, days);
+          bond = shared ? 'shared' : 'shift';
+          kind = relation.kind;
         }
         continue;
       }
@@ -170,7 +173,7 @@ export const relate = (
     standing,
     strength,
     days: bestDays,
-    explanation: best,
+    explanation: bond === undefined ? undefined : sentence(bond, kind, bestDays),
     decoy: decoys > 0 && strength === 0,
     department: newest?.department,
   };
