@@ -1,21 +1,15 @@
 import { BoundedMap } from '../bounded-map.ts';
 import { type Call, isAutomatedRole } from './call.ts';
+import { compare } from './comparison.ts';
 import type { RiskContext } from './context.ts';
+import { count } from './counters.ts';
+import { explain, roleWork } from './explain.ts';
 import { at, FEATURES } from './feature-schema.ts';
-import {
-  cell,
-  MATRIX,
-  MEASURES,
-  measureCells,
-  type Pair,
-  PeerProfile,
-  priorMean,
-  priorSpread,
-  SCALES,
-  scales,
-  UserProfile,
-} from './profile.ts';
+import { habits } from './habits.ts';
+import { privateLinks } from './private-links.ts';
+import { cell, MATRIX, MEASURES, type Pair, PeerProfile, UserProfile } from './profile.ts';
 import { type Departments, type Explanation, type Related, relate } from './relation.ts';
+import { squash, unit } from './scale.ts';
 import { DAY, HOUR, hourOf } from './time.ts';
 
 export interface FeatureLimits {
@@ -89,34 +83,7 @@ interface Heat {
   time: number;
 }
 
-/** Share of a role's patients in one state of care from which that state is the role's ordinary work. */
-const ROLE_WORK = 0.12;
-
-const squash = (value: number, half: number): number => (value > 0 ? value / (value + half) : 0);
-const unit = (value: number): number => Math.min(1, Math.max(0, value));
 const bare = new UserProfile();
-
-const previous: Explanation = {
-  code: 'previous-access',
-  text: 'The user had a documented link to this record within the past 30 days (source: access history).',
-};
-const roleWork: Explanation = {
-  code: 'role-work',
-  text: 'Records in this state of care are the ordinary work of this role (source: access history of colleagues).',
-};
-const team: Explanation = {
-  code: 'team',
-  text: 'Colleagues of the department are writing in this record (source: access history of the department).',
-};
-const routine: Explanation = {
-  code: 'service-routine',
-  text: 'A service account doing its usual work from its usual place (source: access history).',
-};
-const found: Explanation = {
-  code: 'search-own',
-  text: 'The search returned a patient of the user (source: relations of the patients returned).',
-};
-const nobody: Explanation = { code: 'no-patient', text: 'The call touches no patient (source: the answer).' };
 
 /**
  * Streaming features: constant work per call, bounded memory, no clock and no I/O. The same code serves the gateway and the files.
@@ -210,7 +177,18 @@ export class RiskFeatures {
 
     this.#place(call, profile, established, group.automated, time);
     this.#team(call, departments, pair, time);
-    const explanation = this.#explain(call, time, profile, pair, related, departments, role, v);
+    const explanation = explain(
+      this.context,
+      call,
+      time,
+      profile,
+      pair,
+      related,
+      departments,
+      role,
+      v,
+      this.#relatedOthers,
+    );
     const explained = explanation !== undefined;
     // What a role usually does explains less than a link on record.
     const strength = related.strength > 0 ? related.strength : explanation === roleWork ? 0.5 : explained ? 0.6 : 0;
@@ -238,12 +216,26 @@ export class RiskFeatures {
     if (related.department !== undefined)
       v[at.departmentLift] = unit(group.departments.share(related.department, 20, 0.1) * 2);
 
-    const link = this.#links(call, staff, facts, v);
+    const link = privateLinks(this.context, call, staff, facts, v);
     v[at.linkUnexplained] = explained ? 0 : link;
-    this.#count(call, time, profile, pair, explained, bareAccess, related, link);
+    this.#heatOf(call, time, pair);
+    count(
+      {
+        call,
+        time,
+        profile,
+        pair,
+        explained,
+        bareAccess,
+        standing: related.standing,
+        link,
+        others: this.#relatedOthers,
+      },
+      this.#next,
+    );
     this.#values[MEASURES - 2] = Math.log1p(call.results);
-    this.#compare(profile, group, role, time, v);
-    this.#habits(call, profile, role, shift, staff, time, v);
+    compare(profile, group, role, time, this.#next, this.#values, v);
+    habits(call, profile, role, shift, staff, time, Number.isNaN(this.#began) ? time : this.#began, v);
     return {
       vector: v,
       related,
@@ -427,46 +419,14 @@ export class RiskFeatures {
     return 1 / (1 + 0.6 * Math.log1p(this.#popular.peek(key) ?? 0));
   }
 
-  #explain(
-    call: Call,
-    time: number,
-    profile: UserProfile,
-    pair: Pair | undefined,
-    related: Related,
-    departments: Departments,
-    role: PeerProfile,
-    v: Float64Array,
-  ): Explanation | undefined {
-    const others = this.#relatedOthers;
-    others.related = 0;
-    others.seen = 0;
-    if (call.patient === undefined) {
-      for (const id of call.others) {
-        others.seen++;
-        const known = profile.pair(id);
-        if (
-          relate(this.context.patient(id), call.user, departments, time).strength >= 0.55 ||
-          (known !== undefined && time - known.legit < 30 * DAY)
-        )
-          others.related++;
-      }
-      if (others.seen === 0) return call.broad || call.nameSearch || call.takesOut || call.denied ? undefined : nobody;
-      if (others.related * 2 >= others.seen || (call.nameSearch && others.related > 0)) return found;
-      return role.automated && this.#isRoutine(v) && profile.count > 200 ? routine : undefined;
+  #heatOf(call: Call, time: number, pair: Pair | undefined): void {
+    const heat = call.patient === undefined ? undefined : this.#heat.get(call.patient);
+    if (heat !== undefined) {
+      const others =
+        heat.heat * Math.exp(-Math.max(0, time - heat.time) / (7 * DAY)) -
+        (pair !== undefined && pair.bareDays > 0 ? 1 : 0);
+      this.#vector[at.patientHeat] = squash(others, 3);
     }
-    if (related.strength >= 0.55) return related.explanation;
-    if (pair !== undefined && time - pair.legit < 30 * DAY && time >= pair.legit) return previous;
-    if ((v[at.teamCharts] ?? 0) > 0.5 && (v[at.teamActive] ?? 0) > 0.45 && !related.decoy) return team;
-    const share = ((role.standing[related.standing] ?? 0) + 1) / (role.standings + 9);
-    const odd = Math.max(v[at.newPlace] ?? 0, v[at.newDevice] ?? 0, v[at.newClient] ?? 0) > 0.5;
-    const worked = related.standing >= 4 && related.standing <= 6 && role.standings >= 150 && role.users >= 3;
-    if (worked && share >= ROLE_WORK && !call.breakGlass && !related.decoy && !role.automated && !odd) return roleWork;
-    if (role.automated && this.#isRoutine(v) && profile.count > 200) return routine;
-    return undefined;
-  }
-
-  #isRoutine(v: Float64Array): boolean {
-    return (v[at.serviceAsPerson] ?? 0) < 0.2;
   }
 
   #team(call: Call, departments: Departments, pair: Pair | undefined, time: number): void {
@@ -504,212 +464,7 @@ export class RiskFeatures {
     }
     known.wroteAt = time;
   }
-
-  /** Private links; returns the strongest. */
-  #links(
-    call: Call,
-    staff: ReturnType<RiskContext['staff']>,
-    facts: ReturnType<RiskContext['patient']>,
-    v: Float64Array,
-  ): number {
-    if (call.patient === undefined) return 0;
-    let link = 0;
-    const employee = this.context.employeeOf(call.patient);
-    const isSelf = staff?.patientId === call.patient || employee === call.user;
-    if (isSelf) {
-      v[at.self] = 1;
-      link = 0.7;
-    } else if (employee !== undefined) {
-      const near = this.context.staff(employee)?.department;
-      v[at.coworker] = near !== undefined && (near === staff?.department || near === call.department) ? 1 : 0.7;
-      link = 0.8;
-    }
-    if (facts === undefined) return link;
-    if (facts.vip) {
-      v[at.vip] = 1;
-      link = Math.max(link, 0.7);
-    }
-    if (!isSelf && staff !== undefined) {
-      if (staff.surname !== undefined && staff.surname === facts.surname) {
-        const rare = this.context.surnameRarity(staff.surname);
-        v[at.surname] = rare;
-        link = Math.max(link, rare);
-      }
-      if (staff.address !== undefined && staff.address === facts.address) {
-        v[at.household] = 1;
-        link = 1;
-      } else if (staff.zip4 !== undefined && staff.zip4 === facts.zip4) {
-        const rare = this.context.zipRarity(staff.zip4);
-        v[at.neighbour] = rare;
-        link = Math.max(link, rare * 0.8);
-      }
-    }
-    return link;
-  }
-
-  /** The counters as they will be with this call taken in. */
-  #count(
-    call: Call,
-    time: number,
-    profile: UserProfile,
-    pair: Pair | undefined,
-    explained: boolean,
-    bareAccess: boolean,
-    related: Related,
-    link: number,
-  ): void {
-    const next = this.#next;
-    // A clock that jumps back counts as standing still.
-    const passed = Number.isNaN(profile.last) ? 0 : Math.max(0, time - profile.last);
-    for (let scale = 0; scale < SCALES; scale++) {
-      const keep = passed === 0 ? 1 : Math.exp(-passed / (scales[scale] ?? HOUR));
-      for (let index = scale; index < MATRIX; index += SCALES) next[index] = (profile.matrix[index] ?? 0) * keep;
-    }
-    const heat = call.patient === undefined ? undefined : this.#heat.get(call.patient);
-    if (heat !== undefined) {
-      const others =
-        heat.heat * Math.exp(-Math.max(0, time - heat.time) / (7 * DAY)) -
-        (pair !== undefined && pair.bareDays > 0 ? 1 : 0);
-      this.#vector[at.patientHeat] = squash(others, 3);
-    }
-    const bulk = call.othersTotal;
-    const strangers = this.#relatedOthers.seen === 0 ? 0 : 1 - this.#relatedOthers.related / this.#relatedOthers.seen;
-    for (let scale = 0; scale < SCALES; scale++) {
-      const add = (counter: Parameters<typeof cell>[0], amount: number): void => {
-        const index = cell(counter, scale);
-        next[index] = (next[index] ?? 0) + amount;
-      };
-      add('events', 1);
-      if (call.nameSearch) add('searches', 1);
-      if (call.nameSearch && !profile.searchOpened) add('probes', 1);
-      if (call.broad) add('broad', 1);
-      // A program that repeats one refused call is clumsy; refusals for many patients are a search.
-      if (call.denied && (pair === undefined || time - pair.last > HOUR)) add('denied', 1);
-      if (bulk > 0) {
-        add('listed', Math.min(bulk, 5_000) * strangers);
-        if (call.takesOut) {
-          add('distinct', Math.min(bulk, 5_000));
-          add('unexplained', Math.min(bulk, 5_000) * strangers);
-        }
-      }
-      if (call.patient === undefined) continue;
-      const since = pair === undefined ? Number.POSITIVE_INFINITY : time - pair.last;
-      if (since <= (scales[scale] ?? HOUR)) continue;
-      add('distinct', 1);
-      if (pair === undefined) add('fresh', 1);
-      if (call.breakGlass) add('breakGlass', 1);
-      if (explained) continue;
-      if (bareAccess) add(related.standing === 8 ? 'unknown' : 'unexplained', 1);
-      else add('unknown', 0.5);
-      if (link > 0.5) add('linked', link);
-    }
-  }
-
-  #compare(profile: UserProfile, group: PeerProfile, role: PeerProfile, time: number, v: Float64Array): void {
-    const next = this.#next;
-    const values = this.#values;
-    for (let index = 0; index < measureCells.length; index++) {
-      const which = measureCells[index] ?? 0;
-      let value = next[which] ?? 0;
-      // Patients of whom nothing is on record count as unexplained too.
-      if (index >= 3 && index <= 7) value += next[which + SCALES] ?? 0;
-      values[index] = Math.log1p(value);
-    }
-    let kinds = 0;
-    for (const seen of profile.types.values()) if (time - seen < HOUR) kinds++;
-    values[MEASURES - 1] = Math.log1p(kinds);
-    const own = profile.measured / (profile.measured + 200);
-    const score = (index: number, useOwn: number): number => {
-      const known = group.count / (group.count + 300);
-      const mean = known * (group.mean[index] ?? 0) + (1 - known) * (role.mean[index] ?? priorMean[index] ?? 0);
-      const spread = Math.sqrt(known * (group.spread[index] ?? 0) + (1 - known) * (role.spread[index] ?? 0));
-      const expected = useOwn === 0 ? mean : useOwn * (profile.mean[index] ?? 0) + (1 - useOwn) * mean;
-      const sd = Math.max(spread, 0.5 * (priorSpread[index] ?? 1), 0.25);
-      return unit(((values[index] ?? 0) - expected) / sd / 10);
-    };
-    v[at.burst] = score(0, 0);
-    v[at.distinctHour] = score(1, 0);
-    v[at.distinctDay] = score(2, 0);
-    v[at.distinctOwn] = score(2, own);
-    v[at.unexplainedHour] = score(3, 0);
-    v[at.unexplainedDay] = score(4, 0);
-    v[at.unexplainedWeek] = score(5, 0);
-    v[at.unexplainedMonth] = score(6, 0);
-    v[at.unexplainedQuarter] = score(7, 0);
-    v[at.unexplainedOwn] = score(5, own);
-    v[at.searchRate] = score(8, own * 0.5);
-    v[at.breakGlassRate] = score(11, 0);
-    v[at.listed] = score(12, own * 0.5);
-    v[at.records] = score(13, 0);
-    v[at.breadth] = score(14, own * 0.5);
-    const distinct = next[cell('distinct', 1)] ?? 0;
-    v[at.freshShare] = (next[cell('fresh', 1)] ?? 0) / (distinct + 2);
-    v[at.unexplainedShare] = unit(
-      ((next[cell('unexplained', 1)] ?? 0) + (next[cell('unknown', 1)] ?? 0)) / (distinct + 2),
-    );
-    v[at.linkDrip] = squash(next[cell('linked', 4)] ?? 0, 3);
-    v[at.cusum] = squash(profile.cusum, 8);
-    v[at.probing] = squash(next[cell('probes', 0)] ?? 0, 4);
-    v[at.broadSearch] = squash(next[cell('broad', 0)] ?? 0, 5);
-    v[at.denied] = squash(next[cell('denied', 1)] ?? 0, 8);
-    v[at.sequence] = squash(profile.run, 4);
-  }
-
-  #habits(
-    call: Call,
-    profile: UserProfile,
-    role: PeerProfile,
-    shift: ReturnType<RiskContext['shiftAt']>,
-    staff: ReturnType<RiskContext['staff']>,
-    time: number,
-    v: Float64Array,
-  ): void {
-    const hour = hourOf(time);
-    const peerShare = hourShare(role.hours, sum(role.hours), hour, 50, 1 / 24);
-    v[at.hourPeer] = unit(-Math.log(peerShare) / 7);
-    v[at.hourOwn] = unit(-Math.log(hourShare(profile.hours, sum(profile.hours), hour, 40, peerShare)) / 7);
-    v[at.offShift] = shift === null ? 1 : 0;
-    v[at.typeRarity] = unit(-Math.log(role.types.share(call.type, 30, 0.1)) / 8);
-    v[at.interactionRarity] = unit(-Math.log(role.interactions.share(call.interaction, 30, 0.15)) / 8);
-    v[at.purposeRarity] = unit(-Math.log(role.purposes.share(call.purpose, 30, 0.3)) / 8);
-    v[at.export] = call.takesOut
-      ? 1
-      : call.interaction === 'operation'
-        ? 0.4
-        : call.results > 200
-          ? squash(Math.log(call.results / 200), 2)
-          : 0;
-    const recent = time - profile.lastSearch < 10 * 60_000;
-    v[at.nameSearch] = call.nameSearch ? 1 : 0;
-    v[at.openedFromSearch] = recent && call.patient !== undefined && !call.nameSearch ? 1 : 0;
-    v[at.breakGlass] = call.breakGlass ? 1 : 0;
-    v[at.breakGlassBare] = call.breakGlass && !call.reasonGiven ? 1 : 0;
-    const silent = Number.isNaN(profile.last) ? 0 : (time - profile.last) / DAY;
-    v[at.dormant] = silent > 14 ? unit((silent - 14) / 46) : 0;
-    if (staff !== undefined) {
-      if (time < staff.from - DAY || time > staff.until + DAY) v[at.notEmployed] = 1;
-      if (staff.role !== undefined && call.role !== '' && staff.role !== call.role) v[at.roleMismatch] = 1;
-    }
-    const began = Number.isNaN(this.#began) ? time : this.#began;
-    const since =
-      staff !== undefined && Number.isFinite(staff.from)
-        ? time - staff.from
-        : Number.isNaN(profile.first)
-          ? time - began < 7 * DAY
-            ? 30 * DAY
-            : 0
-          : profile.first - began < 7 * DAY
-            ? 30 * DAY
-            : time - profile.first;
-    v[at.newcomer] = unit(1 - since / (30 * DAY));
-  }
 }
-
-const sum = (values: Float64Array): number => {
-  let total = 0;
-  for (let index = 0; index < values.length; index++) total += values[index] ?? 0;
-  return total;
-};
 
 const teamKey = (call: Call, departments: Departments): string | undefined => {
   const department = departments.told ?? departments.home;
@@ -722,12 +477,6 @@ const placesOf = (call: Call): string[] => {
   if (call.device !== undefined) places.push(`d${call.device}`);
   if (call.client !== undefined) places.push(`c${call.client}`);
   return places;
-};
-
-/** Share of an hour, with its neighbours, smoothed towards a prior share. */
-const hourShare = (hours: Float64Array, total: number, hour: number, weight: number, prior: number): number => {
-  const near = 0.5 * (hours[hour] ?? 0) + 0.25 * (hours[(hour + 1) % 24] ?? 0) + 0.25 * (hours[(hour + 23) % 24] ?? 0);
-  return (near + weight * prior) / (total + weight);
 };
 
 /** The digits at the end of an id. */
