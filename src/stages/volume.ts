@@ -89,8 +89,9 @@ const amountOf = (judged: Judged, released: Released, rules: RiskRules, now: num
   return {
     user: callerOf(principal),
     patients: released.patients,
-    records: released.returned,
-    automated: principal.roles.some(isAutomatedRole),
+    records: released.resources,
+    // A program that logs in for itself has nobody who could log in again, whatever its role is called.
+    automated: principal.roles.some(isAutomatedRole) || String(principal.user) === String(principal.client),
     strong: recentlyStrong(principal, rules.stepUp, now),
     done: judged.parts.every((part) => part.kind === 'refused' || isWrite(part.value.interaction)),
   };
