@@ -1,12 +1,16 @@
 import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Bases } from './domain/fhir/references.ts';
+import type { Principal } from './domain/identity/principal.ts';
 import { type StepUp, stepUpChallenge } from './domain/identity/step-up.ts';
 import type { Instant } from './domain/instant.ts';
+import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
 import { operationOutcome } from './domain/outcome.ts';
-import { problemRow } from './domain/problem.ts';
+import { type Problem, problemRow } from './domain/problem.ts';
 import type { Clock, Forward, Random, RiskEngine, Telemetry } from './ports.ts';
-import type { Answer } from './stages/answer.ts';
+import { type Answer, closeBody } from './stages/answer.ts';
 import { eventOf } from './stages/assess.ts';
+import { introduce } from './stages/authenticate.ts';
+import type { Bulk } from './stages/bulk.ts';
 import type { Capabilities } from './stages/capabilities.ts';
 import { clear } from './stages/clear.ts';
 import type {
@@ -19,7 +23,7 @@ import type {
   Planned,
   Received,
 } from './stages/exchange.ts';
-import { isWrite, type Judged, judgeEach } from './stages/judge.ts';
+import { isWrite, type Judge, type Judged, judgeEach } from './stages/judge.ts';
 import type { OwnResources } from './stages/own.ts';
 import type { Recorder } from './stages/record.ts';
 import type { Release, Released } from './stages/release.ts';
@@ -28,11 +32,31 @@ import { type Pipeline, pipeline, runStage, type Stage, type StageContext, type 
 export interface Gateway {
   /** Never rejects for anything the caller, the upstream, the chain or the disk does: those are answers. */
   handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer>;
+  /** What would become of a call: it goes through the same stages and nowhere else. A problem: that could not be recorded. */
+  consider(asked: AskedAbout): Promise<Considered | Problem>;
+}
+
+/** A call that is not made. */
+export interface AskedAbout {
+  readonly received: Received;
+  /** Whose it would be. */
+  readonly principal: Principal;
+  /** Who asks. */
+  readonly asker: Principal | 'operator';
+  readonly signal: AbortSignal;
+}
+
+export interface Considered {
+  readonly entry: LedgerEntry;
+  readonly receipt: LedgerReceipt;
+  /** Absent when the call would be refused as a whole, or answered from the gateway's own records. */
+  readonly judged?: Judged;
 }
 
 export interface Stages {
   readonly classify: Stage<Received, Classified>;
   readonly authenticate: Stage<Classified, Authenticated>;
+  readonly admit: Stage<Authenticated, Authenticated>;
   readonly authorise: Stage<Authenticated, Authorised>;
   /** Given how a search is judged: by that, criteria of a write are. */
   readonly resolve: (search: Pipeline<Authenticated, Planned>) => Stage<Authorised, Authorised>;
@@ -41,6 +65,7 @@ export interface Stages {
   readonly assess: Stage<Consented, Assessed>;
   readonly plan: Stage<Assessed, Planned>;
   readonly release: Release;
+  readonly bulk: Bulk;
   readonly record: Recorder;
   readonly capabilities: Capabilities;
   readonly own: OwnResources;
@@ -62,7 +87,7 @@ export interface GatewayPorts {
  * forwarded that was not cleared, and nothing is answered before its ledger entry is durable.
  */
 export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
-  const identify = pipeline(stages.classify).step(stages.authenticate);
+  const identify = pipeline(stages.classify).step(stages.authenticate).step(stages.admit);
   const judge = pipeline(stages.locate) //     + which patients it can touch
     .step(stages.consent) //                   + their consent
     .step(stages.assess) //                    + risk score
@@ -74,6 +99,8 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     .step(stages.plan);
   const settle = pipeline(stages.authorise) // + the scopes and the role allow it
     .step(stages.resolve(search)); //          + which resource the criteria of a write mean
+
+  const entire: Judge = { settle, judge, refusesInBatch: stages.own.refusesInBatch };
 
   async function handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer> {
     const begun = performance.now();
@@ -88,12 +115,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     const own = await answerOwn(identified.value, context, begun);
     if (own !== undefined) return own;
 
-    const judged = await judgeEach(
-      { settle, judge, refusesInBatch: stages.own.refusesInBatch },
-      identified.value,
-      stages.bases,
-      context,
-    );
+    const judged = await judgeEach(entire, identified.value, stages.bases, context);
     if (judged.kind === 'deny') return refuse(context, identified.value, judged, begun);
 
     if (isWrite(identified.value.interaction)) {
@@ -101,15 +123,37 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
       if (intent.kind === 'deny') return refuse(context, identified.value, intent, begun);
     }
 
-    const response = await forwardIfAny(judged.value, forward, signal);
-    const released = await stages.release.release(judged.value, response, context);
+    const released = await carry(judged.value, forward, context);
     if (released.kind === 'deny') return refuse(context, identified.value, released, begun, judged.value);
 
     const receipt = await stages.record.disclosure(judged.value, released.value, context);
-    if (receipt.kind === 'deny') return refuse(context, identified.value, receipt, begun, judged.value);
+    if (receipt.kind === 'deny') {
+      await closeBody(released.value.body);
+      return refuse(context, identified.value, receipt, begun, judged.value);
+    }
 
     return answer(context, judged.value, released.value, receipt.value.header, begun);
   }
+
+  async function consider({ received, principal, asker, signal }: AskedAbout): Promise<Considered | Problem> {
+    const context = begin(ports, signal);
+    const classified = await runStage(stages.classify, received, context);
+    const identified =
+      classified.kind === 'deny' ? classified : introduce({ ...classified.value, considered: true }, principal);
+    const verdict = identified.kind === 'deny' ? identified : await weigh(identified.value, context);
+    const judged = verdict.kind === 'continue' && 'parts' in verdict.value ? verdict.value : undefined;
+    const refusal = verdict.kind === 'deny' ? verdict.problem : undefined;
+    const exchange = identified.kind === 'deny' ? { ...received, principal } : identified.value;
+    const recorded = await stages.record.consideration({ exchange, asker, refusal, judged }, context);
+    if (recorded.kind === 'deny') return recorded.problem;
+    return { ...recorded.value, ...(judged === undefined ? {} : { judged }) };
+  }
+
+  /** The judge, and nothing after it. */
+  const weigh = async (exchange: Authenticated, context: StageContext): Promise<Verdict<Authorised | Judged>> =>
+    stages.own.serves(exchange.interaction)
+      ? runStage(stages.authorise, exchange, context)
+      : judgeEach(entire, exchange, stages.bases, context);
 
   /** Resources that the gateway keeps itself: Consent as the chain has it, AuditEvent as the ledger has it. */
   async function answerOwn(exchange: Authenticated, context: StageContext, begun: number): Promise<Answer | undefined> {
@@ -128,9 +172,12 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     return { ...answered, headers: { ...common(context), ...answered.headers } };
   }
 
-  async function forwardIfAny(judged: Judged, forward: Forward, signal: AbortSignal) {
+  /** Asks the upstream and releases what it answers; an export, whose answer is many steps away, goes its own way there. */
+  async function carry(judged: Judged, forward: Forward, context: StageContext): Promise<Verdict<Released>> {
+    if (stages.bulk.serves(judged.exchange)) return stages.bulk.carry(judged, forward, context);
     const cleared = clear(judged, stages.pageSize);
-    return cleared === undefined ? undefined : forward(cleared, signal);
+    const response = cleared === undefined ? undefined : await forward(cleared, context.signal);
+    return stages.release.release(judged, response, context);
   }
 
   async function refuse(
@@ -204,7 +251,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     });
   }
 
-  return { handle };
+  return { handle, consider };
 }
 
 function begin(ports: GatewayPorts, signal: AbortSignal): StageContext {
@@ -214,6 +261,7 @@ function begin(ports: GatewayPorts, signal: AbortSignal): StageContext {
     signal,
     telemetry: ports.telemetry,
     story: [],
+    headers: {},
     named: new Set(),
   };
 }
@@ -222,6 +270,7 @@ const common = (context: StageContext): Record<string, string> => ({
   'x-request-id': context.requestId,
   'cache-control': 'no-store',
   vary: 'Authorization',
+  ...context.headers,
 });
 
 /** Told to the user whose access the risk stage let pass with a notice: one sentence for all, so that it says nothing of the record. */

@@ -9,7 +9,7 @@ import type { PolicySnapshot } from './domain/policy/snapshot.ts';
 import type { Problem } from './domain/problem.ts';
 import type { AccessEvent } from './domain/risk/event.ts';
 import type { Assessment } from './domain/risk/score.ts';
-import type { Cleared, OwnRead, UpstreamResponse } from './domain/upstream.ts';
+import type { Cleared, ClearedPlace, OwnRead, UpstreamFile, UpstreamResponse } from './domain/upstream.ts';
 
 export interface Clock {
   now(): Instant;
@@ -88,6 +88,32 @@ export type Forward = (cleared: Cleared, signal: AbortSignal) => Promise<Upstrea
 /** The gateway's own reads, with its own credential. Never rejects. */
 export interface UpstreamReader {
   read(request: OwnRead | Cleared, signal: AbortSignal): Promise<UpstreamResponse>;
+}
+
+/** What an upstream keeps for a bulk export, at the addresses that it named. Never rejects. */
+export interface BulkUpstream {
+  ask(place: ClearedPlace, signal: AbortSignal): Promise<UpstreamResponse>;
+  file(place: ClearedPlace, signal: AbortSignal): Promise<UpstreamFile>;
+}
+
+/** Bytes that are too many for memory: written once, read once, and nobody's afterwards, whatever happens to the process. */
+export interface Spool {
+  write(bytes: Uint8Array): Promise<void>;
+  size(): number;
+  /** Closes it at the end, or when the reader stops. */
+  read(): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface Spools {
+  open(): Promise<Spool>;
+}
+
+/** Exports whose owners gave them up: their links open nothing from then on, after a restart too. */
+export interface GivenUpJobs {
+  /** Resolves when it is durable. `until` in seconds: links are dead by themselves after it. */
+  add(job: string, until: number): Promise<void>;
+  has(job: string): boolean;
 }
 
 /** Closed field sets: no free text, no URL, no identifier can reach a log or a metric through it. */

@@ -1,5 +1,6 @@
 import { problemSystem } from '../../src/domain/outcome.ts';
 import { problemCodes, problemRow } from '../../src/domain/problem.ts';
+import { inTheSandbox } from './refusals.ts';
 
 /** Who can mend it, and what they do. */
 const mending = {
@@ -20,6 +21,7 @@ export function errorsPage(): string {
       `- HTTP status: ${status}`,
       `- FHIR issue code: \`${issue}\``,
       `- Who can mend it: ${mending[fix]}`,
+      ...(inTheSandbox[code] === undefined ? [] : [`- In the sandbox: ${inTheSandbox[code]}`]),
       `- Trying again: ${retryable === true ? 'may help; wait for the seconds in `Retry-After`' : 'does not help by itself'}`,
       '',
     ].join('\n');
@@ -36,6 +38,8 @@ for different patients are equal byte for byte. For the reasons behind a refusal
 \`\`\`
 npx consentry explain REQUEST_ID
 \`\`\`
+
+Every one can be met in the sandbox ([sandbox.md](sandbox.md)): calls are below \`/fhir\`, and words in italics are personas.
 
 | code | status | what it says |
 | --- | --- | --- |

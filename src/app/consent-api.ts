@@ -47,6 +47,7 @@ export interface ConsentApi {
   readonly breakGlass: BreakGlassDesk;
   /** Consent on the FHIR side. */
   readonly own: OwnResources;
+  readonly overseers: Pick<ReadonlySet<string>, 'has'>;
   mount(app: FastifyInstance): void;
   close(): Promise<void>;
 }
@@ -101,6 +102,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
   });
   return {
     desk,
+    overseers,
     breakGlass,
     own: {
       serves: (interaction) => 'type' in interaction && interaction.type === 'Consent',

@@ -2,7 +2,6 @@ import { hkdfSync, randomBytes, randomFillSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { createLedgerAnchor } from '../adapters/chain/anchor.ts';
 import { createRelayer, type Relayer } from '../adapters/chain/relayer.ts';
@@ -32,12 +31,16 @@ import { isOfficer } from '../domain/policy/role-policy.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import { askerOf } from '../http/asker.ts';
 import type { ConsentDesk } from '../http/consent-desk-parts.ts';
+import { decisionRoutes } from '../http/decisions.ts';
+import { collectRoutes, type Route } from '../http/documented.ts';
 import { erasureRoutes } from '../http/erasure.ts';
 import { handleErrors } from '../http/errors.ts';
 import { explainRoutes } from '../http/explain.ts';
 import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
+import { openApiRoutes } from '../http/openapi.ts';
 import type { Clock, Forward, Random, RiskEngine } from '../ports.ts';
+import { admit } from '../stages/admit.ts';
 import { assess } from '../stages/assess.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { authorise } from '../stages/authorise.ts';
@@ -55,9 +58,11 @@ import { type ResourceReleaseParts, resourceRelease } from '../stages/release/re
 import { resourceRight } from '../stages/release/right.ts';
 import { release } from '../stages/release.ts';
 import { resolve } from '../stages/resolve.ts';
-import { guardVolume } from '../stages/volume.ts';
+import { guardVolume, volumeGuard } from '../stages/volume.ts';
+import { openAdmission } from './admission.ts';
 import { anchorLedger } from './anchoring.ts';
 import { mountAudit } from './audit.ts';
+import { openBulk } from './bulk.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { watchCircumstances } from './circumstances.ts';
 import { openConsentApi } from './consent-api.ts';
@@ -98,6 +103,7 @@ export interface RunningGateway {
   readonly url: string;
   readonly fhirBase: string;
   readonly app: FastifyInstance;
+  readonly routes: readonly Route[];
   readonly gateway: Gateway;
   readonly ledger: FilesLedger;
   readonly records: RecordNotary | undefined;
@@ -248,13 +254,10 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   opened.defer(() => app.close());
   handleErrors(app, (name) => watch.failed('http', name));
-  if (config.corsOrigins.length > 0 || config.profile === 'sandbox')
-    await app.register(cors, {
-      origin: corsOrigins(config),
-      exposedHeaders: ['etag', 'location', 'x-request-id', 'x-ledger-receipt', 'x-record-integrity', 'x-access-notice'],
-    });
+  const routes = collectRoutes(app);
 
   const address = { url: config.publicUrl ?? '' };
+  const entrance = await openAdmission(app, config, clock, () => new URL(address.url).origin);
   // With port 0 the base is known only after listening; nothing is judged before that.
   const bases = {
     upstreamBase: config.upstream.url.replace(/\/$/, ''),
@@ -308,13 +311,12 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
 
   const operatorToken = newOperatorToken(random);
-  const asker = (request: FastifyRequest) =>
-    askerOf(request, {
-      verifier,
-      clock,
-      operatorToken,
-      isOfficer: (role) => isOfficer(policies.current()?.roles, role),
-    });
+  const asker = async (request: FastifyRequest) => {
+    const isAnOfficer = (role: string): boolean => isOfficer(policies.current()?.roles, role);
+    const found = await askerOf(request, { verifier, clock, operatorToken, isOfficer: isAnOfficer });
+    if (found !== undefined && found !== 'operator') entrance.check(request, found);
+    return found;
+  };
   const consentApi = await openConsentApi({
     config,
     vault,
@@ -353,6 +355,20 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     anchor: (tape, node) => anchorLinks(tape, node, bases),
     ...releaseIntegrity(records, config),
   };
+  const containers = containerRelease(resourceRelease(releasing), { ...releasing, bases, operations });
+  const guard = volumeGuard(risk.volume, risk.rules);
+  const exports = await openBulk({
+    config,
+    key: subKey(vaultKey, 'exports'),
+    upstream,
+    bases,
+    release: containers.release,
+    guard,
+    limits,
+    clock,
+    random,
+  });
+  opened.defer(() => exports.close());
   const gateway = createGateway(
     {
       classify: classify(
@@ -365,8 +381,10 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
           },
         },
         pages,
+        exports.jobs,
       ),
       authenticate: authenticate(verifier),
+      admit: admit(entrance.admitted),
       authorise: authorise({ policies, operations, maskingKey }),
       resolve: (search) => resolve({ reader, limits, bases, right, budgetMs: config.upstream.timeoutMs }, search),
       locate: locate({ bases, operations, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
@@ -384,7 +402,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       release: guardVolume(
         release({
           bundle: {
-            ...containerRelease(resourceRelease(releasing), { ...releasing, bases, operations }),
+            ...containers,
             bases,
             links: bundleLinks(bases, pages, () => clock.now()),
             project,
@@ -396,9 +414,9 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
           gone: (reference) => circumstances?.gone(reference),
           ...(records === undefined ? {} : { records }),
         }),
-        risk.volume,
-        risk.rules,
+        guard,
       ),
+      bulk: exports.bulk,
       record: recorder(ledger, consentApi.breakGlass, 10_000),
       own: consentApi.own,
       capabilities: capabilityDocuments({ reader, bases, issuers: () => directory.current() }),
@@ -444,6 +462,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   });
   policyApi.mount(app);
   explainRoutes(app, { ledger, asker });
+  openApiRoutes(app, { routes, url: () => address.url, prefix });
+  decisionRoutes(app, { gateway, asker, overseers: consentApi.overseers, prefix });
   consentApi.mount(app);
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });
   const anchoring =
@@ -486,6 +506,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     url: address.url,
     fhirBase: bases.gatewayBase,
     app,
+    routes,
     gateway,
     ledger,
     records,
@@ -542,13 +563,6 @@ const dayOf = (() => {
 const prefix = '/fhir';
 
 const isFhir = (url: string): boolean => url === prefix || url.startsWith(`${prefix}/`) || url.startsWith(`${prefix}?`);
-
-/** The sandbox is for developers: any page on this machine may call it. */
-function corsOrigins(config: Config): (string | RegExp)[] {
-  return config.profile === 'sandbox'
-    ? [...config.corsOrigins, /^http:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/]
-    : [...config.corsOrigins];
-}
 
 function consentHealth(replica: RegistryReplica, clock: Clock, most: number) {
   const age = replica.headAge(clock.now());

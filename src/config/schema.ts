@@ -316,7 +316,38 @@ export const configSchema = Type.Object(
           default: 200,
           description: 'Largest _count that is passed on.',
         }),
+        rate: Type.Object(
+          {
+            requests: Type.Integer({
+              minimum: 1,
+              default: 600_000,
+              description: 'Calls that one client may make for one user in that time, and at once.',
+            }),
+            seconds: Type.Integer({ minimum: 1, default: 60, description: 'The time.' }),
+          },
+          { ...strict, default: {} },
+        ),
         pageSeconds: Type.Integer({ minimum: 1, default: 3600, description: 'How long a paging link works.' }),
+      },
+      { ...strict, default: {} },
+    ),
+    bulk: Type.Object(
+      {
+        seconds: Type.Integer({
+          minimum: 60,
+          default: 86_400,
+          description: 'How long the links of a bulk export work, counted from its kick-off.',
+        }),
+        fileBytes: Type.Integer({
+          minimum: 1024,
+          default: 4 * 1024 * 1024 * 1024,
+          description: 'Largest file of an export, decoded. It lies on disk, encrypted, while it is sent.',
+        }),
+        atOnce: Type.Integer({ minimum: 1, default: 4, description: 'Files made ready at the same time.' }),
+        fileOrigins: Type.Array(Type.String({ pattern: '^https?://[^/]+$' }), {
+          default: [],
+          description: "Origins beside the FHIR server's own where it keeps the files of an export.",
+        }),
       },
       { ...strict, default: {} },
     ),
@@ -422,7 +453,26 @@ export const configSchema = Type.Object(
         { ...strict, description: "Serves the officers' console at /console/ and the patient pages at /my/." },
       ),
     ),
-    corsOrigins: Type.Array(Type.String(), { default: [], description: 'Origins of browser apps that may call.' }),
+    corsOrigins: Type.Array(Type.String(), {
+      default: [],
+      description: 'Origins from which any app may call, but for those in browserApps.',
+    }),
+    browserApps: Type.Array(
+      Type.Object(
+        {
+          client: Type.String({ minLength: 1, description: 'Client id of the app.' }),
+          origins: Type.Array(Type.String({ pattern: '^https?://[^/]+$' }), {
+            minItems: 1,
+            description: 'Origins of its pages.',
+          }),
+        },
+        strict,
+      ),
+      {
+        default: [],
+        description: 'Apps that may be called from their own pages only; their origins serve no other app.',
+      },
+    ),
   },
   strict,
 );

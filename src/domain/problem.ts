@@ -75,6 +75,12 @@ const rows = {
     text: 'The scopes and the role of this token do not allow this call.',
     fix: 'client',
   },
+  'origin-foreign': {
+    status: 403,
+    issue: 'forbidden',
+    text: 'This app may not be called from the page that called it.',
+    fix: 'operator',
+  },
   'subject-unknown': {
     status: 403,
     issue: 'forbidden',
@@ -200,18 +206,18 @@ const rows = {
     text: 'The resource has changed since it was read, or criteria that must find one resource do not; read again.',
     fix: 'client',
   },
-  'not-modified-unsupported': {
-    status: 412,
-    issue: 'conflict',
-    text: 'The condition cannot be judged against the masked view.',
-    fix: 'client',
-  },
   'not-found': { status: 404, issue: 'not-found', text: 'There is no such resource.', fix: 'client' },
   'page-expired': { status: 410, issue: 'not-found', text: 'This page has expired; repeat the search.', fix: 'client' },
   'page-foreign': {
     status: 403,
     issue: 'forbidden',
-    text: 'This page belongs to another caller or query.',
+    text: 'This link belongs to another caller or query.',
+    fix: 'client',
+  },
+  'export-gone': {
+    status: 410,
+    issue: 'not-found',
+    text: 'This export is over or was given up; start it again.',
     fix: 'client',
   },
   'upstream-refused': {

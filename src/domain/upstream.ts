@@ -22,6 +22,17 @@ export const ownRead = (path: string): OwnRead =>
     headers: { accept: 'application/fhir+json', prefer: 'handling=strict' },
   }) as unknown as OwnRead;
 
+/** An address that the upstream named for a part of a bulk export. */
+export interface PlaceRequest {
+  readonly method: 'GET' | 'DELETE';
+  /** Absolute. */
+  readonly url: string;
+  readonly accept: string;
+}
+
+/** Made in stages/clear.ts alone, from a fully judged export. */
+export type ClearedPlace = Brand<PlaceRequest, 'ClearedPlace'>;
+
 export type UpstreamFault = 'upstream-unreachable' | 'upstream-timeout' | 'upstream-malformed' | 'upstream-error';
 
 /** Header names are lower case. The body is decoded (gzip, br) and bounded. */
@@ -31,5 +42,16 @@ export type UpstreamResponse =
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
       readonly body: Uint8Array;
+    }
+  | { readonly kind: 'fault'; readonly code: UpstreamFault };
+
+/** A file that comes piece by piece, decoded. */
+export type UpstreamFile =
+  | {
+      readonly kind: 'file';
+      readonly status: number;
+      readonly chunks: AsyncIterable<Uint8Array>;
+      /** After the last chunk: why it is not the end of the file. */
+      readonly torn: () => UpstreamFault | 'too-costly' | undefined;
     }
   | { readonly kind: 'fault'; readonly code: UpstreamFault };

@@ -5,6 +5,7 @@ import type { PatientId } from '../domain/fhir/interaction.ts';
 import { type EntryKind, entryKinds } from '../domain/ledger/entry.ts';
 import type { Clock, LedgerStore, Random } from '../ports.ts';
 import type { Asker, Opens } from './console-access.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 export interface AuditFilter {
@@ -112,64 +113,80 @@ export function auditRoutes(app: FastifyInstance, parts: AuditRoutesParts): void
       height: 0,
     });
 
-  app.get<{ Querystring: Query }>('/api/v1/audit', async (request, reply) => {
-    const asker = await opens(request, reply, 'audit');
-    if (asker === undefined) return reply;
-    const filter = readFilter(request.query, ['before', 'limit']);
-    const { before, limit = '100' } = request.query;
-    const start = before === undefined ? undefined : wholeNumber(before);
-    const most = wholeNumber(limit);
-    if (filter === undefined || most === undefined || most === 0 || (before !== undefined && start === undefined))
-      return refuse(reply, 'query-ambiguous');
-    const page = await desk.page(filter, start, Math.min(most, MOST_ROWS));
-    const of = filter.patient !== undefined && page.rows.length > 0 ? [filter.patient] : [];
-    await record(
-      asker,
-      request.url,
-      of,
-      page.rows.map(({ index }) => index),
-    );
-    return reply.header('cache-control', 'no-store').send(page);
-  });
+  app.get<{ Querystring: Query }>(
+    '/api/v1/audit',
+    documented('Entries of the ledger, for those who oversee.'),
+    async (request, reply) => {
+      const asker = await opens(request, reply, 'audit');
+      if (asker === undefined) return reply;
+      const filter = readFilter(request.query, ['before', 'limit']);
+      const { before, limit = '100' } = request.query;
+      const start = before === undefined ? undefined : wholeNumber(before);
+      const most = wholeNumber(limit);
+      if (filter === undefined || most === undefined || most === 0 || (before !== undefined && start === undefined))
+        return refuse(reply, 'query-ambiguous');
+      const page = await desk.page(filter, start, Math.min(most, MOST_ROWS));
+      const of = filter.patient !== undefined && page.rows.length > 0 ? [filter.patient] : [];
+      await record(
+        asker,
+        request.url,
+        of,
+        page.rows.map(({ index }) => index),
+      );
+      return reply.header('cache-control', 'no-store').send(page);
+    },
+  );
 
-  app.get<{ Querystring: Query }>('/api/v1/audit/summary', async (request, reply) => {
-    const asker = await opens(request, reply, 'audit');
-    if (asker === undefined) return reply;
-    const filter = readFilter(request.query, ['offset']);
-    const offset = Number(request.query.offset ?? 0);
-    if (filter === undefined || !Number.isInteger(offset) || Math.abs(offset) > 840)
-      return refuse(reply, 'query-ambiguous');
-    const summary = await desk.summary(filter, offset);
-    await record(asker, request.url, [], []);
-    return reply.header('cache-control', 'no-store').send(summary);
-  });
+  app.get<{ Querystring: Query }>(
+    '/api/v1/audit/summary',
+    documented('How many entries of which kind and when.'),
+    async (request, reply) => {
+      const asker = await opens(request, reply, 'audit');
+      if (asker === undefined) return reply;
+      const filter = readFilter(request.query, ['offset']);
+      const offset = Number(request.query.offset ?? 0);
+      if (filter === undefined || !Number.isInteger(offset) || Math.abs(offset) > 840)
+        return refuse(reply, 'query-ambiguous');
+      const summary = await desk.summary(filter, offset);
+      await record(asker, request.url, [], []);
+      return reply.header('cache-control', 'no-store').send(summary);
+    },
+  );
 
-  app.get<{ Params: { index: string } }>('/api/v1/audit/entries/:index', async (request, reply) => {
-    const asker = await opens(request, reply, 'audit');
-    if (asker === undefined) return reply;
-    const index = wholeNumber(request.params.index);
-    const entry = index === undefined ? undefined : await desk.entry(index);
-    if (entry === undefined) return refuse(reply, 'not-found');
-    const of = entry.state === 'damaged' ? [] : (entry.entry?.patients ?? []);
-    await record(asker, request.url, of, [entry.index]);
-    return reply.header('cache-control', 'no-store').send(entry);
-  });
+  app.get<{ Params: { index: string } }>(
+    '/api/v1/audit/entries/:index',
+    documented('One entry with its story and its proof.'),
+    async (request, reply) => {
+      const asker = await opens(request, reply, 'audit');
+      if (asker === undefined) return reply;
+      const index = wholeNumber(request.params.index);
+      const entry = index === undefined ? undefined : await desk.entry(index);
+      if (entry === undefined) return refuse(reply, 'not-found');
+      const of = entry.state === 'damaged' ? [] : (entry.entry?.patients ?? []);
+      await record(asker, request.url, of, [entry.index]);
+      return reply.header('cache-control', 'no-store').send(entry);
+    },
+  );
 
-  app.get<{ Querystring: Query }>('/api/v1/audit/export', async (request, reply) => {
-    const asker = await opens(request, reply, 'audit');
-    if (asker === undefined) return reply;
-    const filter = readFilter(request.query, ['format']);
-    const { format = 'ndjson' } = request.query;
-    if (filter === undefined || (format !== 'csv' && format !== 'ndjson')) return refuse(reply, 'query-ambiguous');
-    await record(asker, request.url, filter.patient === undefined ? [] : [filter.patient], []);
-    const lines = desk.export(filter, format);
-    const text = async function* (): AsyncGenerator<string> {
-      for await (const line of lines) yield `${line}\n`;
-    };
-    return reply
-      .header('cache-control', 'no-store')
-      .header('content-disposition', `attachment; filename="audit.${format}"`)
-      .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson')
-      .send(Readable.from(text()));
-  });
+  app.get<{ Querystring: Query }>(
+    '/api/v1/audit/export',
+    documented('The entries that were found, as a file.'),
+    async (request, reply) => {
+      const asker = await opens(request, reply, 'audit');
+      if (asker === undefined) return reply;
+      const filter = readFilter(request.query, ['format']);
+      const { format = 'ndjson' } = request.query;
+      if (filter === undefined || (format !== 'csv' && format !== 'ndjson')) return refuse(reply, 'query-ambiguous');
+      await record(asker, request.url, filter.patient === undefined ? [] : [filter.patient], []);
+      const lines = desk.export(filter, format);
+      const text = async function* (): AsyncGenerator<string> {
+        for await (const line of lines) yield `${line}\n`;
+      };
+      return reply
+        .header('cache-control', 'no-store')
+        .header('content-disposition', `attachment; filename="audit.${format}"`)
+        .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson')
+        .send(Readable.from(text()));
+    },
+  );
 }

@@ -5,6 +5,7 @@ import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { Clock, Random } from '../ports.ts';
 import { readBody } from './consent-words.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 /** What is kept about emergency access, sealed under the patient's key. */
@@ -184,29 +185,37 @@ export function breakGlassRoutes(app: FastifyInstance, parts: BreakGlassRoutesPa
   const ownPatient = (asker: 'operator' | Principal): string | undefined =>
     asker !== 'operator' && asker.fhirUser?.startsWith('Patient/') === true ? asker.fhirUser.slice(8) : undefined;
 
-  app.get('/api/v1/break-glass', async (request, reply) => {
-    const asker = await parts.asker(request);
-    if (asker === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
-    const own = ownPatient(asker);
-    if (own === undefined && !isOverseer(asker)) return refuse(reply, 'scope-insufficient');
-    const tasks = parts.desk.tasks(now());
-    return reply
-      .header('cache-control', 'no-store')
-      .send({ tasks: own === undefined ? tasks : tasks.filter(({ patient }) => patient === own) });
-  });
+  app.get(
+    '/api/v1/break-glass',
+    documented('Emergency accesses and their reviews: all for overseers, their own for patients.'),
+    async (request, reply) => {
+      const asker = await parts.asker(request);
+      if (asker === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
+      const own = ownPatient(asker);
+      if (own === undefined && !isOverseer(asker)) return refuse(reply, 'scope-insufficient');
+      const tasks = parts.desk.tasks(now());
+      return reply
+        .header('cache-control', 'no-store')
+        .send({ tasks: own === undefined ? tasks : tasks.filter(({ patient }) => patient === own) });
+    },
+  );
 
-  app.post<{ Params: { id: string } }>('/api/v1/break-glass/:id/review', async (request, reply) => {
-    const asker = await parts.asker(request);
-    if (asker === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
-    if (!isOverseer(asker)) return refuse(reply, 'scope-insufficient');
-    const body = readBody(reviewBody, request.body);
-    if (!body.ok) return refuse(reply, 'body-invalid');
-    const by = asker === 'operator' ? 'operator' : asker.user;
-    const task = parts.desk.tasks(now()).find(({ id }) => id === request.params.id);
-    if (task !== undefined && task.user === by) return refuse(reply, 'scope-insufficient');
-    const done = await parts.desk.review(request.params.id, by, body.value.verdict, body.value.remark);
-    return done
-      ? reply.header('cache-control', 'no-store').send({ id: request.params.id, state: body.value.verdict })
-      : refuse(reply, 'not-found');
-  });
+  app.post<{ Params: { id: string } }>(
+    '/api/v1/break-glass/:id/review',
+    documented('Reviews an emergency access.', { body: reviewBody }),
+    async (request, reply) => {
+      const asker = await parts.asker(request);
+      if (asker === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
+      if (!isOverseer(asker)) return refuse(reply, 'scope-insufficient');
+      const body = readBody(reviewBody, request.body);
+      if (!body.ok) return refuse(reply, 'body-invalid');
+      const by = asker === 'operator' ? 'operator' : asker.user;
+      const task = parts.desk.tasks(now()).find(({ id }) => id === request.params.id);
+      if (task !== undefined && task.user === by) return refuse(reply, 'scope-insufficient');
+      const done = await parts.desk.review(request.params.id, by, body.value.verdict, body.value.remark);
+      return done
+        ? reply.header('cache-control', 'no-store').send({ id: request.params.id, state: body.value.verdict })
+        : refuse(reply, 'not-found');
+    },
+  );
 }

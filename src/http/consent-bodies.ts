@@ -6,6 +6,11 @@ const strict = { additionalProperties: false };
 const hex = Type.String({ pattern: '^0x[0-9a-fA-F]+$' });
 const signature = Type.Object({ signer: hex, signature: hex }, strict);
 const patientId = Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' });
+/** Of the routes that only look. */
+export const patientQuery = Type.Object({
+  patient: Type.Optional(Type.String({ description: 'Patients need not name themselves.' })),
+});
+
 const patientMember = { patient: Type.Optional(patientId) };
 
 export const grantBody = Type.Object(

@@ -22,11 +22,12 @@ import type { PurposeOfUse } from '../domain/identity/principal.ts';
 import { scan } from '../domain/json/scan.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { Clock, SubjectKeys } from '../ports.ts';
-import { explainBody, grantBody, keyBody, narrowBody, revokeBody } from './consent-bodies.ts';
+import { explainBody, grantBody, keyBody, narrowBody, patientQuery, revokeBody } from './consent-bodies.ts';
 import { delegateRoutes } from './consent-delegates.ts';
 import type { ConsentDesk, ConsentState, GrantToRelay } from './consent-desk-parts.ts';
 import { malformed, refuseWith, type StandingParts, send, standingOf } from './consent-standing.ts';
 import { readBody, readDraft, readScope } from './consent-words.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 export interface ConsentRoutesParts extends StandingParts {
@@ -66,42 +67,55 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     fhir: `/api/v1/consents/${grant.id}/fhir?patient=${patient}`,
   });
 
-  app.get<{ Querystring: { patient?: string } }>('/api/v1/consents', async (request, reply) => {
-    const stand = await standing(request, reply, request.query.patient, 'look', false);
-    if (stand === undefined) return reply;
-    const head = registry.view()?.head;
-    return send(reply, 200, {
-      patient: stand.patient,
-      ...(head === undefined ? {} : { asOf: { block: head.number, blockHash: head.hash } }),
-      grants: desk.grants(stand.patient).map(({ grant, draft }) => shown(stand.patient, grant, draft)),
-    });
-  });
+  app.get<{ Querystring: { patient?: string } }>(
+    '/api/v1/consents',
+    documented('What a patient has granted and refused.', { query: patientQuery }),
+    async (request, reply) => {
+      const stand = await standing(request, reply, request.query.patient, 'look', false);
+      if (stand === undefined) return reply;
+      const head = registry.view()?.head;
+      return send(reply, 200, {
+        patient: stand.patient,
+        ...(head === undefined ? {} : { asOf: { block: head.number, blockHash: head.hash } }),
+        grants: desk.grants(stand.patient).map(({ grant, draft }) => shown(stand.patient, grant, draft)),
+      });
+    },
+  );
 
-  app.get<{ Querystring: { patient?: string } }>('/api/v1/consents/history', async (request, reply) => {
-    const stand = await standing(request, reply, request.query.patient, 'look', false);
-    if (stand === undefined) return reply;
-    const events = desk.history(stand.patient).map(({ at, draft, scope, ...note }) => ({
-      at: new Date(at).toISOString(),
-      ...note,
-      ...(draft === undefined
-        ? {}
-        : { grantee: { kind: draft.granteeKind, reference: draft.grantee }, ...grantWords(draft) }),
-      ...(scope === undefined ? {} : { scope: grantWords({ ...scope, effect: 'permit' }) }),
-    }));
-    return send(reply, 200, { patient: stand.patient, events });
-  });
+  app.get<{ Querystring: { patient?: string } }>(
+    '/api/v1/consents/history',
+    documented('How the consents of a patient came to be.', { query: patientQuery }),
+    async (request, reply) => {
+      const stand = await standing(request, reply, request.query.patient, 'look', false);
+      if (stand === undefined) return reply;
+      const events = desk.history(stand.patient).map(({ at, draft, scope, ...note }) => ({
+        at: new Date(at).toISOString(),
+        ...note,
+        ...(draft === undefined
+          ? {}
+          : { grantee: { kind: draft.granteeKind, reference: draft.grantee }, ...grantWords(draft) }),
+        ...(scope === undefined ? {} : { scope: grantWords({ ...scope, effect: 'permit' }) }),
+      }));
+      return send(reply, 200, { patient: stand.patient, events });
+    },
+  );
 
   /** For a wallet in the browser: with it the page makes what it shows and signs for a withdrawal or a narrowing. */
-  app.get<{ Querystring: { patient?: string } }>('/api/v1/consents/signing', async (request, reply) => {
-    const stand = await standing(request, reply, request.query.patient, 'prepare', false);
-    if (stand === undefined) return reply;
-    const subject = parts.keys.subjectOf(stand.patient);
-    if (subject === undefined) return refuse(reply, 'not-found');
-    return send(reply, 200, { subject, domain: consentDomain(parts.chain.chainId, parts.chain.contract) });
-  });
+  app.get<{ Querystring: { patient?: string } }>(
+    '/api/v1/consents/signing',
+    documented('What a wallet must know to sign for the patient.', { query: patientQuery }),
+    async (request, reply) => {
+      const stand = await standing(request, reply, request.query.patient, 'prepare', false);
+      if (stand === undefined) return reply;
+      const subject = parts.keys.subjectOf(stand.patient);
+      if (subject === undefined) return refuse(reply, 'not-found');
+      return send(reply, 200, { subject, domain: consentDomain(parts.chain.chainId, parts.chain.contract) });
+    },
+  );
 
   app.get<{ Params: { id: string }; Querystring: { patient?: string } }>(
     '/api/v1/consents/:id/fhir',
+    documented('One grant as a FHIR Consent.', { query: patientQuery, answers: 'application/fhir+json' }),
     async (request, reply) => {
       const stand = await standing(request, reply, request.query.patient, 'look', false);
       if (stand === undefined) return reply;
@@ -175,127 +189,151 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     return { drafts: compiled.drafts, source, notes: compiled.notes };
   };
 
-  app.post('/api/v1/consents/prepare', async (request, reply) => {
-    const body = readBody(grantBody, request.body);
-    if (!body.ok) return malformed(reply, body.fault);
-    const stand = await standing(request, reply, body.value.patient, 'prepare', false);
-    if (stand === undefined) return reply;
-    const wanted = draftsOf(body.value, stand.patient, reply);
-    if (wanted === undefined) return reply;
-    const toSign = await desk.prepare(stand.patient, wanted.drafts, wanted.source);
-    if ('code' in toSign) return refuse(reply, toSign.code);
-    return send(reply, 200, {
-      toSign,
-      grants: wanted.drafts.map((draft) => ({
-        grantee: { kind: draft.granteeKind, reference: draft.grantee },
-        ...grantWords(draft),
-      })),
-      notes: wanted.notes,
-    });
-  });
+  app.post(
+    '/api/v1/consents/prepare',
+    documented('What a patient has to sign for grants in words or from a FHIR Consent.', { body: grantBody }),
+    async (request, reply) => {
+      const body = readBody(grantBody, request.body);
+      if (!body.ok) return malformed(reply, body.fault);
+      const stand = await standing(request, reply, body.value.patient, 'prepare', false);
+      if (stand === undefined) return reply;
+      const wanted = draftsOf(body.value, stand.patient, reply);
+      if (wanted === undefined) return reply;
+      const toSign = await desk.prepare(stand.patient, wanted.drafts, wanted.source);
+      if ('code' in toSign) return refuse(reply, toSign.code);
+      return send(reply, 200, {
+        toSign,
+        grants: wanted.drafts.map((draft) => ({
+          grantee: { kind: draft.granteeKind, reference: draft.grantee },
+          ...grantWords(draft),
+        })),
+        notes: wanted.notes,
+      });
+    },
+  );
 
-  app.post('/api/v1/consents', async (request, reply) => {
-    const body = readBody(grantBody, request.body);
-    if (!body.ok) return malformed(reply, body.fault);
-    const { signed } = body.value;
-    const stand = await standing(request, reply, body.value.patient, 'grant', signed !== undefined);
-    if (stand === undefined) return reply;
-    const wanted = draftsOf(body.value, stand.patient, reply);
-    if (wanted === undefined) return reply;
-    const granted =
-      signed === undefined
-        ? await desk.grant(stand.caller, stand.patient, wanted.drafts, wanted.source)
-        : await desk.submit(stand.caller, stand.patient, signed as unknown as readonly GrantToRelay[], wanted.drafts);
-    if ('code' in granted) return refuse(reply, granted.code);
-    const status = granted.some(({ settled }) => settled.state === 'refused')
-      ? 409
-      : granted.every(({ settled }) => settled.state === 'on-chain')
-        ? 201
-        : 202;
-    return send(reply, status, { granted, notes: wanted.notes });
-  });
+  app.post(
+    '/api/v1/consents',
+    documented('Grants; 202 while the chain has not taken it in yet.', { body: grantBody, status: 201 }),
+    async (request, reply) => {
+      const body = readBody(grantBody, request.body);
+      if (!body.ok) return malformed(reply, body.fault);
+      const { signed } = body.value;
+      const stand = await standing(request, reply, body.value.patient, 'grant', signed !== undefined);
+      if (stand === undefined) return reply;
+      const wanted = draftsOf(body.value, stand.patient, reply);
+      if (wanted === undefined) return reply;
+      const granted =
+        signed === undefined
+          ? await desk.grant(stand.caller, stand.patient, wanted.drafts, wanted.source)
+          : await desk.submit(stand.caller, stand.patient, signed as unknown as readonly GrantToRelay[], wanted.drafts);
+      if ('code' in granted) return refuse(reply, granted.code);
+      const status = granted.some(({ settled }) => settled.state === 'refused')
+        ? 409
+        : granted.every(({ settled }) => settled.state === 'on-chain')
+          ? 201
+          : 202;
+      return send(reply, status, { granted, notes: wanted.notes });
+    },
+  );
 
-  app.post<{ Params: { id: string } }>('/api/v1/consents/:id/revoke', async (request, reply) => {
-    const body = readBody(revokeBody, request.body ?? {});
-    if (!body.ok) return malformed(reply, body.fault);
-    const { signed } = body.value;
-    const stand = await standing(request, reply, body.value.patient, 'revoke', signed !== undefined);
-    if (stand === undefined) return reply;
-    const settled = await desk.revoke(stand.caller, stand.patient, request.params.id as GrantId, signed);
-    return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
-  });
+  app.post<{ Params: { id: string } }>(
+    '/api/v1/consents/:id/revoke',
+    documented('Takes a grant back; it holds at once.', { body: revokeBody }),
+    async (request, reply) => {
+      const body = readBody(revokeBody, request.body ?? {});
+      if (!body.ok) return malformed(reply, body.fault);
+      const { signed } = body.value;
+      const stand = await standing(request, reply, body.value.patient, 'revoke', signed !== undefined);
+      if (stand === undefined) return reply;
+      const settled = await desk.revoke(stand.caller, stand.patient, request.params.id as GrantId, signed);
+      return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
+    },
+  );
 
-  app.post<{ Params: { id: string } }>('/api/v1/consents/:id/narrow', async (request, reply) => {
-    const body = readBody(narrowBody, request.body);
-    if (!body.ok) return malformed(reply, body.fault);
-    const scope = readScope(body.value.scope);
-    if (!scope.ok) return malformed(reply, scope.fault);
-    const { signed } = body.value;
-    const stand = await standing(request, reply, body.value.patient, 'narrow', signed !== undefined);
-    if (stand === undefined) return reply;
-    const settled = await desk.narrow(stand.caller, stand.patient, request.params.id as GrantId, scope.value, signed);
-    return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
-  });
+  app.post<{ Params: { id: string } }>(
+    '/api/v1/consents/:id/narrow',
+    documented('Narrows a grant.', { body: narrowBody }),
+    async (request, reply) => {
+      const body = readBody(narrowBody, request.body);
+      if (!body.ok) return malformed(reply, body.fault);
+      const scope = readScope(body.value.scope);
+      if (!scope.ok) return malformed(reply, scope.fault);
+      const { signed } = body.value;
+      const stand = await standing(request, reply, body.value.patient, 'narrow', signed !== undefined);
+      if (stand === undefined) return reply;
+      const settled = await desk.narrow(stand.caller, stand.patient, request.params.id as GrantId, scope.value, signed);
+      return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
+    },
+  );
 
-  app.post('/api/v1/consents/key', async (request, reply) => {
-    const body = readBody(keyBody, request.body ?? {});
-    if (!body.ok) return malformed(reply, body.fault);
-    const stand = await standing(request, reply, body.value.patient, 'grant', false);
-    if (stand === undefined) return reply;
-    const bound = await desk.register(stand.caller, stand.patient, body.value.controller);
-    return 'code' in bound ? refuse(reply, bound.code) : send(reply, 200, bound);
-  });
+  app.post(
+    '/api/v1/consents/key',
+    documented('Binds the key that signs for the patient.', { body: keyBody }),
+    async (request, reply) => {
+      const body = readBody(keyBody, request.body ?? {});
+      if (!body.ok) return malformed(reply, body.fault);
+      const stand = await standing(request, reply, body.value.patient, 'grant', false);
+      if (stand === undefined) return reply;
+      const bound = await desk.register(stand.caller, stand.patient, body.value.controller);
+      return 'code' in bound ? refuse(reply, bound.code) : send(reply, 200, bound);
+    },
+  );
 
-  app.post('/api/v1/consents/explain', async (request, reply) => {
-    const body = readBody(explainBody, request.body);
-    if (!body.ok) return malformed(reply, body.fault);
-    const stand = await standing(request, reply, body.value.patient, 'look', false);
-    if (stand === undefined) return reply;
-    const policy = parts.policy();
-    if (policy === undefined) return refuse(reply, 'policy-unavailable');
-    const {
-      person,
-      organisation,
-      roles = [],
-      careTeams = [],
-      study,
-      app: client,
-      purpose,
-      action,
-      resource,
-    } = body.value;
-    const actor = nameActor(
-      {
+  app.post(
+    '/api/v1/consents/explain',
+    documented('What the consents of a patient say to a question.', { body: explainBody }),
+    async (request, reply) => {
+      const body = readBody(explainBody, request.body);
+      if (!body.ok) return malformed(reply, body.fault);
+      const stand = await standing(request, reply, body.value.patient, 'look', false);
+      if (stand === undefined) return reply;
+      const policy = parts.policy();
+      if (policy === undefined) return refuse(reply, 'policy-unavailable');
+      const {
+        person,
+        organisation,
+        roles = [],
+        careTeams = [],
+        study,
+        app: client,
+        purpose,
+        action,
+        resource,
+      } = body.value;
+      const actor = nameActor(
+        {
+          roles,
+          careTeams,
+          ...(person === undefined ? {} : { person }),
+          ...(organisation === undefined ? {} : { organisation }),
+          ...(study === undefined ? {} : { study }),
+          ...(client === undefined ? {} : { app: client }),
+        },
+        parts.keys.granteeOf,
+      );
+      const subject = parts.keys.subjectOf(stand.patient);
+      const question = {
+        subject,
+        self: person === `Patient/${stand.patient}`,
+        actor,
         roles,
-        careTeams,
-        ...(person === undefined ? {} : { person }),
-        ...(organisation === undefined ? {} : { organisation }),
-        ...(study === undefined ? {} : { study }),
-        ...(client === undefined ? {} : { app: client }),
-      },
-      parts.keys.granteeOf,
-    );
-    const subject = parts.keys.subjectOf(stand.patient);
-    const question = {
-      subject,
-      self: person === `Patient/${stand.patient}`,
-      actor,
-      roles,
-      purpose: purpose as PurposeOfUse,
-      action: action as ConsentAction,
-      now: seconds(),
-    };
-    const view = registry.view();
-    if (resource === undefined)
-      return send(reply, 200, told(stand.patient, mayTouch(view, question, 0, policy.consent)));
-    const scanned = scan(new TextEncoder().encode(JSON.stringify(resource)));
-    if (!scanned.ok) return malformed(reply, 'The resource cannot be read.');
-    return send(
-      reply,
-      200,
-      told(stand.patient, decide(view, question, policy.classifier.classify(scanned.tape, 0), policy.consent)),
-    );
-  });
+        purpose: purpose as PurposeOfUse,
+        action: action as ConsentAction,
+        now: seconds(),
+      };
+      const view = registry.view();
+      if (resource === undefined)
+        return send(reply, 200, told(stand.patient, mayTouch(view, question, 0, policy.consent)));
+      const scanned = scan(new TextEncoder().encode(JSON.stringify(resource)));
+      if (!scanned.ok) return malformed(reply, 'The resource cannot be read.');
+      return send(
+        reply,
+        200,
+        told(stand.patient, decide(view, question, policy.classifier.classify(scanned.tape, 0), policy.consent)),
+      );
+    },
+  );
 
   const told = (patient: PatientId, decision: ConsentDecision) => {
     const grants = decision.effect === 'permit' ? decision.proof.grants : decision.grants;

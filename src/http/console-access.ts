@@ -4,6 +4,7 @@ import { ownPatient, standsFor } from '../domain/identity/own-patient.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import { pagesFor } from '../domain/policy/role-policy.ts';
 import type { Policies } from '../ports.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 export type Asker = 'operator' | Principal;
@@ -33,27 +34,31 @@ export const consoleAccess =
 
 /** `GET /api/v1/me`: who the token says the caller is, and which pages their roles open. */
 export function meRoutes(app: FastifyInstance, parts: ConsoleAccessParts): void {
-  app.get('/api/v1/me', async (request, reply) => {
-    const asker = await known(parts, request, reply);
-    if (asker === undefined) return reply;
-    if (asker === 'operator') return refuse(reply, 'not-found');
-    const policy = parts.policies.current();
-    if (policy === undefined) return refuse(reply, 'policy-unavailable');
-    const own = ownPatient(asker);
-    const { launchPatient } = asker;
-    const ward = launchPatient !== undefined && standsFor(asker, launchPatient) ? launchPatient : undefined;
-    const me: Me = {
-      user: asker.user,
-      client: asker.client,
-      ...(asker.organisation === undefined ? {} : { organisation: asker.organisation }),
-      roles: asker.roles,
-      purpose: asker.purpose,
-      ...(own === undefined ? {} : { patient: own }),
-      ...(own !== undefined || ward === undefined ? {} : { patient: ward, guardian: true }),
-      pages: pagesFor(policy.roles, asker.roles),
-    };
-    return reply.header('cache-control', 'no-store').send(me);
-  });
+  app.get(
+    '/api/v1/me',
+    documented('Who the token says you are, and which pages your roles open.'),
+    async (request, reply) => {
+      const asker = await known(parts, request, reply);
+      if (asker === undefined) return reply;
+      if (asker === 'operator') return refuse(reply, 'not-found');
+      const policy = parts.policies.current();
+      if (policy === undefined) return refuse(reply, 'policy-unavailable');
+      const own = ownPatient(asker);
+      const { launchPatient } = asker;
+      const ward = launchPatient !== undefined && standsFor(asker, launchPatient) ? launchPatient : undefined;
+      const me: Me = {
+        user: asker.user,
+        client: asker.client,
+        ...(asker.organisation === undefined ? {} : { organisation: asker.organisation }),
+        roles: asker.roles,
+        purpose: asker.purpose,
+        ...(own === undefined ? {} : { patient: own }),
+        ...(own !== undefined || ward === undefined ? {} : { patient: ward, guardian: true }),
+        pages: pagesFor(policy.roles, asker.roles),
+      };
+      return reply.header('cache-control', 'no-store').send(me);
+    },
+  );
 }
 
 async function known(

@@ -5,6 +5,7 @@ import type { Principal } from '../domain/identity/principal.ts';
 import { type Researcher, researcherOf } from '../domain/identity/researcher.ts';
 import type { Clock, Random } from '../ports.ts';
 import { readBody } from './consent-words.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 export interface HeldCredential {
@@ -138,21 +139,25 @@ export function credentialRoutes(app: FastifyInstance, parts: CredentialRoutesPa
     return asker === undefined || asker === 'operator' ? undefined : JSON.stringify([asker.issuer, asker.user]);
   };
 
-  app.post('/api/v1/credentials/challenge', async (request, reply) => {
+  app.post('/api/v1/credentials/challenge', documented('A nonce to bind a credential to.'), async (request, reply) => {
     const user = await userOf(request);
     if (user === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
     return reply.header('cache-control', 'no-store').send({ nonce: parts.desk.challenge(user) });
   });
 
-  app.post('/api/v1/credentials', async (request, reply) => {
-    const user = await userOf(request);
-    if (user === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
-    const body = readBody(presentBody, request.body);
-    if (!body.ok) return refuse(reply, 'body-invalid');
-    const told = await parts.desk.present(user, body.value.nonce, body.value.presentation);
-    if (typeof told === 'string') return refuse(reply, 'consent-signature-invalid');
-    return reply
-      .header('cache-control', 'no-store')
-      .send({ study: told.study, until: new Date(told.until * 1000).toISOString() });
-  });
+  app.post(
+    '/api/v1/credentials',
+    documented('Presents the credential of a researcher.', { body: presentBody }),
+    async (request, reply) => {
+      const user = await userOf(request);
+      if (user === undefined) return refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
+      const body = readBody(presentBody, request.body);
+      if (!body.ok) return refuse(reply, 'body-invalid');
+      const told = await parts.desk.present(user, body.value.nonce, body.value.presentation);
+      if (typeof told === 'string') return refuse(reply, 'consent-signature-invalid');
+      return reply
+        .header('cache-control', 'no-store')
+        .send({ study: told.study, until: new Date(told.until * 1000).toISOString() });
+    },
+  );
 }

@@ -5,6 +5,7 @@ import type { Principal } from '../domain/identity/principal.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
 import { readBody } from './consent-words.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 import { outcomeOf } from './reasons.ts';
 
@@ -77,42 +78,50 @@ export function erasureRoutes(app: FastifyInstance, parts: ErasureRoutesParts): 
     return { by: { user, issuer, client, roles, ...(fhirUser === undefined ? {} : { fhirUser }) } };
   };
 
-  app.post('/api/v1/erasures', async (request, reply) => {
-    const asker = await admitted(request, reply);
-    if (asker === undefined) return reply;
-    const body = readBody(erasureBody, request.body);
-    if (!body.ok || body.value.patient !== body.value.confirm) return refuse(reply, 'body-invalid');
-    const answer = await desk.erase(body.value.patient as PatientId, asker.by);
-    switch (answer.kind) {
-      case 'held':
-        return reply
-          .code(409)
-          .type('application/fhir+json; charset=utf-8')
-          .send(outcomeOf('legal-hold', [{ rule: 'legal-hold', text: answer.reason }]));
-      case 'unknown':
-        return refuse(reply, 'not-found');
-      default:
-        return reply.send({ id: answer.id, entries: answer.entries });
-    }
-  });
+  app.post(
+    '/api/v1/erasures',
+    documented('Erases what the gateway keeps of a patient.', { body: erasureBody }),
+    async (request, reply) => {
+      const asker = await admitted(request, reply);
+      if (asker === undefined) return reply;
+      const body = readBody(erasureBody, request.body);
+      if (!body.ok || body.value.patient !== body.value.confirm) return refuse(reply, 'body-invalid');
+      const answer = await desk.erase(body.value.patient as PatientId, asker.by);
+      switch (answer.kind) {
+        case 'held':
+          return reply
+            .code(409)
+            .type('application/fhir+json; charset=utf-8')
+            .send(outcomeOf('legal-hold', [{ rule: 'legal-hold', text: answer.reason }]));
+        case 'unknown':
+          return refuse(reply, 'not-found');
+        default:
+          return reply.send({ id: answer.id, entries: answer.entries });
+      }
+    },
+  );
 
-  app.get('/api/v1/legal-holds', async (request, reply) => {
+  app.get('/api/v1/legal-holds', documented('Patients whose traces may not be erased.'), async (request, reply) => {
     if ((await admitted(request, reply)) === undefined) return reply;
     return reply.send({ holds: desk.holds().map((hold) => ({ patient: hold.patient, ...told(hold) })) });
   });
 
-  app.post('/api/v1/legal-holds', async (request, reply) => {
-    const asker = await admitted(request, reply);
-    if (asker === undefined) return reply;
-    const body = readBody(holdBody, request.body);
-    const until = body.ok && body.value.until !== undefined ? Date.parse(body.value.until) : undefined;
-    if (!body.ok || Number.isNaN(until)) return refuse(reply, 'body-invalid');
-    const hold = { reason: body.value.reason, ...(until === undefined ? {} : { until: until as Instant }) };
-    await desk.hold(body.value.patient as PatientId, hold, asker.by);
-    return reply.code(201).send({ patient: body.value.patient, ...told(hold) });
-  });
+  app.post(
+    '/api/v1/legal-holds',
+    documented('Holds the traces of a patient.', { body: holdBody, status: 201 }),
+    async (request, reply) => {
+      const asker = await admitted(request, reply);
+      if (asker === undefined) return reply;
+      const body = readBody(holdBody, request.body);
+      const until = body.ok && body.value.until !== undefined ? Date.parse(body.value.until) : undefined;
+      if (!body.ok || Number.isNaN(until)) return refuse(reply, 'body-invalid');
+      const hold = { reason: body.value.reason, ...(until === undefined ? {} : { until: until as Instant }) };
+      await desk.hold(body.value.patient as PatientId, hold, asker.by);
+      return reply.code(201).send({ patient: body.value.patient, ...told(hold) });
+    },
+  );
 
-  app.post('/api/v1/legal-holds/lift', async (request, reply) => {
+  app.post('/api/v1/legal-holds/lift', documented('Lifts a hold.', { body: liftBody }), async (request, reply) => {
     const asker = await admitted(request, reply);
     if (asker === undefined) return reply;
     const body = readBody(liftBody, request.body);

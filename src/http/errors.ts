@@ -1,9 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { operationOutcome } from '../domain/outcome.ts';
 import { type ProblemCode, problem, problemRow } from '../domain/problem.ts';
+import { NotAdmitted } from './admission.ts';
 
 /** Fastify's own refusals as rows of our table; any other error is a programmer's and says nothing of itself. */
 export function problemOf(error: { readonly code?: string; readonly statusCode?: number }): ProblemCode {
+  if (error instanceof NotAdmitted) return error.problem.code;
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return 'body-too-large';
@@ -25,6 +27,8 @@ export function handleErrors(app: FastifyInstance, failed: (errorName: string) =
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const code = problemOf(error);
     if (code === 'stage-failed') failed(error.name);
+    if (error instanceof NotAdmitted && error.problem.retryAfter !== undefined)
+      reply.header('retry-after', String(error.problem.retryAfter));
     refuse(reply, code);
   });
   app.setNotFoundHandler((_request, reply) => refuse(reply, 'not-found'));

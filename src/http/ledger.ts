@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 /** The part of a log that anybody may read: it names no person. */
@@ -19,29 +20,44 @@ export interface WitnessedLog {
 export const ledgerRoutes =
   (log: PublicLog, witnessed?: WitnessedLog) =>
   async (app: FastifyInstance): Promise<void> => {
-    app.get('/ledger/checkpoint', async (_request, reply) => {
-      const bytes = await log.resource('checkpoint');
-      if (bytes === undefined) return refuse(reply, 'not-found');
-      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(Buffer.from(bytes));
-    });
-    /** What an auditor puts in a trust file once, compared by another channel. */
-    app.get('/ledger/key', async (_request, reply) =>
-      reply
-        .type('text/plain; charset=utf-8')
-        .header('cache-control', 'no-cache')
-        .send([log.verifierKey, ...(witnessed?.keys ?? [])].map((key) => `${key}\n`).join('')),
+    app.get(
+      '/ledger/checkpoint',
+      documented('The signed checkpoint of the log (C2SP tlog-tiles).', { open: true, answers: 'text/plain' }),
+      async (_request, reply) => {
+        const bytes = await log.resource('checkpoint');
+        if (bytes === undefined) return refuse(reply, 'not-found');
+        return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(Buffer.from(bytes));
+      },
     );
-    app.get('/ledger/cosigned', async (_request, reply) => {
-      const note = witnessed?.cosigned();
-      if (note === undefined) return refuse(reply, 'not-found');
-      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(note);
-    });
-    app.get<{ Params: { '*': string } }>('/ledger/tile/*', async (request, reply) => {
-      const bytes = await log.resource(`tile/${request.params['*']}`);
-      if (bytes === undefined) return refuse(reply, 'not-found');
-      return reply
-        .type('application/octet-stream')
-        .header('cache-control', 'public, max-age=31536000, immutable')
-        .send(Buffer.from(bytes));
-    });
+    /** What an auditor puts in a trust file once, compared by another channel. */
+    app.get(
+      '/ledger/key',
+      documented('The verifier key of the log, as it stands in a trust file.', { open: true, answers: 'text/plain' }),
+      async (_request, reply) =>
+        reply
+          .type('text/plain; charset=utf-8')
+          .header('cache-control', 'no-cache')
+          .send([log.verifierKey, ...(witnessed?.keys ?? [])].map((key) => `${key}\n`).join('')),
+    );
+    app.get(
+      '/ledger/cosigned',
+      documented('The checkpoint with the signatures of its witnesses.', { open: true, answers: 'text/plain' }),
+      async (_request, reply) => {
+        const note = witnessed?.cosigned();
+        if (note === undefined) return refuse(reply, 'not-found');
+        return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(note);
+      },
+    );
+    app.get<{ Params: { '*': string } }>(
+      '/ledger/tile/*',
+      documented('A tile of the log.', { open: true, answers: 'application/octet-stream' }),
+      async (request, reply) => {
+        const bytes = await log.resource(`tile/${request.params['*']}`);
+        if (bytes === undefined) return refuse(reply, 'not-found');
+        return reply
+          .type('application/octet-stream')
+          .header('cache-control', 'public, max-age=31536000, immutable')
+          .send(Buffer.from(bytes));
+      },
+    );
   };

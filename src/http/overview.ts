@@ -5,6 +5,7 @@ import type { Alert, Overview } from '../domain/console/overview.ts';
 import type { Clock } from '../ports.ts';
 import type { BreakGlassDesk } from './break-glass.ts';
 import type { Opens } from './console-access.ts';
+import { documented } from './documented.ts';
 import type { PartHealth } from './health.ts';
 
 export interface OverviewParts {
@@ -22,22 +23,26 @@ export interface OverviewParts {
 
 /** `GET /api/v1/overview`: what goes on, in figures that name nobody. */
 export function overviewRoutes(app: FastifyInstance, parts: OverviewParts): void {
-  app.get('/api/v1/overview', async (request, reply) => {
-    if ((await parts.opens(request, reply, 'overview')) === undefined) return reply;
-    const { stages, answers, traffic } = parts.figures();
-    const { refusedByChain: _alarm, ...ledger } = parts.ledger();
-    const overview: Overview = {
-      at: parts.clock.now(),
-      startedAt: parts.startedAt,
-      traffic,
-      answers: answerRows(answers),
-      stages: stageRows(stages),
-      chain: parts.chain(),
-      ledger,
-      alerts: alerts(parts),
-    };
-    return reply.header('cache-control', 'no-store').send(overview);
-  });
+  app.get(
+    '/api/v1/overview',
+    documented('How the gateway fares, for the first page of the console.'),
+    async (request, reply) => {
+      if ((await parts.opens(request, reply, 'overview')) === undefined) return reply;
+      const { stages, answers, traffic } = parts.figures();
+      const { refusedByChain: _alarm, ...ledger } = parts.ledger();
+      const overview: Overview = {
+        at: parts.clock.now(),
+        startedAt: parts.startedAt,
+        traffic,
+        answers: answerRows(answers),
+        stages: stageRows(stages),
+        chain: parts.chain(),
+        ledger,
+        alerts: alerts(parts),
+      };
+      return reply.header('cache-control', 'no-store').send(overview);
+    },
+  );
 }
 
 const unhealthy: Readonly<Record<string, Alert['kind']>> = { ledger: 'ledger-unwritable', consent: 'consent-stale' };

@@ -5,6 +5,7 @@ import { consentDomain, delegateRights, revokeTypedData } from '../domain/consen
 import type { Clock } from '../ports.ts';
 import type { ConsentSigning, ConsentState, RevocationToRelay } from './consent-desk-parts.ts';
 import { readBody } from './consent-words.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 
 const strict = { additionalProperties: false };
@@ -64,14 +65,21 @@ export function peerRoutes(app: FastifyInstance, parts: PeerRoutesParts): void {
     return 'shut';
   };
 
-  app.post(peerPath, { bodyLimit: 2 * 1024 * 1024 }, async (request, reply) => {
-    const body = readBody(peerBody, request.body);
-    if (!body.ok) return refuse(reply, 'body-invalid');
-    const states: PeerState[] = [];
-    // One after the other: a flood of signatures must not hold up those who read.
-    for (const one of body.value.revocations) states.push(await take(lower(one)).catch(() => 'later' as const));
-    return reply.header('cache-control', 'no-store').send({ states });
-  });
+  app.post(
+    peerPath,
+    {
+      bodyLimit: 2 * 1024 * 1024,
+      ...documented('What other gateways of the house tell: revocations they took in.', { body: peerBody, open: true }),
+    },
+    async (request, reply) => {
+      const body = readBody(peerBody, request.body);
+      if (!body.ok) return refuse(reply, 'body-invalid');
+      const states: PeerState[] = [];
+      // One after the other: a flood of signatures must not hold up those who read.
+      for (const one of body.value.revocations) states.push(await take(lower(one)).catch(() => 'later' as const));
+      return reply.header('cache-control', 'no-store').send({ states });
+    },
+  );
 }
 
 const lower = ({ subject, id, signer, signature }: Static<typeof revocation>): RevocationToRelay => ({

@@ -10,6 +10,7 @@ import { type ProblemCode, problemRow } from '../domain/problem.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { Clock } from '../ports.ts';
 import { readBody } from './consent-words.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 import {
   approvalBody,
@@ -97,8 +98,8 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
     return result.ok ? { files: maskingFiles(result.files) } : { ok: false, faults: result.faults };
   };
 
-  const look = (path: string, answer: () => unknown): void => {
-    app.get(`${root}${path}`, async (request, reply) => {
+  const look = (path: string, summary: string, answer: () => unknown): void => {
+    app.get(`${root}${path}`, documented(summary), async (request, reply) => {
       if ((await admitted(request, reply, readers)) === undefined) return reply;
       return send(reply, 200, await answer());
     });
@@ -107,11 +108,12 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
   /** A question about the draft in the body: it changes nothing, and readers may put it. */
   const question = <Schema extends TSchema>(
     path: string,
+    summary: string,
     schema: Schema,
     task: (asked: Static<Schema>, files: readonly PolicyFile[]) => PolicyTask,
     told: (result: object) => object = (result) => result,
   ): void => {
-    app.post(`${root}${path}`, async (request, reply) => {
+    app.post(`${root}${path}`, documented(summary, { body: schema }), async (request, reply) => {
       if ((await admitted(request, reply, readers)) === undefined) return reply;
       const asked = body(schema, request, reply);
       if (asked === undefined) return reply;
@@ -122,85 +124,124 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
 
   const change = <Schema extends TSchema>(
     path: string,
+    summary: string,
     schema: Schema,
     status: number,
     act: (officer: Officer, asked: Static<Schema>, id: string) => Promise<Done<unknown>>,
   ): void => {
-    app.post<{ Params: { id?: string } }>(`${root}${path}`, async (request, reply) => {
-      const officer = await admitted(request, reply, changers);
-      if (officer === undefined || officer === 'operator') return reply;
-      const asked = body(schema, request, reply);
-      if (asked === undefined) return reply;
-      const done = await act(officer, asked, request.params.id ?? '');
-      return done.ok ? send(reply, status, done.value) : refuseWith(reply, done.code, done.reasons);
-    });
+    app.post<{ Params: { id?: string } }>(
+      `${root}${path}`,
+      documented(summary, { body: schema, status }),
+      async (request, reply) => {
+        const officer = await admitted(request, reply, changers);
+        if (officer === undefined || officer === 'operator') return reply;
+        const asked = body(schema, request, reply);
+        if (asked === undefined) return reply;
+        const done = await act(officer, asked, request.params.id ?? '');
+        return done.ok ? send(reply, status, done.value) : refuseWith(reply, done.code, done.reasons);
+      },
+    );
   };
 
-  look('', () => overview(parts));
-  look('/history', () => ({ versions: desk.history().map(({ files: _files, ...version }) => version) }));
-  look('/proposals', async () => ({ proposals: await desk.proposals() }));
-  look('/files', () => ({ hash: parts.current()?.hash, files: maskingFiles(parts.files()) }));
-  app.get<{ Params: { '*': string } }>(`${root}/files/*`, async (request, reply) => {
-    if ((await admitted(request, reply, readers)) === undefined) return reply;
-    const found = parts.files().find(({ name }) => name === request.params['*']);
-    return found === undefined ? refuse(reply, 'not-found') : send(reply, 200, found);
-  });
-  app.get<{ Params: { number: string } }>(`${root}/history/:number`, async (request, reply) => {
-    if ((await admitted(request, reply, readers)) === undefined) return reply;
-    const found = desk.history().find(({ number }) => String(number) === request.params.number);
-    return found === undefined ? refuse(reply, 'not-found') : send(reply, 200, found);
-  });
-  app.get<{ Params: { id: string } }>(`${root}/proposals/:id`, async (request, reply) => {
+  look('', 'The masking policies in force and what stands around them.', () => overview(parts));
+  look('/history', 'The versions that were in force.', () => ({
+    versions: desk.history().map(({ files: _files, ...version }) => version),
+  }));
+  look('/proposals', 'What is proposed and who has approved it.', async () => ({ proposals: await desk.proposals() }));
+  look('/files', 'The files of the policies.', () => ({
+    hash: parts.current()?.hash,
+    files: maskingFiles(parts.files()),
+  }));
+  app.get<{ Params: { '*': string } }>(
+    `${root}/files/*`,
+    documented('One file of the policies.'),
+    async (request, reply) => {
+      if ((await admitted(request, reply, readers)) === undefined) return reply;
+      const found = parts.files().find(({ name }) => name === request.params['*']);
+      return found === undefined ? refuse(reply, 'not-found') : send(reply, 200, found);
+    },
+  );
+  app.get<{ Params: { number: string } }>(
+    `${root}/history/:number`,
+    documented('One version of the policies.'),
+    async (request, reply) => {
+      if ((await admitted(request, reply, readers)) === undefined) return reply;
+      const found = desk.history().find(({ number }) => String(number) === request.params.number);
+      return found === undefined ? refuse(reply, 'not-found') : send(reply, 200, found);
+    },
+  );
+  app.get<{ Params: { id: string } }>(`${root}/proposals/:id`, documented('One proposal.'), async (request, reply) => {
     if ((await admitted(request, reply, readers)) === undefined) return reply;
     const found = (await desk.proposals()).find(({ id }) => id === request.params.id);
     return found === undefined ? refuse(reply, 'not-found') : send(reply, 200, found);
   });
 
-  question('/check', draftBody, (_asked, files) => ({ kind: 'check', files }));
-  question('/test', draftBody, (_asked, files) => ({ kind: 'test', files }));
-  question('/matrix', draftBody, (_asked, files) => ({ kind: 'matrix', files: withoutTests(files) }));
-  question('/diff', draftBody, (_asked, files) => ({ kind: 'diff', before: maskingFiles(parts.files()), files }));
-  question('/coverage', coverageBody, ({ role, purpose }, files) => ({
+  question('/check', 'Whether a draft loads.', draftBody, (_asked, files) => ({ kind: 'check', files }));
+  question('/test', 'The tests of a draft.', draftBody, (_asked, files) => ({ kind: 'test', files }));
+  question('/matrix', 'What each role is shown of each class of elements, by a draft.', draftBody, (_asked, files) => ({
+    kind: 'matrix',
+    files: withoutTests(files),
+  }));
+  question('/diff', 'What a draft widens and narrows.', draftBody, (_asked, files) => ({
+    kind: 'diff',
+    before: maskingFiles(parts.files()),
+    files,
+  }));
+  question('/coverage', 'Which elements no rule of a draft names.', coverageBody, ({ role, purpose }, files) => ({
     kind: 'coverage',
     files,
     role,
     ...(purpose === undefined ? {} : { purpose }),
   }));
-  question('/preview', previewBody, ({ changes: _changes, roles, resource, asOf, ...who }, files) => ({
-    kind: 'preview',
-    files: withoutTests(files),
-    resource: bytesOf(resource),
-    requests: (roles ?? parts.current()?.masking.roles ?? []).map((role) => ({
-      ...who,
-      role,
-      asOf: asOf ?? today(),
-    })),
-  }));
+  question(
+    '/preview',
+    'What each role would see of a resource, by a draft.',
+    previewBody,
+    ({ changes: _changes, roles, resource, asOf, ...who }, files) => ({
+      kind: 'preview',
+      files: withoutTests(files),
+      resource: bytesOf(resource),
+      requests: (roles ?? parts.current()?.masking.roles ?? []).map((role) => ({
+        ...who,
+        role,
+        asOf: asOf ?? today(),
+      })),
+    }),
+  );
 
-  question('/test-case', testBody, ({ changes: _changes, resource, asOf, purpose, ...wanted }, files) => ({
-    kind: 'save-test',
-    files,
-    resource: bytesOf(resource),
-    wanted: {
-      ...wanted,
-      asOf: asOf ?? today(),
-      purpose: purpose ?? parts.current()?.masking.usualPurpose(wanted.role) ?? '',
+  question(
+    '/test-case',
+    'A preview as a test of the policies.',
+    testBody,
+    ({ changes: _changes, resource, asOf, purpose, ...wanted }, files) => ({
+      kind: 'save-test',
+      files,
+      resource: bytesOf(resource),
+      wanted: {
+        ...wanted,
+        asOf: asOf ?? today(),
+        purpose: purpose ?? parts.current()?.masking.usualPurpose(wanted.role) ?? '',
+      },
+    }),
+  );
+  app.post(
+    `${root}/replay`,
+    documented('What a draft would have changed in the decisions of the last days.', { body: replayBody }),
+    async (request, reply) => {
+      if ((await admitted(request, reply, readers)) === undefined) return reply;
+      const asked = body(replayBody, request, reply);
+      if (asked === undefined) return reply;
+      const draft = drafted(asked.changes);
+      if (!('files' in draft)) return send(reply, 200, draft);
+      const days = asked.days ?? 7;
+      const { facts, ...told } = await parts.facts(parts.clock.now() - days * 86_400_000);
+      const before = withoutTests(maskingFiles(parts.files()));
+      const result = await parts.run({ kind: 'replay', before, files: withoutTests(draft.files), facts });
+      return send(reply, 200, result.ok ? { days, ...told, ...result } : result);
     },
-  }));
-  app.post(`${root}/replay`, async (request, reply) => {
-    if ((await admitted(request, reply, readers)) === undefined) return reply;
-    const asked = body(replayBody, request, reply);
-    if (asked === undefined) return reply;
-    const draft = drafted(asked.changes);
-    if (!('files' in draft)) return send(reply, 200, draft);
-    const days = asked.days ?? 7;
-    const { facts, ...told } = await parts.facts(parts.clock.now() - days * 86_400_000);
-    const before = withoutTests(maskingFiles(parts.files()));
-    const result = await parts.run({ kind: 'replay', before, files: withoutTests(draft.files), facts });
-    return send(reply, 200, result.ok ? { days, ...told, ...result } : result);
-  });
+  );
 
-  change('/proposals', proposalBody, 201, (officer, { changes, reason, effectiveFrom }) =>
+  change('/proposals', 'Proposes a draft.', proposalBody, 201, (officer, { changes, reason, effectiveFrom }) =>
     effectiveFrom !== undefined && Number.isNaN(Date.parse(effectiveFrom))
       ? Promise.resolve<Done<never>>({
           ok: false,
@@ -209,9 +250,17 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
         })
       : desk.propose(officer, { changes, reason, ...(effectiveFrom === undefined ? {} : { effectiveFrom }) }),
   );
-  change('/proposals/:id/approve', approvalBody, 200, (officer, { reason }, id) => desk.approve(officer, id, reason));
-  change('/proposals/:id/withdraw', draftBody, 200, (officer, _asked, id) => desk.withdraw(officer, id));
-  change('/rollback', rollbackBody, 200, async (officer, { reason, to }) => {
+  change(
+    '/proposals/:id/approve',
+    'Approves a proposal of somebody else.',
+    approvalBody,
+    200,
+    (officer, { reason }, id) => desk.approve(officer, id, reason),
+  );
+  change('/proposals/:id/withdraw', 'Takes a proposal back.', draftBody, 200, (officer, _asked, id) =>
+    desk.withdraw(officer, id),
+  );
+  change('/rollback', 'Puts an earlier version in force.', rollbackBody, 200, async (officer, { reason, to }) => {
     const done = await desk.rollBack(officer, reason, to);
     if (!done.ok) return done;
     const { files: _files, ...version } = done.value;

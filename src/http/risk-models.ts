@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
 import { readBody } from './consent-words.ts';
 import type { Opens } from './console-access.ts';
+import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
 import { outcomeOf } from './reasons.ts';
 
@@ -50,25 +51,37 @@ export function riskModelRoutes(app: FastifyInstance, parts: RiskModelRoutesPart
       : reply.send(answer);
   };
 
-  app.post('/api/v1/risk/models/challenger', async (request, reply) => {
-    const officer = await admitted(request, reply);
-    if (officer === undefined) return reply;
-    if (typeof request.body !== 'object' || request.body === null) return refuse(reply, 'body-invalid');
-    return tell(reply, parts.challenge(JSON.stringify(request.body), officer));
-  });
+  app.post(
+    '/api/v1/risk/models/challenger',
+    documented('Takes a model in to run in the shadow.'),
+    async (request, reply) => {
+      const officer = await admitted(request, reply);
+      if (officer === undefined) return reply;
+      if (typeof request.body !== 'object' || request.body === null) return refuse(reply, 'body-invalid');
+      return tell(reply, parts.challenge(JSON.stringify(request.body), officer));
+    },
+  );
 
-  app.post('/api/v1/risk/models/promotion', async (request, reply) => {
-    const officer = await admitted(request, reply);
-    if (officer === undefined) return reply;
-    const body = readBody(promotionBody, request.body);
-    if (!body.ok) return refuse(reply, 'body-invalid');
-    return tell(reply, parts.promote(body.value.model, officer));
-  });
+  app.post(
+    '/api/v1/risk/models/promotion',
+    documented('Approves that the challenger is put in force.', { body: promotionBody }),
+    async (request, reply) => {
+      const officer = await admitted(request, reply);
+      if (officer === undefined) return reply;
+      const body = readBody(promotionBody, request.body);
+      if (!body.ok) return refuse(reply, 'body-invalid');
+      return tell(reply, parts.promote(body.value.model, officer));
+    },
+  );
 
-  app.post('/api/v1/risk/models/rollback', async (request, reply) => {
-    const officer = await admitted(request, reply);
-    if (officer === undefined) return reply;
-    if (!readBody(emptyBody, request.body ?? {}).ok) return refuse(reply, 'body-invalid');
-    return tell(reply, parts.rollback(officer));
-  });
+  app.post(
+    '/api/v1/risk/models/rollback',
+    documented('Puts the model before this one in force again.', { body: emptyBody }),
+    async (request, reply) => {
+      const officer = await admitted(request, reply);
+      if (officer === undefined) return reply;
+      if (!readBody(emptyBody, request.body ?? {}).ok) return refuse(reply, 'body-invalid');
+      return tell(reply, parts.rollback(officer));
+    },
+  );
 }

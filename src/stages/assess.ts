@@ -64,7 +64,7 @@ export function assess(engine: RiskEngine, rules: RiskRules): Stage<Consented, A
       if (rules.failureMode(input.principal.purpose) !== 'serve-flag-notify') return undefined;
       const accessEvent = eventFor(input, context.now);
       const assessment = unscored('notice', unassessed);
-      rules.flag(accessEvent, assessment, context.now);
+      if (input.considered !== true) rules.flag(accessEvent, assessment, context.now);
       return proceed({ ...input, accessEvent, assessment }, unassessed);
     },
   };

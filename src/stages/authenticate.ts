@@ -25,9 +25,7 @@ export function authenticate(verifier: IdentityVerifier): Stage<Classified, Auth
       const settle = (result: Awaited<ReturnType<IdentityVerifier['verify']>>): Verdict<Authenticated> => {
         if ('code' in result)
           return deny(problem(result.code), { rule: result.code, text: 'The access token was not accepted.' });
-        if (input.page !== undefined && input.page.caller !== hash('sha256', callerOf(result), 'base64url'))
-          return deny('page-foreign', { rule: 'page-caller', text: 'The page was made for another caller.' });
-        return proceed({ ...input, principal: result });
+        return introduce(input, result);
       };
       const verified = verifier.verify(token, context.now, context.signal);
       return verified instanceof Promise ? verified.then(settle) : settle(verified);
@@ -35,13 +33,22 @@ export function authenticate(verifier: IdentityVerifier): Stage<Classified, Auth
   };
 }
 
-/** Who a paging link belongs to: the same user, at the same client, for the same purpose and roles. */
-export const callerOf = (principal: Authenticated['principal']): string =>
-  [
-    principal.issuer,
-    principal.user,
-    principal.client,
-    principal.purpose,
-    principal.launchPatient ?? '',
-    ...principal.roles,
-  ].join('\n');
+/** The call as this principal's: links of others are not theirs to follow. */
+export function introduce(input: Classified, principal: Authenticated['principal']): Verdict<Authenticated> {
+  if (input.page !== undefined && input.page.caller !== callerDigest(principal))
+    return deny('page-foreign', { rule: 'page-caller', text: 'The page was made for another caller.' });
+  if (input.job !== undefined && input.job.job.caller !== callerDigest(principal))
+    return deny('page-foreign', { rule: 'export-caller', text: 'The export is that of another caller.' });
+  return proceed({ ...input, principal });
+}
+
+/** Who a paging or export link belongs to: the same user, at the same client, for the same purpose and roles. */
+export const callerDigest = ({
+  issuer,
+  user,
+  client,
+  purpose,
+  launchPatient,
+  roles,
+}: Authenticated['principal']): string =>
+  hash('sha256', [issuer, user, client, purpose, launchPatient ?? '', ...roles].join('\n'), 'base64url');

@@ -1,12 +1,17 @@
 import type { ClassifyOptions } from '../domain/fhir/call.ts';
 import { classify as classifyCall } from '../domain/fhir/classify.ts';
 import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import type { JobBook } from './bulk/jobs.ts';
 import type { Classified, Received } from './exchange.ts';
 import type { PageBook } from './release/pages.ts';
 import { deny, proceed, type Stage } from './stage.ts';
 
 /** Turns the raw request into one normal form. What cannot be understood is refused; nothing raw goes further. */
-export function classify(options: Partial<ClassifyOptions>, pages: PageBook): Stage<Received, Classified> {
+export function classify(
+  options: Partial<ClassifyOptions>,
+  pages: PageBook,
+  jobs: Pick<JobBook, 'open'>,
+): Stage<Received, Classified> {
   return {
     name: 'classify',
     failure: 'query-ambiguous',
@@ -24,6 +29,21 @@ export function classify(options: Partial<ClassifyOptions>, pages: PageBook): St
           { ...input, interaction },
           { rule: interaction.kind, text: `Understood as ${interaction.kind}.` },
         );
+      }
+      if (interaction.job !== undefined) {
+        const job = jobs.open(interaction.query.page, context.now);
+        if (job === 'expired')
+          return deny('export-gone', { rule: 'export-expired', text: 'The export is older than it may be.' });
+        if (job === 'unknown')
+          return deny('page-foreign', { rule: 'export-unknown', text: 'The link was not made by this gateway.' });
+        // The kick-off is judged again on each use, under the policy and consent of now.
+        const kickOff = classifyCall({ method: 'GET', target: job.target, headers: {}, body: undefined }, options);
+        return kickOff.ok
+          ? proceed(
+              { ...input, interaction: kickOff.interaction, job: { action: interaction.job, job } },
+              { rule: `export-${job.place.kind}`, text: 'Understood as a step of a bulk export.' },
+            )
+          : deny(kickOff.problem, { rule: 'export-query', text: 'The export is not understood any more.' });
       }
       const page = pages.open(interaction.query.page, context.now);
       if (page === 'expired')

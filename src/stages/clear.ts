@@ -1,7 +1,7 @@
 import type { FhirHeaders, FhirInteraction } from '../domain/fhir/interaction.ts';
 import { toUpstream } from '../domain/fhir/request.ts';
 import type { SearchQuery } from '../domain/fhir/search.ts';
-import type { Cleared, UpstreamRequest } from '../domain/upstream.ts';
+import type { Cleared, ClearedPlace, PlaceRequest, UpstreamRequest } from '../domain/upstream.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
 import { upstreamCount } from './page-size.ts';
@@ -51,6 +51,14 @@ export const clearPage = (path: string): Cleared =>
     headers: { accept: 'application/fhir+json', prefer: 'handling=strict' },
   }) as unknown as Cleared;
 
+/** The only place where an address that the upstream named for an export becomes one that may be asked. */
+export function clearPlace(judged: Judged, place: PlaceRequest): ClearedPlace | undefined {
+  const [part] = judged.parts;
+  return judged.shape === 'single' && part?.kind === 'permitted' && part.value.job !== undefined
+    ? (place as ClearedPlace)
+    : undefined;
+}
+
 function entryOf(part: Planned, pageSize: number): Uint8Array[] {
   const request = toUpstream(forwarded(part, pageSize));
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'if-none-exist': ifNoneExist } = request.headers;
@@ -91,6 +99,7 @@ export function forwarded(part: Planned, pageSize: number): FhirInteraction {
     case 'delete':
       return { ...interaction, headers: writeHeaders(interaction.headers, part.version) };
     case 'operation':
+      return interaction.name === 'export' ? { ...interaction, headers: { preferAsync: true } } : interaction;
     case 'graphql':
     case 'capabilities':
     case 'batch':

@@ -68,7 +68,12 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
         now,
         ...(principal.reason === undefined || !policy.consent.breakGlass.purposes.has(principal.purpose)
           ? {}
-          : { breakGlass: { reason: principal.reason, openedAt: parts.openedAt(principal, now) } }),
+          : {
+              breakGlass: {
+                reason: principal.reason,
+                openedAt: input.considered === true ? now : parts.openedAt(principal, now),
+              },
+            }),
       };
       const proofs = new Map<PatientId, ConsentProof>();
       const consented: Consented = {

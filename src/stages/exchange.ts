@@ -13,6 +13,7 @@ import type { MaskingPlan } from '../domain/masking/plan.ts';
 import type { Problem } from '../domain/problem.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
 import type { Assessment } from '../domain/risk/score.ts';
+import type { Job } from './bulk/jobs.ts';
 
 /** What came in over HTTP, untouched. */
 export interface Received {
@@ -30,6 +31,10 @@ export interface Classified extends Received {
   readonly interaction: FhirInteraction;
   /** Set when the call follows a paging link: where the upstream keeps that page, and who may follow it. */
   readonly page?: { readonly upstream: string; readonly skip: number; readonly caller: string };
+  /** Set when the call follows a link of a bulk export; the interaction is then its kick-off. */
+  readonly job?: { readonly action: 'ask' | 'cancel'; readonly job: Job };
+  /** The call is not made: somebody asks what would become of it. Nothing may follow from its being judged. */
+  readonly considered?: true;
 }
 
 export interface Authenticated extends Classified {

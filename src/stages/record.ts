@@ -1,4 +1,4 @@
-import type { EpochSeconds } from '../domain/consent/grant.ts';
+import type { ConsentProof, EpochSeconds } from '../domain/consent/grant.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import { normalQuery } from '../domain/fhir/request.ts';
 import type { Principal } from '../domain/identity/principal.ts';
@@ -7,11 +7,20 @@ import type { Problem } from '../domain/problem.ts';
 import type { LedgerStore } from '../ports.ts';
 import type { Authenticated, Planned, Received } from './exchange.ts';
 import type { Judged } from './judge.ts';
-import type { Released } from './release.ts';
+import type { Disclosed, Released } from './release.ts';
 import { proceed, runStage, type StageContext, type Verdict } from './stage.ts';
 
 export interface Recorded {
   readonly header: string;
+}
+
+/** A call that somebody asked about, as it was judged. */
+export interface Consideration {
+  readonly exchange: Received | Authenticated;
+  /** Who asked. */
+  readonly asker: Principal | 'operator';
+  readonly refusal: Problem | undefined;
+  readonly judged: Judged | undefined;
 }
 
 /** Writes the ledger. Each resolves only when its entry is durable; a ledger that fails is a refusal, never a warning. */
@@ -27,6 +36,11 @@ export interface Recorder {
     context: StageContext,
     judged: Judged | undefined,
   ): Promise<Verdict<Recorded>>;
+  /** Before somebody is told what would become of a call. */
+  consideration(
+    considered: Consideration,
+    context: StageContext,
+  ): Promise<Verdict<{ readonly entry: LedgerEntry; readonly receipt: LedgerReceipt }>>;
 }
 
 /** Where emergency access is told to those who review it. */
@@ -50,13 +64,14 @@ export function recorder(ledger: LedgerStore, emergency: EmergencyDesk, budgetMs
       const { emergencies, ...told } = entry;
       // The review task is made before the data of an emergency leaves.
       for (const use of emergencies ?? []) await emergency.used(use);
-      return proceed({ ...entry, header: receiptHeader(await ledger.append(told)) });
+      const receipt = await ledger.append(told);
+      return proceed({ ...entry, header: receiptHeader(receipt), receipt });
     },
   };
   const write = async (
     entry: LedgerEntry & { readonly emergencies?: readonly Emergency[] },
     context: StageContext,
-  ): Promise<Verdict<Recorded>> => runStage(stage, entry, context);
+  ): Promise<Verdict<Recorded & { readonly receipt: LedgerReceipt }>> => runStage(stage, entry, context);
 
   return {
     intent: (judged, context) =>
@@ -64,26 +79,16 @@ export function recorder(ledger: LedgerStore, emergency: EmergencyDesk, budgetMs
         { ...facts(judged.exchange, context, judged), kind: 'write-intent', decision: 'permit', outcome: nothing(0) },
         context,
       ),
-    disclosure: (judged, released, context) =>
-      write(
-        {
-          ...facts(judged.exchange, context, judged),
-          kind: kindOf(judged),
-          ...emergenciesOf(judged, released, context),
-          decision: 'permit',
-          patients: [...released.patients],
-          resources: released.resources,
-          ...(released.consent === undefined ? {} : { consent: released.consent }),
-          policy: { hash: policyHash(judged), rules: [...released.rules] },
-          outcome: {
-            status: released.status,
-            returned: released.returned,
-            withheld: released.withheld,
-            masked: released.masked,
-          },
-        },
-        context,
-      ),
+    disclosure: async (judged, released, context) => {
+      const { status } = released;
+      if (released.disclosures === undefined) return write(disclosureOf(judged, status, released, context), context);
+      let last: Verdict<Recorded> | undefined;
+      for await (const each of released.disclosures) {
+        last = await write(disclosureOf(judged, status, each, context), context);
+        if (last.kind === 'deny') return last;
+      }
+      return last ?? write(disclosureOf(judged, status, released, context), context);
+    },
     denial: (exchange, refusal, context, judged) =>
       write(
         {
@@ -96,6 +101,39 @@ export function recorder(ledger: LedgerStore, emergency: EmergencyDesk, budgetMs
         },
         context,
       ),
+    consideration: async ({ exchange, asker, refusal, judged }, context) => {
+      const told = facts(exchange, context, judged);
+      const planned = firstPermitted(judged);
+      const [proof] = planned?.proofs.values() ?? [];
+      const entry: LedgerEntry = {
+        ...told,
+        kind: 'decision',
+        actor: asker === 'operator' ? operator : actorOf(asker),
+        ...(told.actor === undefined ? {} : { onBehalfOf: told.actor }),
+        ...(refusal === undefined
+          ? { decision: 'permit', policy: { hash: policyHash(judged as Judged), rules: [] } }
+          : { decision: 'deny', code: refusal.code, stage: context.story.at(-1)?.stage ?? 'classify' }),
+        ...(proof === undefined ? {} : { consent: consentOf(proof) }),
+        outcome: nothing(0),
+      };
+      const written = await write(entry, context);
+      return written.kind === 'deny' ? written : proceed({ entry, receipt: written.value.receipt });
+    },
+  };
+}
+
+function disclosureOf(judged: Judged, status: number, disclosed: Disclosed, context: StageContext) {
+  const { patients, resources, rules, returned, withheld, masked, consent } = disclosed;
+  return {
+    ...facts(judged.exchange, context, judged),
+    kind: kindOf(judged),
+    ...emergenciesOf(judged, disclosed, context),
+    decision: 'permit' as const,
+    patients: [...patients],
+    resources,
+    ...(consent === undefined ? {} : { consent }),
+    policy: { hash: policyHash(judged), rules: [...rules] },
+    outcome: { status, returned, withheld, masked },
   };
 }
 
@@ -109,7 +147,7 @@ type Emergency = Parameters<EmergencyDesk['used']>[0];
 
 function emergenciesOf(
   judged: Judged,
-  released: Released,
+  released: Disclosed,
   context: StageContext,
 ): { readonly emergencies?: readonly Emergency[] } {
   const planned = firstPermitted(judged);
@@ -129,6 +167,25 @@ function emergenciesOf(
   };
 }
 
+const operator = { user: 'operator', issuer: 'local', client: 'operator', roles: [] } as const;
+
+const actorOf = ({ user, issuer, client, roles, fhirUser, organisation }: Principal) => ({
+  user,
+  issuer,
+  client,
+  roles,
+  ...(fhirUser === undefined ? {} : { fhirUser }),
+  ...(organisation === undefined ? {} : { organisation }),
+});
+
+const consentOf = ({ basis, grants, contract, block, blockHash }: ConsentProof) => ({
+  basis,
+  grants,
+  contract,
+  block,
+  blockHash,
+});
+
 type Facts = Omit<LedgerEntry, 'kind' | 'decision' | 'outcome'>;
 
 function facts(exchange: Received | Authenticated, context: StageContext, judged: Judged | undefined): Facts {
@@ -145,14 +202,7 @@ function facts(exchange: Received | Authenticated, context: StageContext, judged
     ...(principal === undefined
       ? {}
       : {
-          actor: {
-            user: principal.user,
-            issuer: principal.issuer,
-            client: principal.client,
-            roles: principal.roles,
-            ...(principal.fhirUser === undefined ? {} : { fhirUser: principal.fhirUser }),
-            ...(principal.organisation === undefined ? {} : { organisation: principal.organisation }),
-          },
+          actor: actorOf(principal),
           purpose: principal.purpose,
           ...(principal.reason === undefined ? {} : { reason: principal.reason }),
         }),

@@ -1,3 +1,4 @@
+import type { PatientId } from '../domain/fhir/interaction.ts';
 import { nameOf } from '../domain/fhir/request-references.ts';
 import type { Resolve, Target } from '../domain/fhir/subjects.ts';
 import { is, member, raw, stringOf } from '../domain/json/cursor.ts';
@@ -10,6 +11,7 @@ import { operationOutcome } from '../domain/outcome.ts';
 import { type Problem, type ProblemCode, problem, problemRow } from '../domain/problem.ts';
 import type { UpstreamResponse } from '../domain/upstream.ts';
 import type { Forward, RecordIntegrity } from '../ports.ts';
+import type { BodyStream } from './answer.ts';
 import { clearPage, isDone } from './clear.ts';
 import type { Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
@@ -29,18 +31,24 @@ import { extensionOf } from './release/entry.ts';
 import { etagOf } from './release/etag.ts';
 import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
 
-/** The answer as it may leave, and the facts about it for the ledger and the risk engine. */
-export interface Released {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
-  readonly patients: ReadonlySet<import('../domain/fhir/interaction.ts').PatientId>;
+/** What one ledger entry says of what was released. */
+export interface Disclosed {
+  readonly patients: ReadonlySet<PatientId>;
   readonly resources: readonly string[];
   readonly rules: ReadonlySet<string>;
   readonly returned: number;
   readonly withheld: number;
   readonly masked: number;
   readonly consent?: NonNullable<LedgerEntry['consent']>;
+}
+
+/** The answer as it may leave, and the facts about it for the ledger and the risk engine. */
+export interface Released extends Disclosed {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string | BodyStream;
+  /** Of an answer with more resources than one entry holds: what each entry says, in order. */
+  readonly disclosures?: AsyncIterable<Disclosed>;
 }
 
 export interface Release {
@@ -525,7 +533,7 @@ function failure(part: Planned, status: number): Problem {
   return problem(refusalOf(status));
 }
 
-function refusalOf(status: number): ProblemCode {
+export function refusalOf(status: number): ProblemCode {
   if (status === 412 || status === 409) return 'precondition-failed';
   if (status === 401 || status === 403) return 'upstream-error';
   if (status === 429) return 'rate-limited';
@@ -535,7 +543,7 @@ function refusalOf(status: number): ProblemCode {
   return 'upstream-error';
 }
 
-function told(tally: Tally, judged: Judged) {
+export function told(tally: Tally, judged: Judged) {
   const permitted = judged.parts.find((part) => part.kind === 'permitted');
   const view = permitted?.kind === 'permitted' ? permitted.value.consentView : undefined;
   return {
@@ -559,7 +567,8 @@ function told(tally: Tally, judged: Judged) {
   };
 }
 
-const summary = (tally: Tally): string => `${tally.returned} resources released, ${tally.masked} elements masked.`;
+export const summary = (tally: Tally): string =>
+  `${tally.returned} resources released, ${tally.masked} elements masked.`;
 
 function entryReplies(bundle: Reply): Reply[] {
   const { tape } = bundle;

@@ -7,6 +7,7 @@ import type { Telemetry } from '../ports.ts';
 export type StageName =
   | 'classify'
   | 'authenticate'
+  | 'admit'
   | 'authorise'
   | 'resolve'
   | 'locate'
@@ -49,6 +50,8 @@ export interface StageContext {
   readonly telemetry: Telemetry;
   /** Why each stage decided as it did, in order; becomes the ledger entry's story. */
   readonly story: { readonly stage: StageName; readonly rule: string; readonly text: string }[];
+  /** Headers of the answer, whatever it will be. */
+  readonly headers: Record<string, string>;
   /** Patients that the call named, refused or not; they may read of it. */
   readonly named: Set<PatientId>;
 }

@@ -16,7 +16,9 @@ export interface Volume {
 }
 
 /** Before an answer is released: how much the user has been given within the window, this answer included. */
-export function guardVolume(inner: Release, volume: Volume, rules: RiskRules): Release {
+export type VolumeGuard = (judged: Judged, released: Released, context: StageContext) => Verdict<Released>;
+
+export function guardVolume(inner: Release, guard: VolumeGuard): Release {
   return {
     release(judged, response, context) {
       const verdict = inner.release(judged, response, context);
@@ -32,6 +34,10 @@ export function guardVolume(inner: Release, volume: Volume, rules: RiskRules): R
     for (const reason of guarded.reasons) context.story.push({ stage: 'release', ...reason });
     return guarded;
   }
+}
+
+export function volumeGuard(volume: Volume, rules: RiskRules): VolumeGuard {
+  return guard;
 
   function guard(judged: Judged, released: Released, context: StageContext): Verdict<Released> {
     const { principal } = judged.exchange;

@@ -22,7 +22,7 @@ export async function startSecond(
   changes: Partial<Omit<GatewayOptions, 'config'>> & { readonly config?: Partial<Config> },
 ): Promise<Second> {
   const { config, ...options } = changes;
-  const data = mkdtempSync(join(tmpdir(), 'consentry-second-'));
+  const data = config?.data ?? mkdtempSync(join(tmpdir(), 'consentry-second-'));
   for (const name of ['patients.vault', 'erased.list'])
     cpSync(join(rig.state, 'vault', name), join(data, 'vault', name));
   const { relayerKey: _relayerKey, ...chain } = rig.demo.config.chain;

@@ -31,6 +31,9 @@ export interface Call {
 export interface House {
   readonly rig: Rig;
   readonly gateway: Second['gateway'];
+  /** Where the gateway under test keeps its files, and where it finds the FHIR server. */
+  readonly data: string;
+  readonly upstream: string;
   /** FHIR base URL of the gateway under test. */
   readonly base: string;
   /** What the FHIR server received since the last `forget`, the gateway's gathering of facts aside. */
@@ -43,6 +46,8 @@ export interface House {
   bearer(persona: string): string;
   /** Answers in the FHIR server's place from now on; nothing: the real one again. */
   impersonate(answer?: RequestListener): void;
+  /** Another gateway in the place of the one under test, on its files. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,6 +90,8 @@ export async function startHouse(config: object = {}): Promise<House> {
           answer.on('end', () => {
             const text = Buffer.concat(parts).toString('utf8').replaceAll(rig.demo.fhir.url, upstreamUrl());
             const { 'content-length': _length, 'transfer-encoding': _encoding, ...headers } = answer.headers;
+            const place = headers['content-location'];
+            if (place !== undefined) headers['content-location'] = place.replace(rig.demo.fhir.url, upstreamUrl());
             outgoing.writeHead(answer.statusCode ?? 500, headers);
             outgoing.end(text);
           });
@@ -97,9 +104,8 @@ export async function startHouse(config: object = {}): Promise<House> {
   await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
   const upstreamUrl = (): string =>
     `http://127.0.0.1:${(between.address() as AddressInfo).port}${real.pathname.replace(/\/$/, '')}`;
-  const second = await startSecond(rig, {
-    config: { ...config, upstream: { url: upstreamUrl(), timeoutMs: 3000 } },
-  });
+  const gatewayConfig = { ...config, upstream: { url: upstreamUrl(), timeoutMs: 3000 } };
+  let second = await startSecond(rig, { config: gatewayConfig });
   const { port } = new URL(second.gateway.url);
   const bearer = (persona: string): string => {
     const found = rig.demo.tokens.find((each) => each.persona.name === persona);
@@ -108,7 +114,11 @@ export async function startHouse(config: object = {}): Promise<House> {
   };
   return {
     rig,
-    gateway: second.gateway,
+    get gateway() {
+      return second.gateway;
+    },
+    data: second.data,
+    upstream: upstreamUrl(),
     base: second.gateway.fhirBase,
     received,
     forget: () => {
@@ -165,6 +175,13 @@ export async function startHouse(config: object = {}): Promise<House> {
     bearer,
     impersonate: (answer) => {
       instead = answer;
+    },
+    async restart() {
+      const { data } = second;
+      await second.gateway.close();
+      second = await startSecond(rig, {
+        config: { ...gatewayConfig, data, listen: { host: '127.0.0.1', port: Number(port) } },
+      });
     },
     async close() {
       await second.close();

@@ -74,7 +74,7 @@ describe('an operation', () => {
   });
 
   it('that exports is for those whose scopes and role allow it', async () => {
-    for (const as of ['front-desk', 'patient', 'researcher', 'billing']) {
+    for (const as of ['front-desk', 'patient', 'billing']) {
       house.forget();
       const answer = await house.ask('GET /$export', { as, headers: { prefer: 'respond-async' } });
       expect(answer.status).toBeGreaterThanOrEqual(400);

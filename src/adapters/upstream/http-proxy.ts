@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import proxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
@@ -82,8 +83,9 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
         // Not returned: of a reply that a handler returns Fastify makes a promise, and waits for the end of its stream.
         reply.from(basePath + path, {
           method: cleared.method as never,
+          // The body that came in is never passed on: a kick-off by POST goes on as a GET.
           ...(cleared.method === 'GET'
-            ? {}
+            ? { body: null }
             : { body, contentType: cleared.headers['content-type'] ?? 'application/fhir+json' }),
           queryString: () => (mark < 0 ? '' : cleared.path.slice(mark + 1)),
           rewriteRequestHeaders: (_request, headers) => ({
@@ -143,11 +145,13 @@ function aborted(request: FastifyRequest, reply: FastifyReply): AbortSignal {
 function send(reply: FastifyReply, answer: Answer): void {
   reply.code(answer.status);
   reply.headers(answer.headers);
-  if (answer.body === undefined) reply.send();
-  else
-    reply.send(
-      typeof answer.body === 'string'
-        ? answer.body
-        : Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength),
-    );
+  const { body } = answer;
+  if (body === undefined || typeof body === 'string') reply.send(body);
+  else if (body instanceof Uint8Array) reply.send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  else {
+    // A client that has gone never reads it, or not to its end.
+    reply.raw.once('close', () => void body.close());
+    if (reply.raw.destroyed) void body.close();
+    else reply.send(Readable.from(body));
+  }
 }

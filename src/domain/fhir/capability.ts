@@ -9,10 +9,9 @@ import { pointsTo, searchParameter } from './search-parameters.ts';
 /** What differs between gateways in what they will do. */
 export interface GatewayDoes {
   readonly operations: OperationTable;
-  readonly bulkExport: boolean;
 }
 
-const usual: GatewayDoes = { operations: defaultOperations, bulkExport: false };
+const usual: GatewayDoes = { operations: defaultOperations };
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -50,7 +49,6 @@ const operations = (value: unknown, type: ResourceType | undefined, does: Gatewa
   objects(value).filter(({ name }) => {
     if (typeof name !== 'string') return false;
     const plain = name.replace(/^\$/, '');
-    if (plain === 'export' && !does.bulkExport) return false;
     const found =
       findOperation(does.operations, plain, type, false) ?? findOperation(does.operations, plain, type, true);
     return found !== undefined;

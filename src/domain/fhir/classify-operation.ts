@@ -1,4 +1,4 @@
-import { member, stringOf } from '../json/cursor.ts';
+import { member, size, stringOf } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { type Problem, problem } from '../problem.ts';
 import { type Call, type ClassifyOptions, jsonBody, pageOf } from './call.ts';
@@ -7,7 +7,7 @@ import { headerUse, readHeaders } from './classify-headers.ts';
 import { resourceId, resourceType } from './ids.ts';
 import type { FhirHeaders, FhirInteraction, ResourceId, ResourceType } from './interaction.ts';
 import { findOperation, type OperationRule } from './operations.ts';
-import { refuseParameter } from './query-text.ts';
+import { type Pair, refuseParameter } from './query-text.ts';
 import { emptyQuery, noResults, parseQuery, searchResults } from './search-query.ts';
 
 const unsupported = problem('interaction-unsupported');
@@ -38,12 +38,33 @@ const bodyFits = (
   return rule.bareBody === true && named !== undefined && named === type;
 };
 
-/** The status and the files of a job are pages of its kick-off: the token says whose it is and where the upstream has it. */
+/** The status and the files of a job are asked for by a token alone: it says whose they are and where the upstream has them. */
 const pageOfJob = ({ method, body }: Call, page: string, headers: FhirHeaders): FhirInteraction | Problem => {
   if (method === 'POST') return unsupported;
   if (body !== undefined) return problem('query-ambiguous');
-  const query = { ...emptyQuery, page };
-  return method === 'DELETE' ? { kind: 'search', query, headers, cancel: true } : { kind: 'search', query, headers };
+  return { kind: 'search', query: { ...emptyQuery, page }, headers, job: method === 'DELETE' ? 'cancel' : 'ask' };
+};
+
+/** The query of a kick-off, whichever of its two forms was sent: parts of a Parameters body become pairs of the query. */
+const folding = (call: Call, options: ClassifyOptions): readonly Pair[] | Problem => {
+  if (call.body === undefined) return call.pairs;
+  if (call.method === 'GET') return problem('query-ambiguous');
+  const body = jsonBody(call, options);
+  if ('code' in body) return body;
+  if (typeOf(body, 0) !== 'Parameters') return problem('body-invalid');
+  const pairs = [...call.pairs];
+  const list = member(body, 0, 'parameter');
+  if (list >= 0 && body.kind[list] !== KIND.array) return problem('body-invalid');
+  for (let part = list + 1; list >= 0 && part < (body.next[list] as number); part = body.next[part] as number) {
+    const name = stringOf(body, member(body, part, 'name'));
+    const value = ['valueString', 'valueInstant', 'valueCode', 'valueUri']
+      .map((key) => stringOf(body, member(body, part, key)))
+      .filter((text) => text !== undefined);
+    // A name and one value: anything more would be dropped, and might narrow the export.
+    if (name === undefined || value.length !== 1 || size(body, part) !== 2) return problem('body-invalid');
+    pairs.push([name, value[0] ?? '']);
+  }
+  return pairs;
 };
 
 /** `$name` at the system, a type or an instance, by the rule that says how its patients are found. */
@@ -64,7 +85,9 @@ export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInt
   const page = rule.async === true ? pageOf(call.pairs) : undefined;
   if (page !== undefined) return page === null ? refuseParameter('_page') : pageOfJob(call, page, headers);
   if (method === 'DELETE' || !rule.methods.includes(method)) return unsupported;
-  const query = parseQuery(call.pairs, {
+  const folded = rule.async === true ? folding(call, options) : undefined;
+  if (folded !== undefined && 'code' in folded) return folded;
+  const query = parseQuery(folded ?? call.pairs, {
     types: rule.searches === true && type !== undefined ? [type] : [],
     results: rule.searches === true ? searchResults : noResults,
     own: rule.parameters,
@@ -76,10 +99,11 @@ export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInt
     name,
     ...(type !== undefined && { type }),
     ...(id !== undefined && { id }),
-    method,
+    method: folded === undefined ? method : 'GET',
     query,
     headers,
   } as const;
+  if (folded !== undefined) return base;
   if (call.body === undefined) return base;
   if (method === 'GET') return problem('query-ambiguous');
   const body = jsonBody(call, options);

@@ -60,8 +60,8 @@ export type FhirInteraction =
       /** It came as `POST _search`, and goes on as one: a query too long or too private for a URL stays out of it. */
       readonly form?: true;
       readonly head?: true;
-      /** With `query.page` of a bulk export: the job is to be given up (DELETE). */
-      readonly cancel?: true;
+      /** `query.page` is the token of a bulk export: it is asked after, or to be given up (DELETE). */
+      readonly job?: 'ask' | 'cancel';
     })
   | (Common & {
       readonly kind: 'history';

@@ -66,16 +66,8 @@ const terminology = (
   parts,
 });
 
-const exported = {
-  _outputFormat: 'text',
-  _since: 'instant',
-  _until: 'instant',
-  _type: 'types',
-  _elements: 'text',
-  includeAssociatedData: 'text',
-  organizeOutputBy: 'text',
-  patient: 'reference',
-} as const;
+/** What narrows an export without leaving out what says whose a resource is; the rest of Bulk Data 2.0 is refused. */
+const exported = { _outputFormat: 'ndjson', _since: 'instant', _until: 'instant', _type: 'types' } as const;
 
 /** The operations that the gateway can judge as it comes. Configuration adds others by `operationTable`. */
 export const knownOperations: readonly OperationRule[] = [

@@ -19,7 +19,7 @@ export interface Vocabulary {
   readonly bases?: readonly string[];
 }
 
-export type OwnKind = 'instant' | 'types' | 'id' | 'text' | 'reference' | 'boolean' | 'integer';
+export type OwnKind = 'instant' | 'types' | 'id' | 'text' | 'reference' | 'boolean' | 'integer' | 'ndjson';
 
 /** What every search takes. */
 export const searchResults: ReadonlySet<string> = new Set([
@@ -64,6 +64,9 @@ const ownFits = (kind: OwnKind, value: string): boolean => {
       return /^\d{1,9}$/.test(value);
     case 'reference':
       return /^[A-Za-z]+\/[A-Za-z0-9\-.]{1,64}$/.test(value);
+    case 'ndjson':
+      // `+` typed raw into a URL arrives as a space.
+      return /^(?:application\/(?:fhir[+ ])?)?ndjson$/.test(value);
     case 'text':
       return true;
   }

@@ -26,6 +26,7 @@ const grantsAny = (scope: Scope, letters: readonly ScopeLetter[]): boolean =>
 const meeting = (holder: Holder, wanted: Need, body: Tape | undefined): readonly Scope[] =>
   holder.scopes.filter((scope) => {
     if (!holds(holder, scope) || !grantsAny(scope, wanted.letters)) return false;
+    if (wanted.wholesale === true && scope.level === 'patient') return false;
     // No type named: an open include, whose every resource is judged as it comes back.
     const type = wanted.types.length === 0 ? scope.type : wanted.types.find((each) => covers(scope, each));
     if (type === undefined) return false;
@@ -35,11 +36,13 @@ const meeting = (holder: Holder, wanted: Need, body: Tape | undefined): readonly
 
 const sufficient = (holder: Holder, wanted: Need): string => {
   const level =
-    holder.launchPatient !== undefined
-      ? 'patient'
-      : holder.scopes.some((scope) => scope.level === 'system')
-        ? 'system'
-        : 'user';
+    wanted.wholesale === true
+      ? 'system'
+      : holder.launchPatient !== undefined
+        ? 'patient'
+        : holder.scopes.some((scope) => scope.level === 'system')
+          ? 'system'
+          : 'user';
   return `${level}/${wanted.types[0] ?? '*'}.${wanted.letters[0] ?? 'r'}`;
 };
 

@@ -17,6 +17,8 @@ export interface Need {
    * is told, and nothing can be held against a filter afterwards.
    */
   readonly effect: 'returned' | 'sent' | 'stored' | 'inferred';
+  /** Scopes on one patient do not do: the call makes the upstream gather the records of many. */
+  readonly wholesale?: true;
 }
 
 const none: readonly Need[] = [];
@@ -80,7 +82,10 @@ const operationNeeds = (
     case 'search':
       return [need(i.type, i.id === undefined ? ['s'] : ['r'], 'returned'), ...queryNeeds(i.type, i.query)];
     case 'export':
-      return (types ?? [undefined]).flatMap((type) => [need(type, ['r'], 'returned'), need(type, ['s'], 'returned')]);
+      return (types ?? [undefined]).flatMap((type) => [
+        { ...need(type, ['r'], 'returned'), wholesale: true },
+        { ...need(type, ['s'], 'returned'), wholesale: true },
+      ]);
     case 'none':
       return [need(i.type, ['r', 's'], 'returned')];
   }

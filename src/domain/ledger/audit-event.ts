@@ -294,7 +294,8 @@ export const auditEventOf = (entry: LedgerEntry, source: AuditSource, id?: strin
   const named = id === undefined ? {} : { id };
   const decision = entry.kind === 'denied' ? decisionEvent(entry, source) : undefined;
   if (decision !== undefined) return { ...named, ...decision };
-  const pattern = entry.interaction && patterns[entry.interaction.kind];
+  // What was only asked about was not done.
+  const pattern = entry.kind === 'decision' ? undefined : entry.interaction && patterns[entry.interaction.kind];
   const outcome = outcomeOf(entry);
   const shape = outcome === '0' ? pattern?.shape : undefined;
   const patient = entry.patients.length === 1 ? 'Patient' : '';

@@ -16,6 +16,7 @@ export const entryKinds = [
   'record',
   'anchor',
   'erasure',
+  'decision',
 ] as const;
 export type EntryKind = (typeof entryKinds)[number];
 
@@ -36,6 +37,8 @@ export interface LedgerEntry {
     readonly organisation?: string;
     readonly roles: readonly string[];
   };
+  /** Of a decision that somebody asked for about a call of another: whose it would be. */
+  readonly onBehalfOf?: NonNullable<LedgerEntry['actor']>;
   readonly purpose?: string;
   readonly interaction?: {
     readonly kind: string;

@@ -4,12 +4,12 @@ import type { LedgerEntry } from './entry.ts';
 
 /** The fields of an entry by group; together they are the whole entry. */
 type Grouped = readonly [
-  actor: Pick<LedgerEntry, 'actor'>,
+  actor: Pick<LedgerEntry, 'actor' | 'onBehalfOf'>,
   resource: Pick<LedgerEntry, 'interaction' | 'resources'>,
   purpose: Pick<LedgerEntry, 'purpose' | 'reason' | 'consent'>,
   outcome: Omit<
     LedgerEntry,
-    'actor' | 'interaction' | 'resources' | 'purpose' | 'reason' | 'consent' | 'risk' | 'patients'
+    'actor' | 'onBehalfOf' | 'interaction' | 'resources' | 'purpose' | 'reason' | 'consent' | 'risk' | 'patients'
   >,
   score: Pick<LedgerEntry, 'risk'>,
 ];
@@ -18,7 +18,7 @@ type Grouped = readonly [
 export const groupTexts = (entry: LedgerEntry): string[] => {
   const { kind, at, requestId, decision, code, stage, policy, outcome, story, height } = entry;
   return [
-    JSON.stringify({ actor: entry.actor }),
+    JSON.stringify({ actor: entry.actor, onBehalfOf: entry.onBehalfOf }),
     JSON.stringify({ interaction: entry.interaction, resources: entry.resources }),
     JSON.stringify({ purpose: entry.purpose, reason: entry.reason, consent: entry.consent }),
     JSON.stringify({ kind, at, requestId, decision, code, stage, policy, outcome, story, height }),

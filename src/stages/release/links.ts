@@ -1,10 +1,9 @@
-import { hash } from 'node:crypto';
 import { type Bases, underBase } from '../../domain/fhir/references.ts';
 import { toUpstream } from '../../domain/fhir/request.ts';
 import type { Instant } from '../../domain/instant.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import type { Tape } from '../../domain/json/tape.ts';
-import { callerOf } from '../authenticate.ts';
+import { callerDigest } from '../authenticate.ts';
 import type { Planned } from '../exchange.ts';
 import type { PageBook, PageStart } from './pages.ts';
 
@@ -27,7 +26,7 @@ export function bundleLinks(bases: Bases, book: PageBook, now: () => Instant) {
         target,
         ...next,
         form: form && next.upstream === '',
-        caller: hash('sha256', callerOf(part.principal), 'base64url'),
+        caller: callerDigest(part.principal),
       },
       now(),
     );

@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Instant } from '../../domain/instant.ts';
 import type { Random } from '../../ports.ts';
+import { sealedTokens } from '../sealed.ts';
 
 /** Where a page of the caller begins. */
 export interface PageStart {
@@ -25,41 +25,16 @@ export interface PageBook {
   open(token: string, now: Instant): Page | 'expired' | 'unknown';
 }
 
-/** AES-256-GCM under a key of this gateway (or of all that share its data); the token carries its own expiry. */
 export function pageBook(key: Uint8Array, seconds: number, random: Random): PageBook {
+  const tokens = sealedTokens(key, random);
   return {
-    seal(page, now) {
-      const nonce = random.bytes(12);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce);
-      const { target, upstream, caller, skip, form } = page;
-      const text = JSON.stringify([Math.floor(now / 1000) + seconds, target, upstream, caller, skip, form]);
-      return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
-        'base64url',
-      );
-    },
+    seal: ({ target, upstream, caller, skip, form }, now) =>
+      tokens.seal([target, upstream, caller, skip, form], Math.floor(now / 1000) + seconds),
     open(token, now) {
-      const sealed = Buffer.from(token, 'base64url');
-      if (sealed.length < 29) return 'unknown';
-      try {
-        const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12));
-        decipher.setAuthTag(sealed.subarray(sealed.length - 16));
-        const text = Buffer.concat([
-          decipher.update(sealed.subarray(12, sealed.length - 16)),
-          decipher.final(),
-        ]).toString('utf8');
-        const [until, target, upstream, caller, skip, form] = JSON.parse(text) as [
-          number,
-          string,
-          string,
-          string,
-          number,
-          boolean,
-        ];
-        return until < now / 1000 ? 'expired' : { target, upstream, caller, skip, form };
-      } catch {
-        // Not sealed with this key: forged, torn, or from before the key changed.
-        return 'unknown';
-      }
+      const opened = tokens.open(token, now);
+      if (typeof opened === 'string') return opened;
+      const [target, upstream, caller, skip, form] = opened as [string, string, string, number, boolean];
+      return { target, upstream, caller, skip, form };
     },
   };
 }

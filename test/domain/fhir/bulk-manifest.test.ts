@@ -52,9 +52,11 @@ describe('a job of a bulk export', () => {
   const sent = (method: string, target: string) => classify({ method, target, headers: {}, body: undefined });
 
   it('is asked after and given up by its token alone', () => {
-    expect(sent('GET', `/$export?_page=${token}`)).toMatchObject({ interaction: { query: { page: token } } });
+    expect(sent('GET', `/$export?_page=${token}`)).toMatchObject({
+      interaction: { query: { page: token }, job: 'ask' },
+    });
     expect(sent('DELETE', `/$export?_page=${token}`)).toMatchObject({
-      interaction: { query: { page: token }, cancel: true },
+      interaction: { query: { page: token }, job: 'cancel' },
     });
     expect(sent('GET', `/$export?_page=${token}&_type=Patient`)).toMatchObject({ ok: false });
     const ndjson = { accept: 'application/fhir+ndjson' };

@@ -65,17 +65,18 @@ describe('restrictCapability', () => {
               conditionalDelete: 'not-supported',
               searchInclude: ['Patient:organization', 'Patient:*'],
               searchParam: [{ name: 'name' }],
-              operation: [{ name: 'everything' }, { name: '$match' }, { name: 'accounting-of-disclosures' }],
+              operation: [
+                { name: 'everything' },
+                { name: '$match' },
+                { name: 'export' },
+                { name: 'accounting-of-disclosures' },
+              ],
             },
           ],
         },
       ],
     });
-    expect(JSON.stringify(restricted(upstream))).not.toMatch(/internal|Secret|xml|messaging|graphql|export/);
-  });
-
-  it('promises bulk export only where the gateway does it', () => {
-    expect(JSON.stringify(restricted(upstream, { bulkExport: true }))).toMatch(/"export"/);
+    expect(JSON.stringify(restricted(upstream))).not.toMatch(/internal|Secret|xml|messaging|graphql/);
   });
 
   it('promises conditional writes where the upstream can search and write: criteria are the gateway’s own work', () => {

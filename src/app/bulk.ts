@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { openGivenUpJobs } from '../adapters/store/given-up-jobs.ts';
+import { openSpools } from '../adapters/store/spool.ts';
+import { bulkUpstream } from '../adapters/upstream/bulk.ts';
+import type { ReaderOptions } from '../adapters/upstream/reader.ts';
+import type { Config } from '../config/schema.ts';
+import type { Bases } from '../domain/fhir/references.ts';
+import type { Limits } from '../domain/json/fault.ts';
+import type { Clock, Random } from '../ports.ts';
+import { bulkFiles } from '../stages/bulk/files.ts';
+import { type JobBook, jobBook } from '../stages/bulk/jobs.ts';
+import { type Bulk, bulk } from '../stages/bulk.ts';
+import type { ReleaseResource } from '../stages/release/resource.ts';
+import type { VolumeGuard } from '../stages/volume.ts';
+
+export interface BulkExports {
+  readonly bulk: Bulk;
+  readonly jobs: JobBook;
+  close(): void;
+}
+
+/** Bulk export: sealed links, a port to the upstream's jobs and files, and room on disk for one file at a time of each. */
+export async function openBulk(parts: {
+  readonly config: Config;
+  readonly key: Uint8Array;
+  readonly upstream: ReaderOptions;
+  readonly bases: Bases;
+  readonly release: ReleaseResource;
+  readonly guard: VolumeGuard;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+}): Promise<BulkExports> {
+  const { config, bases, limits } = parts;
+  const stopping = new AbortController();
+  const upstream = bulkUpstream({ ...parts.upstream, maxFileBytes: config.bulk.fileBytes });
+  const jobs = jobBook(parts.key, config.bulk.seconds, parts.random);
+  return {
+    jobs,
+    bulk: bulk({
+      jobs,
+      givenUp: await openGivenUpJobs(join(config.data, 'exports', 'given-up.json'), parts.clock),
+      upstream,
+      files: bulkFiles({
+        upstream,
+        spools: await openSpools(join(config.data, 'exports', 'spool')),
+        release: parts.release,
+        limits,
+        atOnce: config.bulk.atOnce,
+        stopped: stopping.signal,
+      }),
+      guard: parts.guard,
+      bases,
+      fileOrigins: config.bulk.fileOrigins,
+      limits,
+      waitMs: 5000,
+    }),
+    close: () => stopping.abort(),
+  };
+}
