@@ -17,7 +17,9 @@ afterEach(() => house.impersonate());
 
 const consents = readDemoConsents();
 /** The privacy officer's purpose needs no consent; the suspicious one is stopped by its risk. */
-const personas = readPersonas().filter(({ name, purpose }) => name !== 'suspicious' && purpose !== 'HCOMPL');
+const personas = readPersonas().filter(
+  ({ name, purpose }) => name !== 'suspicious' && purpose !== 'HCOMPL' && purpose !== 'FAMRQT',
+);
 
 /** Coarser than the product on purpose: what is closed here must be closed there, whatever else the product asks. */
 const isClosed = (persona: Persona, patient: string): boolean =>

@@ -10,6 +10,8 @@ export interface OpenOptions {
   readonly path?: string;
   readonly scheme?: 'light' | 'dark';
   readonly language?: 'en' | 'de';
+  /** Before the first page is opened: what a browser extension would do. */
+  readonly prepare?: (page: Page) => Promise<void>;
   /** Phone width from the start. */
   readonly phone?: boolean;
 }
@@ -52,6 +54,7 @@ export async function startWeb(): Promise<WebRig> {
       if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
         complaints.push(message.text());
     });
+    await options.prepare?.(page);
     await page.goto(`${url}/${place}/${options.path ?? ''}`);
     await logInAs(page, persona);
     await page.waitForSelector('main h1, main [role=alert]');
