@@ -1,6 +1,7 @@
-import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import { findOperation, type OperationTable } from '../domain/fhir/operations.ts';
 import { permits } from '../domain/identity/authorise.ts';
+import { ownPatient, standsFor } from '../domain/identity/own-patient.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { CompiledPlan } from '../domain/masking/compile.ts';
 import { derivedKey } from '../domain/masking/keyed.ts';
@@ -82,12 +83,9 @@ function mayAskAbout(principal: Principal, interaction: FhirInteraction, operati
   if (interaction.kind !== 'operation') return true;
   const { name, type, id } = interaction;
   if (findOperation(operations, name, type, id !== undefined)?.rule.about === undefined) return true;
-  const { fhirUser, launchPatient, roles } = principal;
-  if (roles.some((role) => role === 'privacy-officer')) return true;
-  return (
-    fhirUser === `Patient/${id}` ||
-    (fhirUser?.startsWith('RelatedPerson/') === true && (launchPatient as string | undefined) === id)
-  );
+  if (principal.roles.some((role) => role === 'privacy-officer')) return true;
+  const patient = (id ?? '') as string as PatientId;
+  return ownPatient(principal) === patient || standsFor(principal, patient);
 }
 
 function rightOf(interaction: FhirInteraction): 'read' | 'write' {

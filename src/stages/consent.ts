@@ -3,6 +3,7 @@ import { type ConsentDecision, type ConsentQuestion, mayTouch } from '../domain/
 import type { ConsentAction, ConsentProof, EpochSeconds } from '../domain/consent/grant.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import { findOperation, type OperationTable } from '../domain/fhir/operations.ts';
+import { standsFor } from '../domain/identity/own-patient.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { ConsentRegistry, Policies, SubjectKeys } from '../ports.ts';
@@ -66,6 +67,7 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
         purpose: principal.purpose,
         action: actionOf(input.interaction, parts.operations),
         now,
+        ...inPlaceOf(principal, input.interaction, parts.operations),
         ...(principal.reason === undefined || !policy.consent.breakGlass.purposes.has(principal.purpose)
           ? {}
           : {
@@ -150,8 +152,21 @@ export const questionFor = (
 ): ConsentQuestion => ({
   ...question,
   subject: keys.subjectOf(patient),
-  self: principal.fhirUser === `Patient/${patient}`,
+  self: principal.fhirUser === `Patient/${patient}` || question.inPlaceOf === patient,
 });
+
+/** A guardian asks what only the patient may, such as who looked; the record itself still needs a grant to the guardian. */
+function inPlaceOf(
+  principal: Principal,
+  interaction: FhirInteraction,
+  operations: OperationTable,
+): Pick<Consented['question'], 'inPlaceOf'> {
+  if (interaction.kind !== 'operation' || interaction.id === undefined) return {};
+  const { name, type, id } = interaction;
+  const patient = id as string as PatientId;
+  const open = type === 'Patient' && findOperation(operations, name, type, true)?.rule.about === 'self';
+  return open && standsFor(principal, patient) ? { inPlaceOf: patient } : {};
+}
 
 export function actionOf(interaction: FhirInteraction, operations: OperationTable): ConsentAction {
   switch (interaction.kind) {

@@ -95,7 +95,11 @@ export interface Consented extends Located {
   readonly consentPolicy: ConsentPolicy;
   readonly classifier: DataClassifier;
   /** What is asked of each patient's consent; the subject is filled in for each. */
-  readonly question: Omit<ConsentQuestion, 'subject' | 'self'> & { readonly now: EpochSeconds };
+  readonly question: Omit<ConsentQuestion, 'subject' | 'self'> & {
+    readonly now: EpochSeconds;
+    /** The patient whom the caller stands for, in a call that is open to those: their own rights count. */
+    readonly inPlaceOf?: PatientId;
+  };
   /** Of each patient known before the call. */
   readonly proofs: ReadonlyMap<PatientId, ConsentProof>;
 }

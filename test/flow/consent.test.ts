@@ -125,6 +125,18 @@ describe('the audit', () => {
     await rig.get('/Patient/patient-ben/$accounting-of-disclosures', 'patient').expect(403);
   });
 
+  it('is told to a guardian of the patient whom they opened, without opening the record', async () => {
+    const guardian = `Bearer ${await rig.token('patient', { user: 'guardian', fhirUser: 'RelatedPerson/guardian-1', patient: 'patient-ben' })}`;
+    const ask = (path: string) => supertest(rig.demo.gateway.url).get(`/fhir${path}`).set('authorization', guardian);
+    await rig.get('/Patient/patient-ben', 'clinician').expect(403);
+    const told = await ask('/Patient/patient-ben/$accounting-of-disclosures').expect(200);
+    expect(told.text).toContain('was refused access to your personal details');
+    await ask('/Patient/patient-ben').expect(403);
+    const events = await ask('/AuditEvent?patient=Patient/patient-ben');
+    expect((events.body as { entry?: unknown }).entry).toBeUndefined();
+    await ask('/Patient/patient-ada/$accounting-of-disclosures').expect(403);
+  });
+
   it('is read by patients where it is about them, and by nobody else', async () => {
     const own = await supertest(rig.demo.gateway.url)
       .get('/fhir/AuditEvent?patient=Patient/patient-ada')
