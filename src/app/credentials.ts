@@ -1,21 +1,24 @@
 import { createHmac } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createIssuerTrust } from '../adapters/chain/issuers.ts';
 import type { Relayer } from '../adapters/chain/relayer.ts';
+import type { RegistryReplica } from '../adapters/chain/replica.ts';
 import { credentialIssuer } from '../adapters/identity/credential-issuer.ts';
 import { createCredentialVerifier } from '../adapters/identity/sd-jwt.ts';
 import type { Vault } from '../adapters/store/vault.ts';
 import type { Config } from '../config/schema.ts';
 import { conditionBit } from '../domain/consent/bits.ts';
-import type { GrantId } from '../domain/consent/grant.ts';
+import type { EpochSeconds, GrantId } from '../domain/consent/grant.ts';
 import type { Principal } from '../domain/identity/principal.ts';
-import { createCredentialDesk, credentialRoutes } from '../http/credentials.ts';
-import type { Clock, ConsentRegistry, Random, Telemetry } from '../ports.ts';
+import { createCredentialDesk, credentialRoutes, holderOf } from '../http/credentials.ts';
+import type { Clock, Random, Telemetry } from '../ports.ts';
 
 export interface CredentialApiParts {
   readonly config: Config;
-  readonly audience: string;
+  /** The gateway's FHIR base URL, known once it listens. */
+  readonly audience: () => string;
+  readonly replica: RegistryReplica;
   readonly vault: Vault;
-  readonly registry: ConsentRegistry;
   readonly relayer: Relayer;
   readonly clock: Clock;
   readonly random: Random;
@@ -25,16 +28,33 @@ export interface CredentialApiParts {
 
 const credential = conditionBit('CREDENTIAL');
 
+export interface Credentials {
+  /** Until when the caller's own credential for the study of the token stands. */
+  standing(principal: Principal): EpochSeconds | undefined;
+  mount(app: FastifyInstance): void;
+  close(): void;
+}
+
 /** Researchers present SD-JWT credentials; grants to their study that wait for one open until the earliest of credential, approval and grant. */
-export function mountCredentials(app: FastifyInstance, parts: CredentialApiParts): { close(): void } {
-  const { config, vault, registry, relayer } = parts;
+export function openCredentials(parts: CredentialApiParts): Credentials {
+  const { config, vault, replica: registry, relayer } = parts;
+  const { issuerRegistry } = config.chain;
+  const trust =
+    issuerRegistry === undefined
+      ? undefined
+      : createIssuerTrust({ replica: registry, contract: issuerRegistry, maxAgeMs: 60_000 });
+  const seconds = (): number => Math.floor(parts.clock.now() / 1000);
+  const issuerOf = (issuer: string, jwksUri: string) =>
+    trust === undefined
+      ? credentialIssuer({ jwksUri })
+      : credentialIssuer({ jwksUri }, async (key) => (await trust.trustedUntil(issuer, key)) > seconds());
   const desk = createCredentialDesk({
     verifier: createCredentialVerifier({
-      issuers: new Map(
-        config.credentials.issuers.map(({ issuer, jwksUri }) => [issuer, credentialIssuer({ jwksUri })]),
-      ),
+      issuers: new Map(config.credentials.issuers.map(({ issuer, jwksUri }) => [issuer, issuerOf(issuer, jwksUri)])),
       types: new Set(config.credentials.types),
-      audience: parts.audience,
+      get audience() {
+        return parts.audience();
+      },
       bindingSeconds: 300,
       statusSeconds: 300,
       leeway: 30,
@@ -61,7 +81,6 @@ export function mountCredentials(app: FastifyInstance, parts: CredentialApiParts
     random: parts.random,
     nonceSeconds: 300,
   });
-  credentialRoutes(app, { desk, asker: parts.asker });
   const timer = setInterval(() => {
     desk
       .recheck()
@@ -70,5 +89,10 @@ export function mountCredentials(app: FastifyInstance, parts: CredentialApiParts
       );
   }, 300_000);
   timer.unref();
-  return { close: () => clearInterval(timer) };
+  return {
+    standing: ({ issuer, user, study }) =>
+      study === undefined ? undefined : desk.standing(holderOf(issuer, user), study),
+    mount: (app) => credentialRoutes(app, { desk, asker: parts.asker }),
+    close: () => clearInterval(timer),
+  };
 }

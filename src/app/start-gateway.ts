@@ -67,7 +67,7 @@ import { capabilityDocuments } from './capabilities.ts';
 import { watchCircumstances } from './circumstances.ts';
 import { openConsentApi } from './consent-api.ts';
 import { mountConsole } from './console.ts';
-import { mountCredentials } from './credentials.ts';
+import { openCredentials } from './credentials.ts';
 import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
 import { openForwarding } from './forwarding.ts';
@@ -347,6 +347,22 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     },
   };
   const audited = (forward: Forward): Forward => withAudit(forward, ledger, source);
+  const credentials =
+    carrier === undefined || config.credentials.issuers.length === 0
+      ? undefined
+      : openCredentials({
+          config,
+          audience: () => bases.gatewayBase,
+          vault,
+          replica,
+          relayer: carrier.relayer,
+          clock,
+          random,
+          telemetry: watch,
+          asker,
+        });
+  opened.defer(() => credentials?.close());
+
   const right = resourceRight(bases, vault);
   const releasing: ResourceReleaseParts = {
     right,
@@ -395,6 +411,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         maxHeadAgeSeconds: config.chain.maxHeadAgeSeconds,
         operations,
         careTeamsOf: (fhirUser) => facts.careTeamsOf(fhirUser),
+        ...(credentials === undefined ? {} : { credentialOf: (principal) => credentials.standing(principal) }),
         openedAt: (principal, now) => consentApi.breakGlass.openedAt(principal, now),
       }),
       assess: assess(options.risk ?? risk, risk.rules),
@@ -479,20 +496,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   mountRisk(app, { risk, threats, ledger, clock, opens });
   const audit = mountAudit(app, { config, ledger, source, clock, random, opens });
   opened.defer(() => audit.close());
-  if (carrier !== undefined && config.credentials.issuers.length > 0) {
-    const credentials = mountCredentials(app, {
-      config,
-      audience: bases.gatewayBase,
-      vault,
-      registry: replica,
-      relayer: carrier.relayer,
-      clock,
-      random,
-      telemetry: watch,
-      asker,
-    });
-    opened.defer(() => credentials.close());
-  }
+  credentials?.mount(app);
   await app.listen({ host: config.listen.host, port: config.listen.port });
   address.url = config.publicUrl ?? `http://${config.listen.host}:${(app.server.address() as AddressInfo).port}`;
 

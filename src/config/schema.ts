@@ -146,6 +146,13 @@ export const configSchema = Type.Object(
         attestations: Type.Optional(
           Type.String({ pattern: '^0x[0-9a-fA-F]{40}$', description: 'Address of the Attestations contract.' }),
         ),
+        issuerRegistry: Type.Optional(
+          Type.String({
+            pattern: '^0x[0-9a-fA-F]{40}$',
+            description:
+              'Address of the IssuerRegistry contract: then keys of credential issuers count only while they are trusted there.',
+          }),
+        ),
         ledgerAnchor: Type.Optional(
           Type.String({
             pattern: '^0x[0-9a-fA-F]{40}$',

@@ -60,6 +60,9 @@ export interface CredentialDesk {
   recheck(): Promise<void>;
 }
 
+/** The name of a holder: users are unique within their issuer. */
+export const holderOf = (issuer: string, user: string): string => JSON.stringify([issuer, user]);
+
 const heldKey = (user: string, study: string): string => JSON.stringify([user, study]);
 
 export const createCredentialDesk = (parts: CredentialParts): CredentialDesk => {
@@ -136,7 +139,7 @@ const presentBody = Type.Object(
 export function credentialRoutes(app: FastifyInstance, parts: CredentialRoutesParts): void {
   const userOf = async (request: FastifyRequest): Promise<string | undefined> => {
     const asker = await parts.asker(request);
-    return asker === undefined || asker === 'operator' ? undefined : JSON.stringify([asker.issuer, asker.user]);
+    return asker === undefined || asker === 'operator' ? undefined : holderOf(asker.issuer, asker.user);
   };
 
   app.post('/api/v1/credentials/challenge', documented('A nonce to bind a credential to.'), async (request, reply) => {

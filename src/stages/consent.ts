@@ -1,6 +1,6 @@
 import { type ConsentActor, nameActor } from '../domain/consent/actor.ts';
 import { type ConsentDecision, type ConsentQuestion, mayTouch } from '../domain/consent/decide.ts';
-import type { ConsentAction, ConsentProof, EpochSeconds } from '../domain/consent/grant.ts';
+import type { ConsentAction, ConsentProof, ConsentView, EpochSeconds } from '../domain/consent/grant.ts';
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import { findOperation, type OperationTable } from '../domain/fhir/operations.ts';
 import { standsFor } from '../domain/identity/own-patient.ts';
@@ -18,6 +18,11 @@ export interface ConsentParts {
   readonly maxHeadAgeSeconds: number;
   /** Care teams of a person, from the FHIR server's facts: `CareTeam/x`. */
   readonly careTeamsOf: (fhirUser: string) => readonly string[];
+  /**
+   * Until when the caller's own credential stands. Where it is given, a study's grant that waits for a credential opens for
+   * those who showed one here, not for their colleagues.
+   */
+  readonly credentialOf?: (principal: Principal) => EpochSeconds | undefined;
   /** When this user broke the glass for this purpose; the time box runs from there. */
   readonly openedAt: (principal: Principal, now: EpochSeconds) => EpochSeconds;
 }
@@ -49,6 +54,22 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
     return actor;
   };
 
+  const viewFor = (principal: Principal): ConsentView | undefined => {
+    const view = parts.registry.view();
+    // Only who acts for a study can be opened to by a credential.
+    if (view === undefined || parts.credentialOf === undefined || principal.study === undefined) return view;
+    const own = parts.credentialOf(principal);
+    return {
+      ...view,
+      attested(grant, condition) {
+        const until = view.attested(grant, condition);
+        if (condition !== 'CREDENTIAL' || until === undefined) return until;
+        if (own === undefined) return undefined;
+        return own < until ? own : until;
+      },
+    };
+  };
+
   return {
     name: 'consent',
     failure: 'consent-unverifiable',
@@ -58,7 +79,7 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
       if (policy === undefined)
         return deny('policy-unavailable', { rule: 'policy-unavailable', text: 'No valid policy set is loaded.' });
       const { principal, subjects } = input;
-      const consentView = fresh(parts, context.now) ? parts.registry.view() : undefined;
+      const consentView = fresh(parts, context.now) ? viewFor(principal) : undefined;
       // A clock that was set back must not open what has expired on the chain's own clock.
       const now = Math.max(Math.floor(context.now / 1000), consentView?.head.time ?? 0) as EpochSeconds;
       const question: Consented['question'] = {

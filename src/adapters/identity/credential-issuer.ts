@@ -1,11 +1,17 @@
-import type { CryptoKey } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, exportJWK } from 'jose';
 import { type KeyLocation, keySource } from './key-source.ts';
 import type { CredentialIssuer } from './sd-jwt.ts';
 
 const LONGEST_LIST = 4 * 1024 * 1024;
 
-/** An issuer of researcher credentials whose keys and status lists are fetched from where it keeps them. */
-export function credentialIssuer(keys: KeyLocation): CredentialIssuer {
+/**
+ * An issuer of researcher credentials whose keys and status lists are fetched from where it keeps them.
+ * @param trusted Whether a key counts, by its RFC 7638 thumbprint; every key of the issuer without it.
+ */
+export function credentialIssuer(
+  keys: KeyLocation,
+  trusted?: (thumbprint: string) => Promise<boolean>,
+): CredentialIssuer {
   const source = keySource(keys);
   return {
     async key(kid, algorithm) {
@@ -15,7 +21,9 @@ export function credentialIssuer(keys: KeyLocation): CredentialIssuer {
           { payload: '', signature: '' },
         );
         // A key set gives imported keys only; the type covers what other getters may give.
-        return found as CryptoKey;
+        const key = found as CryptoKey;
+        if (trusted === undefined) return key;
+        return (await trusted(await calculateJwkThumbprint(await exportJWK(key)))) ? key : undefined;
       } catch {
         // No such key, or none to be had: either way nothing of this issuer is believed now.
         return undefined;
