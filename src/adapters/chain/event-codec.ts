@@ -1,7 +1,8 @@
 import { hash as digest } from 'node:crypto';
 import { id } from 'ethers';
-import type { EpochSeconds, GranteeKey, GrantId, SubjectKey } from '../../domain/consent/grant.ts';
+import type { EpochSeconds, GrantId, SubjectKey } from '../../domain/consent/grant.ts';
 import { granteeKinds } from '../../domain/consent/grant.ts';
+import { nameAt, namesLength } from '../../domain/consent/grant-table.ts';
 import { conditionAt, type RegistryEvent } from '../../domain/consent/replica.ts';
 import type { GrantScope } from '../../domain/consent/typed-data.ts';
 import { RpcError } from './rpc.ts';
@@ -67,7 +68,7 @@ export function initialAccumulator(chainId: number, contract: string): Buffer {
 }
 
 const scratch = Buffer.alloc(4096);
-const names = new Uint32Array(16);
+const names = new Uint32Array(namesLength);
 
 export function foldRecord(accumulator: Buffer, record: Buffer): Buffer {
   const length = 32 + record.length;
@@ -107,16 +108,25 @@ function scopeAt(record: Buffer, index: number): GrantScope {
   };
 }
 
-/** Id and terms as words; the array is used again for the next event. */
+/** The names of a grant as words; the array is used again for the next event. */
 function namesOf(record: Buffer): Uint32Array {
-  for (let n = 0; n < 8; n++) {
-    names[n] = record.readUInt32BE(32 + n * 4);
-    names[8 + n] = record.readUInt32BE(160 + n * 4);
-  }
+  wordsAt(record, 1, nameAt.id);
+  wordsAt(record, 2, nameAt.subject);
+  wordsAt(record, 3, nameAt.grantee);
+  wordsAt(record, 5, nameAt.terms);
   return names;
 }
 
+/** Bytes put together by hand: a million events make 32 million words. */
+function wordsAt(record: Buffer, index: number, to: number): void {
+  for (let n = 0, at = index * 32; n < 8; n++, at += 4) {
+    names[to + n] =
+      ((record[at] ?? 0) << 24) | ((record[at + 1] ?? 0) << 16) | ((record[at + 2] ?? 0) << 8) | (record[at + 3] ?? 0);
+  }
+}
+
 function granted(record: Buffer, block: number): RegistryEvent {
+  if (record.length !== 6 * 32) throw new RpcError('The endpoint sent a grant of another length.');
   const head = record.readUInt8(4 * 32 + 31);
   const granteeKind = granteeKinds[(head >> 3) & 7];
   if (!granteeKind) throw new RpcError('The endpoint sent a grant to an unknown kind of grantee.');
@@ -124,9 +134,7 @@ function granted(record: Buffer, block: number): RegistryEvent {
     type: 'granted',
     block,
     grant: {
-      subject: word(record, 2) as SubjectKey,
       granteeKind,
-      grantee: word(record, 3) as GranteeKey,
       effect: (head & 4) === 0 ? 'permit' : 'deny',
       ...scopeAt(record, 4),
       block,

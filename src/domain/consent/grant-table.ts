@@ -1,6 +1,7 @@
 import type { EpochSeconds, Grant, GranteeKey, GranteeKind, GrantId, SubjectKey } from './grant.ts';
 import { granteeKinds } from './grant.ts';
 import { IdIndex } from './id-index.ts';
+import { NameIndex } from './name-index.ts';
 import type { GrantScope } from './typed-data.ts';
 import { hexOf, sameWords, wordCount, wordsOf } from './words.ts';
 
@@ -27,6 +28,11 @@ const cell = {
 } as const;
 const revokedBit = 16;
 
+/** A grant without its names, and where each of them begins in the words that come with it. */
+export type NamelessGrant = Omit<Grant, 'id' | 'terms' | 'subject' | 'grantee'>;
+export const nameAt = { id: 0, terms: wordCount, subject: 2 * wordCount, grantee: 3 * wordCount } as const;
+export const namesLength = 4 * wordCount;
+
 /**
  * Grants as rows of numbers: a million of them as objects would cost the garbage collector several times what they hold.
  * The rows of a subject are a linked list, so a look-up costs what the subject has, whatever others have.
@@ -37,26 +43,26 @@ export class GrantTable {
   #rows = 0;
   readonly #free: number[] = [];
   readonly #rowOf = new IdIndex((row) => this.#cell(row, cell.id));
-  readonly #subjectOf = new Map<SubjectKey, number>();
-  readonly #subjects: SubjectKey[] = [];
+  readonly #subjects = new NameIndex();
   /** The first row of each subject. */
   #first = new Uint32Array(0);
-  readonly #granteeOf = new Map<GranteeKey, number>();
-  readonly #grantees: GranteeKey[] = [];
+  readonly #grantees = new NameIndex();
+  /** Few are named by many grants: their texts are made once. */
+  readonly #granteeTexts: (GranteeKey | undefined)[] = [];
 
-  /** @param names The id and the commitment to the terms. */
-  add(grant: Omit<Grant, 'id' | 'terms'>, names: Uint32Array): number {
+  /** @param names As `nameAt` places them. */
+  add(grant: NamelessGrant, names: Uint32Array): number {
     if (this.#rowWith(names) !== undefined) throw new Error('The registry never issues a grant id twice.');
     const row = this.#free.pop() ?? this.#newRow();
-    const subject = this.#subjectIndex(grant.subject);
+    const subject = this.#subjectIndex(names);
     const at = row * width;
     this.#cells[at + cell.subject] = subject;
-    this.#cells[at + cell.grantee] = this.#granteeIndex(grant.grantee);
+    this.#cells[at + cell.grantee] = this.#grantees.indexOf(names, nameAt.grantee);
     this.#cells[at + cell.next] = this.#first[subject] ?? end;
     this.#cells[at + cell.block] = grant.block;
     this.#cells[at + cell.head] = granteeKinds.indexOf(grant.granteeKind) | (grant.effect === 'deny' ? 8 : 0);
     this.setScope(row, grant);
-    this.#cells.set(names, at + cell.id);
+    for (let n = 0; n < 2 * wordCount; n++) this.#cells[at + cell.id + n] = names[n] ?? 0;
     this.#first[subject] = row;
     this.#rowOf.add(row);
     return row;
@@ -67,7 +73,7 @@ export class GrantTable {
   }
 
   rowsOf(subject: SubjectKey): readonly number[] {
-    const index = this.#subjectOf.get(subject);
+    const index = this.#subjects.find(wordsOf(subject, this.#sought), 0);
     const rows: number[] = [];
     if (index === undefined) return rows;
     for (let row = this.#first[index] ?? end; row !== end; row = this.#cell(row, cell.next)) rows.push(row);
@@ -79,7 +85,7 @@ export class GrantTable {
   }
 
   subjectAt(row: number): SubjectKey {
-    return this.#subjects[this.#cell(row, cell.subject)] as SubjectKey;
+    return this.#subjects.text(this.#cell(row, cell.subject)) as SubjectKey;
   }
 
   isRevoked(row: number): boolean {
@@ -91,7 +97,8 @@ export class GrantTable {
     this.#cells[row * width + cell.head] = revoked ? head | revokedBit : head & ~revokedBit;
   }
 
-  read(row: number): Grant {
+  /** @param subject Whose row it is, where that is known. */
+  read(row: number, subject = this.subjectAt(row)): Grant {
     const cells = this.#cells;
     const at = row * width;
     const head = cells[at + cell.head] ?? 0;
@@ -101,9 +108,9 @@ export class GrantTable {
       (((high >>> (n * 8)) & 255) * 2 ** 32 + (cells[at + cell.times + n] ?? 0)) as EpochSeconds;
     return {
       id: this.idAt(row),
-      subject: this.#subjects[cells[at + cell.subject] ?? 0] as SubjectKey,
+      subject,
       granteeKind: granteeKinds[head & 7] as GranteeKind,
-      grantee: this.#grantees[cells[at + cell.grantee] ?? 0] as GranteeKey,
+      grantee: this.#granteeText(cells[at + cell.grantee] ?? 0),
       effect: (head & 8) === 0 ? 'permit' : 'deny',
       actions: (head >>> 8) & 255,
       purposes: head >>> 16,
@@ -127,10 +134,14 @@ export class GrantTable {
     cells[at + cell.classes] = scope.classes;
     cells[at + cell.labels] = scope.labels | (scope.conditions << 16);
     let high = 0;
-    for (const [n, time] of [scope.from, scope.until, scope.dataFrom, scope.dataUntil].entries()) {
+    const put = (time: number, n: number): void => {
       cells[at + cell.times + n] = time % 2 ** 32;
       high |= Math.floor(time / 2 ** 32) << (n * 8);
-    }
+    };
+    put(scope.from, 0);
+    put(scope.until, 1);
+    put(scope.dataFrom, 2);
+    put(scope.dataUntil, 3);
     cells[at + cell.high] = high;
   }
 
@@ -163,23 +174,20 @@ export class GrantTable {
     return this.#rows++;
   }
 
-  #subjectIndex(subject: SubjectKey): number {
-    const known = this.#subjectOf.get(subject);
-    if (known !== undefined) return known;
-    const index = this.#subjects.push(subject) - 1;
-    this.#subjectOf.set(subject, index);
+  #subjectIndex(names: Uint32Array): number {
+    const index = this.#subjects.indexOf(names, nameAt.subject);
     if (index >= this.#first.length) {
       this.#first = widen(this.#first, new Uint32Array(Math.max(1024, this.#first.length * 2)).fill(end));
     }
     return index;
   }
 
-  #granteeIndex(grantee: GranteeKey): number {
-    const known = this.#granteeOf.get(grantee);
+  #granteeText(index: number): GranteeKey {
+    const known = this.#granteeTexts[index];
     if (known !== undefined) return known;
-    const index = this.#grantees.push(grantee) - 1;
-    this.#granteeOf.set(grantee, index);
-    return index;
+    const text = this.#grantees.text(index) as GranteeKey;
+    this.#granteeTexts[index] = text;
+    return text;
   }
 }
 

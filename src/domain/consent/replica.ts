@@ -9,17 +9,17 @@ import type {
   SubjectKey,
 } from './grant.ts';
 import { grantConditions } from './grant.ts';
-import { GrantTable } from './grant-table.ts';
+import { GrantTable, type NamelessGrant, nameAt, namesLength } from './grant-table.ts';
 import type { GrantScope } from './typed-data.ts';
-import { wordCount, wordsOf } from './words.ts';
+import { wordsOf } from './words.ts';
 
 /** The registry's events, decoded. */
 export type RegistryEvent =
   | {
       readonly type: 'granted';
       readonly block: number;
-      readonly grant: Omit<Grant, 'id' | 'terms'>;
-      /** The id and the commitment to the terms, as words: nobody reads most of them as text. */
+      readonly grant: NamelessGrant;
+      /** Its names as words, where `nameAt` says: nobody reads most of them as text. */
       readonly names: Uint32Array;
     }
   | { readonly type: 'narrowed'; readonly block: number; readonly id: GrantId; readonly scope: GrantScope }
@@ -39,7 +39,8 @@ export type RegistryEvent =
   | { readonly type: 'other'; readonly block: number };
 
 export function grantedEvent(grant: Grant): RegistryEvent {
-  const names = wordsOf(grant.terms, wordsOf(grant.id, new Uint32Array(2 * wordCount)), wordCount);
+  const names = new Uint32Array(namesLength);
+  for (const name of ['id', 'terms', 'subject', 'grantee'] as const) wordsOf(grant[name], names, nameAt[name]);
   return { type: 'granted', block: grant.block, grant, names };
 }
 
@@ -227,13 +228,13 @@ export class ConsentFold {
   #readAll(subject: SubjectKey): readonly Grant[] {
     const rows = this.#table.rowsOf(subject);
     if (rows.length === 0) return none;
-    const grants = rows.filter((row) => !this.#isShut(row)).map((row) => this.#table.read(row));
+    const grants = rows.filter((row) => !this.#isShut(row)).map((row) => this.#table.read(row, subject));
     if (this.#recent.size >= recentSubjects) this.#recent.clear();
     this.#recent.set(subject, grants);
     return grants;
   }
 
-  #grant(grant: Omit<Grant, 'id' | 'terms'>, names: Uint32Array): void {
+  #grant(grant: NamelessGrant, names: Uint32Array): void {
     const row = this.#table.add(grant, names);
     this.#active++;
     this.#note({
