@@ -97,10 +97,16 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
             'accept-encoding': 'identity',
             ...options.credential(),
           }),
-          rewriteHeaders: () => ({}),
+          // The first that the proxy asks when the answer is there; `onResponse` it leaves out when the client has gone, and
+          // what came of a write is to be recorded all the same. No header of the server goes on.
+          rewriteHeaders: (carried) => {
+            answered((carried as never as Carried).response);
+            return {};
+          },
           timeout: options.timeoutMs,
           retryDelay: () => null,
-          onResponse: (_request, _reply, response) => answered((response as never as Carried).stream.response),
+          // Without it the proxy would send what it was given; what is sent is the gateway's own answer.
+          onResponse: () => undefined,
           onError: (_reply, { error }) => answered({ kind: 'fault', code: faultOf(error) }),
         });
       },
@@ -108,9 +114,9 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
   });
 }
 
-/** What http-proxy carries from undici to `onResponse`: the whole answer in place of the stream. */
+/** What http-proxy carries from undici to `rewriteHeaders`: the whole answer in place of the headers. */
 interface Carried {
-  readonly stream: { readonly response: UpstreamResponse };
+  readonly response: UpstreamResponse;
 }
 
 /** The part of undici that http-proxy uses. The status it is told is never sent: what is sent is the gateway's own answer. */
@@ -120,7 +126,7 @@ const wholeAnswers = ({ agent, maxAnswerBytes }: ProxyOptions) => ({
     done: (error: null, response: { statusCode: number; headers: object; body: object }) => void,
   ) =>
     ask(agent, request, { maxBytes: maxAnswerBytes }, (response) =>
-      done(null, { statusCode: 502, headers: {}, body: { response, destroy: () => undefined } }),
+      done(null, { statusCode: 502, headers: { response }, body: { destroy: () => undefined } }),
     ),
 });
 
