@@ -98,7 +98,7 @@ export async function systemState(sources: SystemSources, startedAt: number): Pr
       size: ledger.size(),
       published: ledger.integrated().size,
       ...(anchored === undefined ? {} : { anchored }),
-      witnesses: [],
+      witnesses: config.ledger.witnesses.map(({ url }) => new URL(url).host),
     },
     keys: keyStates(config),
     policies: {
@@ -144,7 +144,9 @@ function keyStates(config: Config): readonly KeyState[] {
       ? keptIn('masking', join(data, 'masking.key'))
       : named('masking', config.maskingKey),
     ...(config.chain.relayerKey === undefined ? [] : [named('relayer', config.chain.relayerKey)]),
-    keptIn('ledger-signing', join(data, 'ledger', 'keys', 'signing.pem')),
+    config.ledger.store === 'postgres' && config.ledger.postgres !== undefined
+      ? named('ledger-signing', config.ledger.postgres.signingKey)
+      : keptIn('ledger-signing', join(data, 'ledger', 'keys', 'signing.pem')),
   ];
 }
 

@@ -25,6 +25,8 @@ describe('who saw my record', () => {
     expect(text).toContain('Dr Amara Okafor looked at your measurements and test results to treat you.');
     expect(text).toMatch(/looked at your personal details to run the hospital/);
     expect(text).toContain('details were hidden. You had allowed it.');
+    expect(text).toContain('With the program “ward-app”.');
+    expect(text).not.toContain('“Consentry”');
     expect(text).not.toContain('You looked at');
     await page.getByRole('switch', { name: 'Show what I looked at myself' }).check({ force: true });
     await page.getByText('You looked at your personal details because you asked for it.').waitFor();

@@ -22,6 +22,7 @@ interface AuditEvent extends Resource {
   /** 0 is success. */
   readonly outcome?: string;
   readonly purposeOfEvent?: readonly Concept[];
+  readonly source?: { readonly observer?: { readonly identifier?: { readonly value?: string } } };
   readonly agent?: readonly {
     readonly requestor?: boolean;
     readonly role?: readonly Concept[];
@@ -36,8 +37,8 @@ interface AuditEvent extends Resource {
   }[];
 }
 
-/** DICOM: the program through which somebody looked, or tried to. */
-const programs: readonly (string | undefined)[] = ['110150', '110152'];
+/** DICOM: application, destination, source. One of them is the program through which somebody looked, another this gateway. */
+const programs: readonly (string | undefined)[] = ['110150', '110152', '110153'];
 
 export function accessesOf(bundle: Bundle, patient: string): readonly Access[] {
   return (bundle.entry ?? []).flatMap(({ resource }) => {
@@ -49,7 +50,11 @@ export function accessesOf(bundle: Bundle, patient: string): readonly Access[] {
 
 function accessOf(event: AuditEvent, at: number, patient: string): Access {
   const asker = event.agent?.find(({ requestor }) => requestor === true);
-  const program = event.agent?.find(({ type }) => type?.coding?.some(({ code }) => programs.includes(code)));
+  const gateway = event.source?.observer?.identifier?.value;
+  const program = event.agent?.find(
+    ({ type, who }) =>
+      who?.identifier?.value !== gateway && type?.coding?.some(({ code }) => programs.includes(code)) === true,
+  );
   const details = new Map(
     (event.entity ?? []).flatMap(({ detail }) => (detail ?? []).map(({ type, valueString }) => [type, valueString])),
   );
