@@ -271,6 +271,10 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     config.maskingKey === undefined
       ? storedKey(join(data, 'masking.key'), random)
       : keyBytes(secret(config.maskingKey, environment), 'maskingKey');
+  const maskingKeys = [
+    maskingKey,
+    ...config.formerMaskingKeys.map((key, at) => keyBytes(secret(key, environment), `formerMaskingKeys[${at}]`)),
+  ];
 
   const circumstances =
     carrier === undefined
@@ -401,7 +405,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       ),
       authenticate: authenticate(verifier),
       admit: admit(entrance.admitted),
-      authorise: authorise({ policies, operations, maskingKey }),
+      authorise: authorise({ policies, operations, maskingKeys }),
       resolve: (search) => resolve({ reader, limits, bases, right, budgetMs: config.upstream.timeoutMs }, search),
       locate: locate({ bases, operations, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
       consent: consent({

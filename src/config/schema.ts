@@ -304,6 +304,10 @@ export const configSchema = Type.Object(
     maskingKey: Type.Optional(
       secret('32 bytes in hex: pseudonyms and date shifts hang on it. Default: kept in the data folder.'),
     ),
+    formerMaskingKeys: Type.Array(secret('32 bytes in hex.'), {
+      default: [],
+      description: 'Masking keys that were replaced: pseudonyms given out under them are still understood.',
+    }),
     riskModel: Type.String({ default: 'models/risk.json', description: 'The risk model file.' }),
     limits: Type.Object(
       {

@@ -16,10 +16,11 @@ import { deny, proceed, type Stage } from './stage.ts';
 export interface AuthoriseParts {
   readonly policies: Policies;
   readonly operations: OperationTable;
-  readonly maskingKey: Uint8Array;
+  /** The one in use first, then those before it. */
+  readonly maskingKeys: readonly Uint8Array[];
 }
 
-export function authorise({ policies, operations, maskingKey }: AuthoriseParts): Stage<Authenticated, Authorised> {
+export function authorise({ policies, operations, maskingKeys }: AuthoriseParts): Stage<Authenticated, Authorised> {
   const masks = maskFinder();
   return {
     name: 'authorise',
@@ -65,7 +66,11 @@ export function authorise({ policies, operations, maskingKey }: AuthoriseParts):
           ...input,
           // What a pseudonymous answer named is asked for by pseudonym: from here on the call names the ids behind them.
           interaction: mask.pseudonymous
-            ? revealIds(interaction, derivedKey(maskingKey, `pseudonym/${mask.project}`))
+            ? revealIds(
+                interaction,
+                maskingKeys.map((key) => derivedKey(key, `pseudonym/${mask.project}`)),
+                (type) => mask.pseudonymises(type),
+              )
             : interaction,
           mask,
           narrowed: (overlays) => policy.masking.narrowed(mask, overlays, principal),

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ownershipOf } from '../../src/domain/fhir/compartment.ts';
 import { scan } from '../../src/domain/json/scan.ts';
 import { explainMask } from '../../src/domain/masking/explain.ts';
-import { type Rig, startRig } from '../flow/rig.ts';
+import { pseudonymIn, type Rig, startRig } from '../flow/rig.ts';
 import { type OddUpstream, oddUpstream, type Second, startSecond } from '../flow/second-gateway.ts';
 import { corpusFiles } from './files.ts';
 
@@ -97,7 +97,8 @@ describe('a mark in every text of every R4 example', () => {
         const persona = rig.demo.tokens.find((each) => each.persona.name === name)?.persona;
         const plan = persona === undefined ? undefined : set?.planFor(persona);
         if (plan === undefined) throw new Error(`no plan for ${name}`);
-        const id = planted.type === 'Patient' ? 'patient-ada' : 'canary';
+        const known = planted.type === 'Patient' ? 'patient-ada' : 'canary';
+        const id = name === 'researcher' ? pseudonymIn(second.data, known) : known;
         const response = await second.get(`/${planted.type}/${id}`, name);
         counts.answers += 1;
         const out = JSON.stringify(response.headers) + response.text;

@@ -6,7 +6,7 @@ import { filesToLoad, readFhirFile } from '../../src/adapters/upstream/load-file
 import type { EpochSeconds, GranteeKind } from '../../src/domain/consent/grant.ts';
 import { consentDomain } from '../../src/domain/consent/typed-data.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
-import { type Rig, startRig } from '../flow/rig.ts';
+import { pseudonymIn, type Rig, startRig } from '../flow/rig.ts';
 import { corpusFolder } from './files.ts';
 
 /** Every Synthea patient goes in through the gateway as a hospital's own system would send it, and is read by each persona. */
@@ -93,7 +93,10 @@ describe('the Synthea corpus through the gateway', () => {
       const record = rig.demo.fhir.repository.store.newest('Patient', patient)?.resource;
       const { name = [], birthDate = '-' } = record as { name?: { family?: string }[]; birthDate?: string };
       const ssn = /\d{3}-\d{2}-\d{4}/.exec(JSON.stringify(record))?.[0] ?? 'no-ssn';
-      const read = async (persona: string) => (await rig.get(`/Patient/${patient}`, persona).expect(200)).text;
+      const read = async (persona: string) => {
+        const id = persona === 'researcher' ? pseudonymIn(rig.state, patient) : patient;
+        return (await rig.get(`/Patient/${id}`, persona).expect(200)).text;
+      };
       const clinician = await read('clinician');
       expect(clinician).toContain(JSON.stringify(name[0]?.family).slice(1, -1));
       expect(clinician).not.toContain(ssn);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { codeOf, type Rig, startRig } from './rig.ts';
+import { codeOf, pseudonymIn, type Rig, startRig } from './rig.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -119,7 +119,7 @@ describe('the front desk', () => {
 
 describe('the researcher', () => {
   it('sees codes and values but no name, identifier or address of those who joined the study', async () => {
-    const patient = await rig.get('/Patient/patient-ada', 'researcher').expect(200);
+    const patient = await rig.get(`/Patient/${pseudonymIn(rig.state, 'patient-ada')}`, 'researcher').expect(200);
     for (const secret of [
       'Byrne',
       'Ada',
@@ -131,8 +131,9 @@ describe('the researcher', () => {
       '1958-03-14',
     ])
       expect(patient.text).not.toContain(secret);
-    const observations = await rig.get('/Observation?patient=patient-ada&_count=50', 'researcher').expect(200);
-    // The self link repeats what the caller asked; the entries must not.
+    const observations = await rig
+      .get(`/Observation?patient=${pseudonymIn(rig.state, 'patient-ada')}&_count=50`, 'researcher')
+      .expect(200);
     const entries = JSON.stringify(observations.body.entry);
     expect(entries.includes('patient-ada')).toBe(false);
     expect(entries.includes('loinc.org')).toBe(true);
@@ -289,13 +290,39 @@ describe('writing back a masked view', () => {
 
 describe('pseudonyms', () => {
   it('are taken back in the path and in criteria, so that research goes on from what it was shown', async () => {
-    const patient = await rig.get('/Patient/patient-ada', 'researcher').expect(200);
-    const pseudonym = (patient.body as { id: string }).id;
+    const pseudonym = pseudonymIn(rig.state, 'patient-ada');
     expect(pseudonym).not.toBe('patient-ada');
     const again = await rig.get(`/Patient/${pseudonym}`, 'researcher').expect(200);
     expect(again.body.id).toBe(pseudonym);
     const observations = await rig.get(`/Observation?patient=${pseudonym}&_count=50`, 'researcher').expect(200);
     expect(observations.body.total).toBeGreaterThan(0);
+  });
+
+  it('are the only names there are: a true id, known from elsewhere, is answered like one of nobody', async () => {
+    const pseudonym = pseudonymIn(rig.state, 'patient-ada');
+    const told = async (path: string) => {
+      const { status, text } = await rig.get(path, 'researcher');
+      return [status, text];
+    };
+    for (const path of ['/Patient/ID', '/Patient/ID/_history', '/Patient/ID/$everything', '/Patient/ID/Observation']) {
+      const [true_, none] = [path.replace('ID', 'patient-ada'), path.replace('ID', 'nobody')];
+      expect([path, await told(true_)]).toEqual([path, await told(none)]);
+      expect([path, await told(path.replace('ID', pseudonym))]).not.toEqual([path, await told(none)]);
+    }
+    for (const query of [
+      'Patient?_id=ID',
+      'Observation?patient=ID',
+      'Observation?subject=Patient/ID',
+      'Observation?subject:Patient._id=ID',
+    ]) {
+      const found = async (id: string) => {
+        const { status, body } = await rig.get(`/${query.replace('ID', id)}`, 'researcher');
+        return [status, ((body as { entry?: unknown[] }).entry ?? []).length];
+      };
+      expect([query, await found('patient-ada')]).toEqual([query, await found('nobody')]);
+    }
+    const clinician = await rig.get('/Patient/patient-ada', 'clinician').expect(200);
+    expect(clinician.body.id).toBe('patient-ada');
   });
 });
 

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
 import { type RunningDemo, startDemo } from '../../src/app/demo.ts';
+import { derivedKey } from '../../src/domain/masking/keyed.ts';
+import { pseudonymOfId } from '../../src/domain/masking/pseudonym.ts';
 
 export interface Rig {
   readonly demo: RunningDemo;
@@ -77,6 +79,12 @@ export async function startRig(): Promise<Rig> {
     },
   };
 }
+
+/** The id by which the researcher of the fixtures knows what the FHIR server calls `id`, at the gateway of a data folder. */
+export const pseudonymIn = (data: string, id: string): string => {
+  const key = new Uint8Array(Buffer.from(readFileSync(join(data, 'masking.key'), 'utf8').trim(), 'hex'));
+  return pseudonymOfId(derivedKey(key, 'pseudonym/ResearchStudy/study-heart-outcomes'), id);
+};
 
 /** The code of a refusal. */
 export const codeOf = (response: supertest.Response): string | undefined =>

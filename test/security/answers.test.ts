@@ -15,12 +15,12 @@ const ask = (line: string, as = 'clinician', headers: Record<string, string> = {
 describe('validators', () => {
   it('differ by role, so that a 304 never crosses masks', async () => {
     const tags = await Promise.all(
-      ['clinician', 'patient', 'researcher', 'front-desk'].map(
+      ['clinician', 'patient', 'billing', 'front-desk'].map(
         async (as) => (await ask('GET /Patient/patient-ada', as)).headers.etag,
       ),
     );
     expect(new Set(tags).size).toBe(4);
-    for (const [at, as] of ['clinician', 'patient', 'researcher', 'front-desk'].entries())
+    for (const [at, as] of ['clinician', 'patient', 'billing', 'front-desk'].entries())
       for (const [other, tag] of tags.entries())
         expect((await ask('GET /Patient/patient-ada', as, { 'if-none-match': tag ?? '' })).status).toBe(
           at === other ? 304 : 200,

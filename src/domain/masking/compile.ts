@@ -60,6 +60,11 @@ export class CompiledPlan implements MaskingPlan {
     return patient?.under(0).edges.named('id')?.action?.method === 'pseudonymise';
   }
 
+  /** True when ids of the type leave as pseudonyms. */
+  pseudonymises(type: string): boolean {
+    return this.automaton.resource(type)?.under(0).edges.named('id')?.action?.method === 'pseudonymise';
+  }
+
   covers(type: ResourceType): boolean {
     return this.automaton.covers(type);
   }

@@ -73,6 +73,9 @@ export const pseudonymOfId = (key: Uint8Array, id: string): string =>
     return body === undefined ? `x${keyedCharacters(key, `h${id}`, 42)}` : tag + parity(tag, body) + body;
   });
 
+/** Stands where a true id was given instead of a pseudonym: always the same for the same, and of nothing there is. */
+export const idOfNothing = (key: Uint8Array, id: string): string => `x${keyedCharacters(key, `n${id}`, 42)}`;
+
 const uuidOf = (key: Uint8Array, id: string): string => {
   const bytes = keyedHash(key, `u${id}`).slice(0, 16);
   // Version 8: a UUID made in a way of one's own (RFC 9562, section 5.8). The last two bytes are a check, see below.
