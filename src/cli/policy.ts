@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { reidentificationPage } from '../domain/masking/reidentification-page.ts';
 import { type Approval, approvalText, judgeApprovals } from '../domain/policy/approval.ts';
 import { changesBetween, maskingFiles } from '../domain/policy/draft.ts';
 import { faultLine } from '../domain/policy/fault.ts';
@@ -246,6 +247,35 @@ export const policyCommand = (tools: PolicyTools): Command => {
       }),
     );
 
+  withFolder('reidentification', 'tell how well patients could be told apart, before masking and as a role gets them')
+    .requiredOption('--resources <file>', 'Patient resources: a Bundle, or one in a line')
+    .option('--role <role>', 'role of the caller', 'safe-harbor')
+    .option('--page', 'print a page with plots instead')
+    .action(
+      guarded((flags: Folder & { resources: string; role: string; page?: boolean }) => {
+        const patients = patientsIn(new TextDecoder().decode(read(flags.resources, 'resources')), flags.resources);
+        const { report, refused } = answered(flags.policies, {
+          kind: 'reidentification',
+          files: filesOf(flags.policies),
+          request: { role: flags.role, asOf: tools.now().toISOString().slice(0, 10) },
+          patients,
+        });
+        if (report === undefined) throw new Refusal(1, refused ?? '');
+        if (flags.page === true) tools.write(reidentificationPage(report, flags.role));
+        else {
+          const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+          print(flags.json, { role: flags.role, ...report }, [
+            `By ${report.before.by.join(', ')}, before and as ${flags.role}:`,
+            `people            ${report.before.people} and ${report.after.people}`,
+            `alone             ${percent(report.before.unique)} and ${percent(report.after.unique)}`,
+            `in groups < 11    ${percent(report.before.belowEleven)} and ${percent(report.after.belowEleven)}`,
+            `smallest group    ${report.before.smallest} and ${report.after.smallest}`,
+            `mean match chance ${percent(report.before.average)} and ${percent(report.after.average)}`,
+          ]);
+        }
+      }),
+    );
+
   withFolder('approve', 'sign a change of the policies')
     .requiredOption('--candidate <dir>', 'folder with the new policies')
     .requiredOption('--as <name>', 'name of the approver, as in the approvers file')
@@ -390,6 +420,21 @@ const replayLines = (report: ReplayReport & { readonly complete: boolean }, days
     ...(lines.length === 0 ? ['Nobody would have met anything else.'] : []),
     `${report.calls} decisions of ${days} days${report.complete ? '' : ' (the newest; there were more)'}, ${report.unjudged} of them not to be judged again.`,
   ];
+};
+
+const patientsIn = (text: string, path: string): readonly Readonly<Record<string, unknown>>[] => {
+  try {
+    const found = text.trimStart().startsWith('{') && /\}\s*\n\s*\{/.test(text) ? text.split('\n') : [text];
+    const patients = found
+      .filter((line) => line.trim() !== '')
+      .map((line) => JSON.parse(line) as { resourceType?: string; entry?: readonly { resource?: object }[] })
+      .flatMap((each) => (each.resourceType === 'Bundle' ? (each.entry ?? []).map(({ resource }) => resource) : [each]))
+      .filter((each) => (each as { resourceType?: string } | undefined)?.resourceType === 'Patient');
+    if (patients.length > 0) return patients as readonly Readonly<Record<string, unknown>>[];
+  } catch {
+    // Told below.
+  }
+  throw new Refusal(2, `${path} holds no Patient resources in JSON.`);
 };
 
 const json = <Value>(bytes: Uint8Array, path: string): Value => {

@@ -122,6 +122,36 @@ describe('policy preview', () => {
   });
 });
 
+describe('policy reidentification', () => {
+  const people = Array.from({ length: 30 }, (_, at) =>
+    JSON.stringify({
+      resourceType: 'Patient',
+      id: `p${at}`,
+      gender: at % 2 === 0 ? 'female' : 'male',
+      birthDate: `1950-${String((at % 12) + 1).padStart(2, '0')}-${String(at + 1).padStart(2, '0')}`,
+      address: [{ postalCode: `0197${at % 10}`, state: 'MA' }],
+    }),
+  );
+  it('tells how many are alone before masking and after, in figures and on a page', () => {
+    const resources = file('people.ndjson', people.join('\n'));
+    const told = JSON.parse(run('reidentification', '--resources', resources, '--json').out) as Record<
+      'before' | 'after',
+      { people: number; unique: number; smallest: number }
+    >;
+    expect(told.before).toMatchObject({ people: 30, unique: 1, smallest: 1 });
+    expect(told.after).toMatchObject({ people: 30, unique: 0 });
+    expect(told.after.smallest).toBeGreaterThan(10);
+    const page = run('reidentification', '--resources', resources, '--page').out;
+    expect(page.match(/<svg /g)).toHaveLength(2);
+    expect(page).not.toMatch(/<script|https?:/);
+  });
+  it('says when there is nobody, or nothing leaves for the role', () => {
+    expect(run('reidentification', '--resources', file('none.json', '{}'))).toMatchObject({ code: 2, out: '' });
+    const resources = file('people.ndjson', people.join('\n'));
+    expect(run('reidentification', '--resources', resources, '--role', 'nobody')).toMatchObject({ code: 1, out: '' });
+  });
+});
+
 describe('policy check, test and coverage', () => {
   it('pass for the policies shipped', () => {
     expect(run('check')).toMatchObject({ code: 0, err: '' });

@@ -1,3 +1,4 @@
+import { type ReidentificationReport, reidentificationReport } from '../masking/reidentification.ts';
 import { approversNeeded } from './approval.ts';
 import { type RowCoverage, type RuleCoverage, ruleCoverage, safeHarborCoverage } from './coverage.ts';
 import { diffPolicies, type PolicyChange } from './diff.ts';
@@ -27,6 +28,13 @@ export type PolicyTask =
       readonly files: readonly PolicyFile[];
       readonly requests: readonly PreviewRequest[];
       readonly resource: Uint8Array;
+    }
+  | {
+      readonly kind: 'reidentification';
+      readonly files: readonly PolicyFile[];
+      readonly request: PreviewRequest;
+      /** Patient resources as they are. */
+      readonly patients: readonly Readonly<Record<string, unknown>>[];
     }
   | {
       readonly kind: 'replay';
@@ -90,6 +98,13 @@ export interface TestSaved {
   readonly saved: Saved;
 }
 
+/** `refused`: nothing leaves for the role, and why. */
+export interface Reidentified {
+  readonly ok: true;
+  readonly refused?: string;
+  readonly report?: ReidentificationReport;
+}
+
 interface Results {
   readonly check: Checked;
   readonly test: Tested;
@@ -98,6 +113,7 @@ interface Results {
   readonly matrix: Tabled;
   readonly preview: Previewed;
   readonly replay: Replayed;
+  readonly reidentification: Reidentified;
   readonly 'save-test': TestSaved;
 }
 export type TaskResult<Task extends PolicyTask> = Results[Task['kind']] | NotLoaded;
@@ -135,6 +151,15 @@ const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] |
       const before = compilePolicySet(task.before);
       if (!before.ok) return before;
       return { ok: true, ...replay(before.set, set, task.facts) };
+    }
+    case 'reidentification': {
+      const after: Readonly<Record<string, unknown>>[] = [];
+      for (const patient of task.patients) {
+        const preview = previewOf(set, task.request, new TextEncoder().encode(JSON.stringify(patient)));
+        if (!preview.ok) return { ok: true, refused: preview.text };
+        if (preview.masked !== undefined) after.push(JSON.parse(preview.masked) as Readonly<Record<string, unknown>>);
+      }
+      return { ok: true, report: reidentificationReport(task.patients, after) };
     }
     case 'save-test':
       return { ok: true, saved: saveAsTest(task.files, set, task.wanted, task.resource) };
