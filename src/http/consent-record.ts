@@ -18,7 +18,7 @@ export const changeRecorder =
       resources: ids.map((id) => `Consent/${id.slice(2)}`),
       outcome: { status: 200, returned: 0, withheld: 0, masked: 0 },
       story: [{ stage: 'consent', rule: `consent:${what}`, text: `Consent ${what}.` }],
-      height: head?.number ?? -1,
+      height: head?.number ?? 0,
     };
     await ledger.append(entry);
   };

@@ -134,7 +134,7 @@ export const fhirConsent = (parts: FhirConsentParts) => {
       resources: ids.map((id) => `Consent/${id.slice(2)}`),
       outcome: { status: 200, returned: ids.length, withheld: 0, masked: 0 },
       story: [{ stage: 'consent', rule: 'consent:own', text: 'The state of consent itself.' }],
-      height: registry.view()?.head.number ?? -1,
+      height: registry.view()?.head.number ?? 0,
     });
   };
 

@@ -15,8 +15,9 @@ import {
   useMantineColorScheme,
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { createContext, Suspense, use, useEffect, useRef } from 'react';
+import { Suspense, useEffect, useRef } from 'react';
 import type { Me } from '../../src/domain/console/page.ts';
+import { MeContext } from './me.ts';
 import { Boundary } from './parts/boundary.tsx';
 import { Link, useHere } from './router.tsx';
 import { type Route, routes } from './routes.ts';
@@ -24,15 +25,6 @@ import { leave, logOut } from './session.ts';
 import { place, settings } from './settings.ts';
 import { shellText } from './text/shell.ts';
 import { languages, useLanguage, useTexts } from './text.tsx';
-
-const MeContext = createContext<Me | undefined>(undefined);
-
-/** Who is logged in. Pages hide by it; the gateway decides by the token. */
-export const useMe = (): Me => {
-  const me = use(MeContext);
-  if (me === undefined) throw new Error('useMe outside the shell');
-  return me;
-};
 
 interface Props {
   readonly me: Me;

@@ -1,6 +1,7 @@
 import { Alert, Button, Card, Group, List, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useApi } from '../api.ts';
+import { useMe } from '../me.ts';
 import { ChangeResult, type Outcome } from '../my/change.tsx';
 import type { ConsentEvent, Grants } from '../my/consents.ts';
 import { Delegates } from '../my/delegates.tsx';
@@ -11,7 +12,6 @@ import { useNames } from '../my/names.ts';
 import { walletHere } from '../my/wallet.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { useHere } from '../router.tsx';
-import { useMe } from '../shell.tsx';
 import { choicesText } from '../text/choices.ts';
 import { useFormat, useTexts } from '../text.tsx';
 

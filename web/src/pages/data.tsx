@@ -1,11 +1,11 @@
 import { Accordion, Badge, Button, Card, Group, List, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useMe } from '../me.ts';
 import { type Item, type OwnRecord, readOwnRecord } from '../my/own-record.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { save } from '../parts/save.ts';
 import { hrefOf } from '../router.tsx';
-import { useMe } from '../shell.tsx';
 import { dataText } from '../text/data.ts';
 import { useFormat, useTexts } from '../text.tsx';
 

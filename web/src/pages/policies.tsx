@@ -6,6 +6,7 @@ import { faultLine, type PolicyFault } from '../../../src/domain/policy/fault.ts
 import type { PolicyFile } from '../../../src/domain/policy/source.ts';
 import type { PolicyTask } from '../../../src/domain/policy/task.ts';
 import { useApi } from '../api.ts';
+import { useMe } from '../me.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { ChangePanel } from '../policies/change-panel.tsx';
 import { ClassForm, type ClassInfo } from '../policies/class-form.tsx';
@@ -18,7 +19,6 @@ import { useDraft } from '../policies/use-draft.ts';
 import { useTask } from '../policies/use-task.ts';
 import { type Place, YamlEditor } from '../policies/yaml-editor.tsx';
 import { navigate, useHere } from '../router.tsx';
-import { useMe } from '../shell.tsx';
 import { policiesText } from '../text/policies.ts';
 import { useTexts } from '../text.tsx';
 

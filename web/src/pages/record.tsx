@@ -15,6 +15,7 @@ import {
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call, callForText } from '../api.ts';
+import { useMe } from '../me.ts';
 import { type Access, accessesOf, byDayAndPerson } from '../my/accounting.ts';
 import type { Bundle } from '../my/fhir.ts';
 import { useNames } from '../my/names.ts';
@@ -23,7 +24,6 @@ import { Loaded } from '../parts/loaded.tsx';
 import { ProblemAlert } from '../parts/problem.tsx';
 import { save } from '../parts/save.ts';
 import { hrefOf } from '../router.tsx';
-import { useMe } from '../shell.tsx';
 import { recordText } from '../text/record.ts';
 import { shellText } from '../text/shell.ts';
 import { useFormat, useTexts } from '../text.tsx';
