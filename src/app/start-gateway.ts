@@ -405,7 +405,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
       ),
       authenticate: authenticate(verifier),
       admit: admit(entrance.admitted),
-      authorise: authorise({ policies, operations, maskingKeys }),
+      authorise: authorise({ policies, operations, maskingKeys, trueIds: config.trueIds }),
       resolve: (search) => resolve({ reader, limits, bases, right, budgetMs: config.upstream.timeoutMs }, search),
       locate: locate({ bases, operations, reader, limits, budgetMs: config.upstream.timeoutMs, maskingContext }),
       consent: consent({

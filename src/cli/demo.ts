@@ -150,7 +150,7 @@ function welcome(told: DemoTold, state: string): string {
     `  ${call('clinician', '/Patient/patient-ada')}`,
     'Masked: the front desk sees no SSN and no notes; the researcher no name at all.',
     `  ${call('front-desk', '/Patient/patient-ada')}`,
-    `  ${call('researcher', '/Patient?_count=1')}`,
+    `  ${call('researcher', '/Patient/patient-ada')}`,
     'Denied: this patient granted the doctor nothing. The answer is the same for a patient who does not exist.',
     `  ${call('clinician', '/Patient/patient-noor')}`,
     `  ${call('clinician', '/Patient/nobody')}`,

@@ -308,6 +308,11 @@ export const configSchema = Type.Object(
       default: [],
       description: 'Masking keys that were replaced: pseudonyms given out under them are still understood.',
     }),
+    trueIds: Type.Union([Type.Literal('understood'), Type.Literal('refused')], {
+      default: 'understood',
+      description:
+        'Whether roles whose ids are pseudonyms may ask by a true id that they know from elsewhere; refused: it is answered like one of nobody, and tells nobody whose pseudonym is whose.',
+    }),
     riskModel: Type.String({ default: 'models/risk.json', description: 'The risk model file.' }),
     limits: Type.Object(
       {

@@ -18,9 +18,15 @@ export interface AuthoriseParts {
   readonly operations: OperationTable;
   /** The one in use first, then those before it. */
   readonly maskingKeys: readonly Uint8Array[];
+  readonly trueIds: 'understood' | 'refused';
 }
 
-export function authorise({ policies, operations, maskingKeys }: AuthoriseParts): Stage<Authenticated, Authorised> {
+export function authorise({
+  policies,
+  operations,
+  maskingKeys,
+  trueIds,
+}: AuthoriseParts): Stage<Authenticated, Authorised> {
   const masks = maskFinder();
   return {
     name: 'authorise',
@@ -69,7 +75,7 @@ export function authorise({ policies, operations, maskingKeys }: AuthoriseParts)
             ? revealIds(
                 interaction,
                 maskingKeys.map((key) => derivedKey(key, `pseudonym/${mask.project}`)),
-                (type) => mask.pseudonymises(type),
+                trueIds === 'refused' ? (type) => type === undefined || mask.pseudonymises(type) : () => false,
               )
             : interaction,
           mask,

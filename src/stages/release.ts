@@ -120,7 +120,7 @@ export function release(parts: ReleaseParts): Release {
     release(judged, response, context) {
       const begun = performance.now();
       const finish = ({ verdict, tally }: Attempt): Verdict<Released> => {
-        if (verdict.kind === 'continue') for (const effect of tally.effects) effect();
+        for (const effect of tally.effects) effect();
         for (const reason of verdict.reasons) context.story.push({ stage: 'release', ...reason });
         context.telemetry.stage(
           'release',

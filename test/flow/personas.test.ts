@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { codeOf, pseudonymIn, type Rig, startRig } from './rig.ts';
+import { startSecond } from './second-gateway.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -298,10 +299,11 @@ describe('pseudonyms', () => {
     expect(observations.body.total).toBeGreaterThan(0);
   });
 
-  it('are the only names there are: a true id, known from elsewhere, is answered like one of nobody', async () => {
-    const pseudonym = pseudonymIn(rig.state, 'patient-ada');
+  it('are the only names there are where true ids are refused: one known from elsewhere is answered like one of nobody', async () => {
+    const strict = await startSecond(rig, { config: { trueIds: 'refused' } });
+    const pseudonym = pseudonymIn(strict.data, 'patient-ada');
     const told = async (path: string) => {
-      const { status, text } = await rig.get(path, 'researcher');
+      const { status, text } = await strict.get(path, 'researcher');
       return [status, text];
     };
     for (const path of ['/Patient/ID', '/Patient/ID/_history', '/Patient/ID/$everything', '/Patient/ID/Observation']) {
@@ -316,13 +318,22 @@ describe('pseudonyms', () => {
       'Observation?subject:Patient._id=ID',
     ]) {
       const found = async (id: string) => {
-        const { status, body } = await rig.get(`/${query.replace('ID', id)}`, 'researcher');
+        const { status, body } = await strict.get(`/${query.replace('ID', id)}`, 'researcher');
         return [status, ((body as { entry?: unknown[] }).entry ?? []).length];
       };
       expect([query, await found('patient-ada')]).toEqual([query, await found('nobody')]);
     }
-    const clinician = await rig.get('/Patient/patient-ada', 'clinician').expect(200);
+    const clinician = await strict.get('/Patient/patient-ada', 'clinician').expect(200);
     expect(clinician.body.id).toBe('patient-ada');
+    await strict.close();
+  });
+
+  it('are what a record is shown under that was asked for by its true id, unless true ids are refused', async () => {
+    const patient = await rig.get('/Patient/patient-ada', 'researcher').expect(200);
+    expect(patient.body.id).toBe(pseudonymIn(rig.state, 'patient-ada'));
+    const observations = await rig.get('/Observation?patient=patient-ada&_count=50', 'researcher').expect(200);
+    expect(observations.body.total).toBeGreaterThan(0);
+    expect(JSON.stringify(observations.body.entry)).not.toContain('patient-ada');
   });
 });
 

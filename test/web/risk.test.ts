@@ -47,7 +47,10 @@ describe('the risk page', () => {
     await strand(page).click();
     await page.getByLabel('Reason').fill('I have changed my mind');
     await page.getByRole('button', { name: 'Dismiss' }).click();
-    expect(await page.getByRole('alert').last().innerText()).toContain('You have decided this case already');
+    await page
+      .getByRole('alert')
+      .getByText(/You have decided this case already/)
+      .waitFor();
     await close();
   });
 

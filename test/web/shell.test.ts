@@ -20,6 +20,7 @@ describe('the frame of the console', () => {
 
   it.each(['light', 'dark'] as const)('has nothing that axe finds in %s', async (scheme) => {
     const { page, close } = await web.openConsole('privacy-officer', { scheme });
+    await page.getByRole('heading', { level: 1 }).waitFor();
     expect(await axe(page)).toEqual([]);
     await page.getByRole('button', { name: /^Account/ }).click();
     await page.getByRole('radiogroup', { name: 'Language' }).waitFor();

@@ -13,7 +13,7 @@ export const watchPolicyFolder = (folder: string, changed: () => void): { close(
     if (!watches.has(path)) {
       const watcher = watch(path, { persistent: false }, (_event, name) => {
         if (name === '.history' || name === '.proposals') return;
-        cover(folder);
+        coverAll();
         changed();
       });
       watcher.on('error', () => drop(path));
@@ -29,6 +29,14 @@ export const watchPolicyFolder = (folder: string, changed: () => void): { close(
         // It went away between the look and the watch; its parent tells.
         drop(join(path, name));
       }
+    }
+  };
+  /** A folder that is gone is nothing to fall over: whoever is told of the change finds that it cannot be read. */
+  const coverAll = (): void => {
+    try {
+      cover(folder);
+    } catch {
+      drop(folder);
     }
   };
   cover(folder);

@@ -12,19 +12,19 @@ interface Ids {
   /** What a pseudonym stands for, by the key of now or one before it. */
   behind(text: string): string | undefined;
   nothing(text: string): string;
-  pseudonymised(type: string): boolean;
+  closed(type: string | undefined): boolean;
 }
 
 /**
- * The call with the ids behind the caller's pseudonyms, so that what a masked answer named can be asked for again. Where ids
- * leave as pseudonyms, a true id names nothing: whoever guesses one, or knows it from elsewhere, would otherwise be told
- * which pseudonym is that person's. `pseudonymised` says of which types ids
- * leave so. The first key is the one in use; what was given out under the others is still understood.
+ * The call with the ids behind the caller's pseudonyms, so that what a masked answer named can be asked for again. Where
+ * `closed` says so of a type, or of an id that names none, a true id names nothing: whoever guesses one, or knows it from
+ * elsewhere, would otherwise be told which pseudonym is that person's. The first key is the one in use; what was given out
+ * under the others is still understood.
  */
 export function revealIds(
   interaction: FhirInteraction,
   keys: readonly Uint8Array[],
-  pseudonymised: (type: string) => boolean,
+  closed: (type: string | undefined) => boolean,
 ): FhirInteraction {
   const ids: Ids = {
     behind: (text) => {
@@ -35,10 +35,10 @@ export function revealIds(
       return undefined;
     },
     nothing: (text) => idOfNothing(keys[0] ?? new Uint8Array(), text),
-    pseudonymised,
+    closed,
   };
   const id = (type: string | undefined, text: ResourceId): ResourceId =>
-    (ids.behind(text) ?? (type === undefined || pseudonymised(type) ? ids.nothing(text) : text)) as ResourceId;
+    (ids.behind(text) ?? (closed(type) ? ids.nothing(text) : text)) as ResourceId;
   const query = (types: Types, asked: SearchQuery): SearchQuery =>
     asked.criteria.length === 0
       ? asked
@@ -93,7 +93,7 @@ function revealCriterion(types: Types, criterion: SearchCriterion, ids: Ids): Se
   let changed = false;
   const values = criterion.values.map((value) => {
     const [, before = '', type, written = value] = reference.exec(value) ?? [];
-    const closed = strict && (type === undefined || ids.pseudonymised(type));
+    const closed = strict && ids.closed(type);
     const known = ids.behind(written) ?? (closed ? ids.nothing(written) : undefined);
     if (known === undefined) return value;
     changed = true;

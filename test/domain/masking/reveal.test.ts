@@ -12,7 +12,7 @@ const reveal = (
 ) => {
   const classified = classify({ method: 'GET', target, headers: {}, body: undefined });
   if (!classified.ok) throw new Error(target);
-  return revealIds(classified.interaction, keys, of);
+  return revealIds(classified.interaction, keys, (type) => type === undefined || of(type));
 };
 const idOf = (...given: Parameters<typeof reveal>) => {
   const revealed = reveal(...given);
