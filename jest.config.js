@@ -11,6 +11,8 @@ export default {
       { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
+  // Most files wait for a chain, a server or a browser of their own: half a core is idle with one at a time.
+  maxWorkers: 2,
   testTimeout: 60000,
   reporters: ['default', '<rootDir>/scripts/closing-line.js'],
 };
