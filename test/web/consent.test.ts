@@ -18,7 +18,7 @@ const api = async (persona: string, method: 'get' | 'post', path: string, body?:
 describe('the consent page of officers', () => {
   it('finds a patient by part of the id and shows what is allowed and refused, with its state on the chain', async () => {
     const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'consent' });
-    expect(await page.textContent('main h1')).toBe('Consent');
+    await page.getByRole('heading', { level: 1, name: 'Consent', exact: true }).waitFor();
     await page.getByRole('textbox', { name: 'Patient' }).fill('ivan');
     await page.getByRole('option', { name: 'patient-ivan' }).click();
     const refusal = page.getByRole('article', { name: 'Refused: Practitioner/practitioner-okafor' });

@@ -57,7 +57,9 @@ export async function startWeb(): Promise<WebRig> {
     await options.prepare?.(page);
     await page.goto(`${url}/${place}/${options.path ?? ''}`);
     await logInAs(page, persona);
-    await page.waitForSelector('main h1, main [role=alert]');
+    // The page before the log-in has a heading too, with the product's name in it.
+    const ready = page.locator('main h1').filter({ hasNotText: /^Consentry: / });
+    await ready.or(page.locator('main [role=alert]')).first().waitFor();
     return { page, complaints, close: () => context.close() };
   };
 
