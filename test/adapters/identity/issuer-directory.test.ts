@@ -26,6 +26,7 @@ describe('the directory of issuers', () => {
           tokenEndpoint: `${issuer}/token`,
           registrationEndpoint: `${issuer}/register`,
           revocationEndpoint: expect.stringContaining(issuer),
+          endSessionEndpoint: `${issuer}/session/end`,
         },
       ]);
     } finally {
