@@ -41,23 +41,26 @@ export const eventTopics = {
 /** Only these are folded; the contract has others (pause, authority) that say nothing about consent. */
 export const foldedTopics: readonly string[] = Object.values(eventTopics);
 
-const decoders = new Map<string, (record: Buffer, block: number) => RegistryEvent>([
-  [eventTopics.granted.slice(2, 18), granted],
-  [eventTopics.narrowed.slice(2, 18), narrowed],
-  [eventTopics.revoked.slice(2, 18), revoked],
-  [eventTopics.attested.slice(2, 18), attested],
-  [eventTopics.withdrawn.slice(2, 18), withdrawn],
+/** The first 32 bits tell the eight topics apart; the accumulator vouches for the rest. */
+const firstWord = (topic: string): number => Number.parseInt(topic.slice(2, 10), 16);
+
+const decoders = new Map<number, (record: Buffer, block: number) => RegistryEvent>([
+  [firstWord(eventTopics.granted), granted],
+  [firstWord(eventTopics.narrowed), narrowed],
+  [firstWord(eventTopics.revoked), revoked],
+  [firstWord(eventTopics.attested), attested],
+  [firstWord(eventTopics.withdrawn), withdrawn],
   [
-    eventTopics.bound.slice(2, 18),
+    firstWord(eventTopics.bound),
     (r, block) => ({ type: 'bound', block, subject: word(r, 1) as SubjectKey, controller: address(r, 2) }),
   ],
-  [eventTopics.delegated.slice(2, 18), delegated],
-  [eventTopics.attesterSet.slice(2, 18), (_, block) => ({ type: 'other', block })],
+  [firstWord(eventTopics.delegated), delegated],
+  [firstWord(eventTopics.attesterSet), (_, block) => ({ type: 'other', block })],
 ]);
 
 export function decodeRecord(record: Buffer, block: number): RegistryEvent {
-  const decoder = decoders.get(record.toString('hex', 0, 8));
-  if (!decoder || record.length % 32 !== 0) throw new RpcError('The endpoint sent an event that the registry has not.');
+  const decoder = record.length < 32 || record.length % 32 !== 0 ? undefined : decoders.get(record.readUInt32BE(0));
+  if (!decoder) throw new RpcError('The endpoint sent an event that the registry has not.');
   return decoder(record, block);
 }
 
@@ -68,6 +71,8 @@ export function initialAccumulator(chainId: number, contract: string): Buffer {
 }
 
 const scratch = Buffer.alloc(4096);
+/** What most records are: a grant, after the accumulator. */
+const scratchOfGrant = scratch.subarray(0, 7 * 32);
 const names = new Uint32Array(namesLength);
 
 export function foldRecord(accumulator: Buffer, record: Buffer): Buffer {
@@ -75,7 +80,7 @@ export function foldRecord(accumulator: Buffer, record: Buffer): Buffer {
   const input = length <= scratch.length ? scratch : Buffer.alloc(length);
   accumulator.copy(input, 0);
   record.copy(input, 32);
-  return digest('sha256', input.subarray(0, length), 'buffer');
+  return digest('sha256', length === scratchOfGrant.length ? scratchOfGrant : input.subarray(0, length), 'buffer');
 }
 
 const text = Buffer.from(`0x${'0'.repeat(64)}`, 'latin1');

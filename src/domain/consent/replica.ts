@@ -237,6 +237,7 @@ export class ConsentFold {
   #grant(grant: NamelessGrant, names: Uint32Array): void {
     const row = this.#table.add(grant, names);
     this.#active++;
+    if (grant.block <= this.#committed) return;
     this.#note({
       block: grant.block,
       undo: () => {
