@@ -4,15 +4,26 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Interface } from 'ethers';
+import fastify from 'fastify';
 import { startAnvil } from '../src/adapters/chain/anvil.ts';
+import { consentSigning } from '../src/adapters/chain/consent-signing.ts';
 import { deployContracts } from '../src/adapters/chain/deploy.ts';
 import { consentRegistryAbi } from '../src/adapters/chain/generated/consent-registry.ts';
+import { createPeerBus } from '../src/adapters/chain/peer-bus.ts';
 import { createRelayer } from '../src/adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../src/adapters/chain/replica.ts';
 import { createRpc } from '../src/adapters/chain/rpc.ts';
-import { newWalletKey, type SignedGrant, signGrant, signRevocation } from '../src/adapters/chain/sign.ts';
+import {
+  newWalletKey,
+  type SignedGrant,
+  type SignedRevocation,
+  signGrant,
+  signRevocation,
+} from '../src/adapters/chain/sign.ts';
 import type { EpochSeconds, GranteeKey, GrantId, SubjectKey } from '../src/domain/consent/grant.ts';
 import { consentDomain, type GrantTerms, grantArguments } from '../src/domain/consent/typed-data.ts';
+import type { Instant } from '../src/domain/instant.ts';
+import { peerPath, peerRoutes } from '../src/http/peers.ts';
 import type { Row } from './main.ts';
 
 interface Worked {
@@ -58,6 +69,7 @@ export async function run(options: { quick: boolean }): Promise<readonly Row[]> 
       row('signed grants relayed on a 100 ms chain', chain.grantsPerSecond, '1/s', 250, 'least'),
       row('one signed grant until it is seen, median', chain.establishMs, 'ms', 200),
       row('revocation to denial, signed, same gateway, p99', chain.onSightMs, 'ms', 100),
+      row('revocation to denial, second gateway, told by the first, p99', chain.atPeerMs, 'ms', 1_000),
       row('revocation to denial, from the chain, median', chain.revokeP50, 'ms'),
       row('revocation to denial, from the chain, worst', chain.revokeMax, 'ms', 1_100),
     ];
@@ -143,6 +155,14 @@ async function onChain(folder: string, options: { quick: boolean }) {
     }
   }
 
+  const atPeer = await revokedAtPeer(follow(), base, options.quick ? 10 : 40, async () => {
+    const { wallet, signed } = await sign();
+    const { subject } = signed.terms;
+    await (await relayer.register(subject, wallet.address)).settled;
+    await (await relayer.grant(signed)).settled;
+    return { subject, id: signed.id, revocation: await signRevocation(wallet.key, subject, signed.id, domain) };
+  });
+
   const calls = await ethCalls(anvil.rpcUrl, contract, many[0]?.signed, options.quick ? 300 : 2_000);
   await replica.stop();
   await relayer.stop();
@@ -154,9 +174,44 @@ async function onChain(folder: string, options: { quick: boolean }) {
     revokeP50: quantile(revocations, 0.5),
     revokeMax: quantile(revocations, 1),
     onSightMs: quantile(onSight, 0.99),
+    atPeerMs: quantile(atPeer, 0.99),
     callP50: quantile(calls, 0.5),
     callsPerSecond: 1000 / (calls.reduce((sum, ms) => sum + ms, 0) / calls.length),
   };
+}
+
+/** Told over HTTP, as one gateway tells another; the relayer is told nothing, so that the chain cannot be what shut it. */
+async function revokedAtPeer(
+  replica: RegistryReplica,
+  chain: { readonly chainId: number; readonly contract: string },
+  count: number,
+  granted: () => Promise<{ subject: SubjectKey; id: GrantId; revocation: SignedRevocation }>,
+): Promise<number[]> {
+  await replica.start();
+  const app = fastify();
+  peerRoutes(app, {
+    registry: replica,
+    signing: consentSigning,
+    chain,
+    clock: { now: () => Date.now() as Instant },
+    askChain: undefined,
+    keep: async () => {},
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const bus = createPeerBus({ peers: [url], path: peerPath, timeoutMs: 2_000, keepMs: 60_000, failed: () => {} });
+  const times: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const { subject, id, revocation } = await granted();
+    if (replica.grant(id) === undefined) await shown(replica, subject, id, true);
+    const told = performance.now();
+    bus.announce(revocation);
+    while (replica.view()?.grantsOf(subject).length !== 0) await new Promise(setImmediate);
+    times.push(performance.now() - told);
+  }
+  await bus.close();
+  await app.close();
+  await replica.stop();
+  return times;
 }
 
 /** The way without a replica: the contract is asked in the request path. */
