@@ -76,6 +76,7 @@ const payloadKeys: PayloadKeys = {
   keyOf: (patient) => keys.get(patient),
   makeKey: () => Promise.reject(new Error('all keys are made')),
   all: () => keys.entries(),
+  indexKey: new Uint8Array(32),
 };
 const clock = { now: () => Date.now() as Instant };
 

@@ -20,6 +20,7 @@ const ledger = await openLedger({
     keyOf: (patient) => keys.get(patient),
     makeKey: () => Promise.reject(new Error('all keys are made')),
     all: () => keys.entries(),
+    indexKey: new Uint8Array(32),
   },
   clock: { now: () => Date.now() as Instant },
   random: { bytes: (length) => Uint8Array.from(randomBytes(length)) },

@@ -18,9 +18,10 @@ import {
   replaceFile,
   under,
 } from './file-system.ts';
-import { createIndexer, type Note } from './indexer.ts';
+import { type IndexThread, openIndexThread } from './index-thread.ts';
+import { createIndexer, type Note, namedUsers, rowOf } from './indexer.ts';
 import { createIntegrator, type Integrator } from './integrator.ts';
-import { type EntryQuery, type LedgerIndex, type Location, openLedgerIndex, type Tally } from './ledger-index.ts';
+import type { EntryQuery, Location, Tally } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
@@ -119,8 +120,6 @@ export interface FilesLedger extends LedgerStore {
   healthy(): boolean;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 const ownPayloadKey = async (files: FileSystem, path: string, random: Random, create: boolean): Promise<Uint8Array> => {
   try {
     return await files.read(path);
@@ -191,14 +190,14 @@ const readFolder = async (options: LedgerOptions, files: FileSystem, control: Co
 
 /** Indexes what the index does not hold yet, from the segments and the living keys. */
 const catchUpIndex = async (
-  index: LedgerIndex,
+  index: IndexThread,
   total: number,
   files: FileSystem,
   segments: string,
   sealer: Sealer,
 ): Promise<void> => {
-  if (index.size() > total) index.clear();
-  const from = index.size();
+  if ((await index.size()) > total) await index.clear();
+  const from = await index.size();
   if (from === total) return;
   const openAny = sealer.openAny();
   const spans = await listSpans(files, segments);
@@ -207,8 +206,9 @@ const catchUpIndex = async (
     const records = (await readSpan(files, segments, span)).filter((record) => record.index >= from);
     for (let at = 0; at < records.length; at += 1024) {
       const slice = records.slice(at, at + 1024);
-      index.add(slice.map((record) => ({ index: record.index, entry: openAny(record.payload)?.entry, at: record.at })));
-      await turn();
+      await index.add(
+        slice.map((record) => rowOf(record.index, record.at, record.leaf, openAny(record.payload)?.entry)),
+      );
     }
   }
 };
@@ -265,7 +265,7 @@ const start = async (
   const trouble: LedgerTrouble = (event, error) => {
     for (const listener of troubles) listener(event, error);
   };
-  const index = openLedgerIndex(under(folder, 'index.db'));
+  const index = openIndexThread(under(folder, 'index.db'), payloadKeys.indexKey);
   opened.push(index.close);
   await catchUpIndex(index, total, files, segments, sealer);
   const indexer = createIndexer(index, (error) => trouble('index-failed', error));
@@ -275,6 +275,8 @@ const start = async (
     hash: leafHashOf(leaf),
   }));
   const work = async (): Promise<void> => {
+    // One that slept must not write tiles beside the writer that took over.
+    if (!control.holds()) throw new LedgerFenced('Another process took this ledger over.');
     const batch = [...queue];
     if (batch.length > 0) {
       await integrator.add(batch);
@@ -368,9 +370,9 @@ const start = async (
     }
   };
   const openEntry = async (at: number): Promise<OpenedEntry | undefined> => {
-    const location = indexer.locate(at);
+    const location = await indexer.locate(at);
     if (location === undefined) return undefined;
-    return sealer.open(at, await recordAt(location), location.segment, indexer.patientsOf(at));
+    return sealer.open(at, await recordAt(location), location.segment, await indexer.patientsOf(at));
   };
 
   return {
@@ -384,7 +386,10 @@ const start = async (
     integrate,
     open: openEntry,
     query: indexer.find,
-    tally: indexer.tally,
+    tally: async (query, offsetMs) => {
+      const { hours, users } = await indexer.tally(query, offsetMs);
+      return { hours, users: await namedUsers(users, openEntry) };
+    },
     inclusion: (at, size) => inclusionIn(tiles, published(), at, size),
     forget: indexer.forget,
     onPublish: publication.onPublish,
@@ -404,12 +409,12 @@ const start = async (
     find: async (requestId) => {
       const recent = indexer.recent(requestId);
       if (recent !== undefined) return { entry: recent.note.entry, receipt: receipt(recent.index, recent.note.hash) };
-      const at = indexer.ofRequest(requestId);
+      const at = await indexer.ofRequest(requestId);
       const found = at === undefined ? undefined : await openEntry(at);
       return found && { entry: found.entry, receipt: receipt(found.index, leafHashOf(found.leaf)) };
     },
     leaf: async (at) => {
-      const location = indexer.locate(at);
+      const location = await indexer.locate(at);
       return location && (await recordAt(location)).leaf;
     },
     receiptProof: async (at, extra) => {
@@ -437,7 +442,7 @@ const start = async (
         await indexer.soon();
         await indexer.soon();
       } finally {
-        index.close();
+        await index.close();
         control.release();
       }
     },

@@ -1,8 +1,10 @@
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import type { LedgerEntry } from '../../domain/ledger/entry.ts';
+import { entryKinds, type LedgerEntry } from '../../domain/ledger/entry.ts';
+import { decodeLeaf } from '../../domain/ledger/leaf.ts';
 import type { Hash } from '../../domain/ledger/merkle.ts';
 import type { Durable } from './appender.ts';
-import type { EntryQuery, LedgerIndex, Location, Tally } from './ledger-index.ts';
+import type { IndexThread } from './index-thread.ts';
+import type { EntryQuery, IndexRow, IndexTally, Location, Tally } from './ledger-index.ts';
 
 /** What an entry carries beside its bytes until it is indexed. */
 export interface Note {
@@ -12,7 +14,6 @@ export interface Note {
 
 /** Bound of the entries kept in memory while the index cannot be written. */
 const MOST_WAITING = 200_000;
-const SLICE = 64;
 
 /** Brings durable entries into the index beside the requests, and answers for them until they are there. */
 export interface Indexer {
@@ -20,17 +21,64 @@ export interface Indexer {
   /** Starts unless it runs; resolves when what was known then is indexed, or cannot be. */
   soon(): Promise<void>;
   recent(requestId: string): Durable<Note> | undefined;
-  ofRequest(requestId: string): number | undefined;
-  locate(index: number): Location | undefined;
-  patientsOf(index: number): readonly PatientId[];
+  ofRequest(requestId: string): Promise<number | undefined>;
+  locate(index: number): Promise<Location | undefined>;
+  patientsOf(index: number): Promise<readonly PatientId[]>;
   find(query: EntryQuery): Promise<readonly number[]>;
-  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): Promise<Tally>;
+  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): Promise<IndexTally>;
   forget(patient: PatientId): Promise<void>;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** `entry`: absent when its keys are gone; what the leaf tells remains. */
+export const rowOf = (
+  index: number,
+  place: Location,
+  leafBytes: Uint8Array,
+  entry: LedgerEntry | undefined,
+): IndexRow => {
+  if (entry === undefined) {
+    const leaf = decodeLeaf(leafBytes);
+    return {
+      index,
+      place,
+      at: (leaf?.second ?? 0) * 1000,
+      kind: leaf === undefined ? -1 : entryKinds.indexOf(leaf.kind),
+      permit: leaf?.decision === 'permit',
+    };
+  }
+  return {
+    index,
+    place,
+    at: entry.at,
+    kind: entryKinds.indexOf(entry.kind),
+    permit: entry.decision === 'permit',
+    named: {
+      user: entry.actor?.user,
+      client: entry.actor?.client,
+      organisation: entry.actor?.organisation,
+      purpose: entry.purpose,
+      type: entry.interaction?.type,
+      request: entry.requestId,
+      patients: entry.patients,
+      resources: entry.resources,
+    },
+  };
+};
 
-export const createIndexer = (index: LedgerIndex, failed: (error: unknown) => void): Indexer => {
+/** The index counts users without knowing them: one entry of each is opened for the name. */
+export const namedUsers = async (
+  users: IndexTally['users'],
+  open: (index: number) => Promise<{ readonly entry: LedgerEntry } | undefined>,
+): Promise<Tally['users']> => {
+  const names = new Map<number, string | undefined>();
+  for (const { sample } of users) if (!names.has(sample)) names.set(sample, (await open(sample))?.entry.actor?.user);
+  return users.flatMap(({ sample, hour, count }) => {
+    const user = names.get(sample);
+    return user === undefined ? [] : [{ user, hour, count }];
+  });
+};
+
+export const createIndexer = (index: IndexThread, failed: (error: unknown) => void): Indexer => {
   const recent = new Map<string, Durable<Note>>();
   let waiting: Durable<Note>[] = [];
   let running: Promise<void> | undefined;
@@ -43,23 +91,15 @@ export const createIndexer = (index: LedgerIndex, failed: (error: unknown) => vo
       if (recent.get(requestId)?.index === one.index) recent.delete(requestId);
     }
   };
+  /** They follow one another in the log. */
+  const waitingAt = (number: number): Durable<Note> | undefined => waiting[number - (waiting[0]?.index ?? 0)];
 
-  /** In slices, so that requests run between them; in one transaction, so that a page is written once. */
   const run = async (): Promise<void> => {
     const batch = waiting.slice();
     if (batch.length === 0) return;
     try {
-      index.begin();
-      for (let at = 0; at < batch.length; at += SLICE) {
-        const slice = batch.slice(at, at + SLICE);
-        index.add(
-          slice.map(({ index: number, note, at: location }) => ({ index: number, entry: note.entry, at: location })),
-        );
-        await turn();
-      }
-      index.commit();
+      await index.add(batch.map(({ index: number, at, leaf, note }) => rowOf(number, at, leaf, note.entry)));
     } catch (error) {
-      index.rollback();
       failed(error);
       if (waiting.length <= MOST_WAITING) return;
       broken = true;
@@ -93,9 +133,8 @@ export const createIndexer = (index: LedgerIndex, failed: (error: unknown) => vo
     },
     recent: (requestId) => recent.get(requestId),
     ofRequest: index.ofRequest,
-    locate: (number) => waiting.find((one) => one.index === number)?.at ?? index.locate(number),
-    patientsOf: (number) =>
-      waiting.find((one) => one.index === number)?.note.entry.patients ?? index.patientsOf(number),
+    locate: async (number) => waitingAt(number)?.at ?? index.locate(number),
+    patientsOf: async (number) => waitingAt(number)?.note.entry.patients ?? index.patientsOf(number),
     find: async (query) => {
       await upToDate();
       return index.find(query);
@@ -107,7 +146,7 @@ export const createIndexer = (index: LedgerIndex, failed: (error: unknown) => vo
     forget: async (patient) => {
       await upToDate();
       for (const [requestId, { note }] of recent) if (note.entry.patients.includes(patient)) recent.delete(requestId);
-      index.forget(patient);
+      await index.forget(patient);
     },
   };
 };

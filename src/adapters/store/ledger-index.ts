@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import { type EntryKind, entryKinds, type LedgerEntry } from '../../domain/ledger/entry.ts';
+import { type EntryKind, entryKinds } from '../../domain/ledger/entry.ts';
+import { type IndexNames, indexNames } from './index-names.ts';
 
 /** Where a record lies: the segment by the file's name, and the bytes within. */
 export interface Location {
@@ -39,63 +40,86 @@ export interface Tally {
   readonly users: readonly { readonly user: string; readonly hour: number; readonly count: number }[];
 }
 
+/** What of an entry can be looked up; of one whose keys are gone, what its leaf tells. */
+export interface IndexRow {
+  readonly index: number;
+  readonly place: Location;
+  readonly at: number;
+  readonly kind: number;
+  readonly permit: boolean;
+  readonly named?: {
+    readonly user: string | undefined;
+    readonly client: string | undefined;
+    readonly organisation: string | undefined;
+    readonly purpose: string | undefined;
+    readonly type: string | undefined;
+    readonly request: string;
+    readonly patients: readonly PatientId[];
+    readonly resources: readonly string[];
+  };
+}
+
+/** As `Tally`, with the newest entry of each user in the place of the name, which the index does not know. */
+export interface IndexTally {
+  readonly hours: Tally['hours'];
+  readonly users: readonly { readonly sample: number; readonly hour: number; readonly count: number }[];
+}
+
+/** Holds keyed names only: `IndexNames`. */
 export interface LedgerIndex {
   /** Entries below this are in the index. */
   size(): number;
-  add(
-    entries: readonly { readonly index: number; readonly entry: LedgerEntry | undefined; readonly at: Location }[],
-  ): void;
-  /**
-   * Between the two, additions share one transaction, so that a page which many of them touch is written once. Queries
-   * see them at once; `rollback` forgets them all.
-   */
-  begin(): void;
-  commit(): void;
-  rollback(): void;
+  /** In one transaction, so that a page which many of them touch is written once. */
+  add(rows: readonly IndexRow[]): void;
   locate(index: number): Location | undefined;
   ofRequest(requestId: string): number | undefined;
   patientsOf(index: number): readonly PatientId[];
   /** Newest first. */
   find(query: EntryQuery): readonly number[];
   /** Counts what `find` without a limit would give. */
-  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): Tally;
+  tally(query: Omit<EntryQuery, 'limit'>, offsetMs: number): IndexTally;
+  /** From then on the index is what it would be if it were made again without the patient's key. */
   forget(patient: PatientId): void;
   clear(): void;
   close(): void;
 }
 
+/** Of the tables below, and of how names are made: what an earlier version left is made again. */
+const VERSION = 2;
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS entries (
   idx INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-  at INTEGER, kind INTEGER, permit INTEGER, user TEXT, client TEXT, organisation TEXT, purpose TEXT, type TEXT, request TEXT);
+  at INTEGER NOT NULL, kind INTEGER NOT NULL, permit INTEGER NOT NULL,
+  user BLOB, client BLOB, organisation BLOB, purpose BLOB, type BLOB, request BLOB);
 CREATE INDEX IF NOT EXISTS entries_request ON entries (request);
 CREATE INDEX IF NOT EXISTS entries_user ON entries (user, idx);
-CREATE TABLE IF NOT EXISTS subjects (patient TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (patient, idx)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subjects (patient BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (patient, idx)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS subjects_idx ON subjects (idx);
-CREATE TABLE IF NOT EXISTS resources (ref TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (ref, idx)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);`;
+CREATE TABLE IF NOT EXISTS resources (ref BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (ref, idx)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS made_with (key BLOB PRIMARY KEY);`;
+const TABLES = ['entries', 'subjects', 'resources', 'state', 'segments', 'made_with'];
 
-/** `Type/id` of `Type/id/_history/version`. */
-const unversioned = (reference: string): string => {
-  const end = reference.indexOf('/_history/');
-  return end < 0 ? reference : reference.slice(0, end);
-};
-
-const whereOf = (query: Omit<EntryQuery, 'limit'>): { readonly clause: string; readonly values: SQLInputValue[] } => {
+const whereOf = (
+  query: Omit<EntryQuery, 'limit'>,
+  names: IndexNames,
+): { readonly clause: string; readonly values: SQLInputValue[] } => {
   const wheres: string[] = [];
   const values: SQLInputValue[] = [];
   const where = (sql: string, ...bound: readonly SQLInputValue[]): void => {
     wheres.push(sql);
     values.push(...bound);
   };
-  if (query.patient !== undefined) where('idx IN (SELECT idx FROM subjects WHERE patient = ?)', query.patient);
-  if (query.resource !== undefined) where('idx IN (SELECT idx FROM resources WHERE ref = ?)', query.resource);
+  if (query.patient !== undefined)
+    where('idx IN (SELECT idx FROM subjects WHERE patient = ?)', names.ofPatient(query.patient));
+  if (query.resource !== undefined)
+    where('idx IN (SELECT idx FROM resources WHERE ref = ?)', names.of('resource', query.resource));
   for (const column of ['user', 'client', 'organisation', 'purpose', 'type'] as const) {
     const value = query[column];
-    if (value !== undefined) where(`${column} = ?`, value);
+    if (value !== undefined) where(`${column} = ?`, names.of(column, value));
   }
-  if (query.requestId !== undefined) where('request = ?', query.requestId);
+  if (query.requestId !== undefined) where('request = ?', names.of('request', query.requestId));
   if (query.decision !== undefined) where('permit = ?', query.decision === 'permit' ? 1 : 0);
   if (query.from !== undefined) where('at >= ?', query.from);
   if (query.until !== undefined) where('at < ?', query.until);
@@ -108,19 +132,29 @@ const whereOf = (query: Omit<EntryQuery, 'limit'>): { readonly clause: string; r
   return { clause: wheres.length > 0 ? `WHERE ${wheres.join(' AND ')}` : '', values };
 };
 
-export const openLedgerIndex = (path: string): LedgerIndex => {
+export const openLedgerIndex = (path: string, key: Uint8Array): LedgerIndex => {
+  const names = indexNames(key);
   const database = new DatabaseSync(path, { timeout: 5000 });
   // Losing the index costs a rebuild, never an entry: no sync is worth its time here. Deleted rows are overwritten.
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096;',
   );
-  database.exec(SCHEMA);
+  const ownMark = names.of('type', '');
+  const usable = (): boolean => {
+    const known = database.prepare('SELECT key FROM made_with').get()?.key;
+    return known instanceof Uint8Array && Buffer.from(known).equals(ownMark);
+  };
+  const made = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+  if (made !== VERSION || !usable()) {
+    for (const table of TABLES) database.exec(`DROP TABLE IF EXISTS ${table}`);
+    database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE);');
+    database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`);
+    database.prepare('INSERT INTO made_with VALUES (?)').run(ownMark);
+  }
   const prepare = (sql: string) => database.prepare(sql);
   const addEntry = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const addSubject = prepare('INSERT OR IGNORE INTO subjects VALUES (?, ?)');
   const addResource = prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
-  // Of a Bundle: one call for 100 costs a quarter less than 100 calls, but a call for one costs a quarter more.
-  const addResources = prepare('INSERT OR IGNORE INTO resources SELECT value, ?2 FROM json_each(?1)');
   const setSize = prepare('INSERT OR REPLACE INTO state VALUES (1, ?)');
   const getSize = prepare('SELECT size FROM state');
   const segments = new Map<string, number>();
@@ -133,54 +167,45 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
     return id;
   };
   const transaction = (work: () => void): void => {
-    if (database.isTransaction) {
-      work();
-      return;
-    }
     database.exec('BEGIN');
     try {
       work();
       database.exec('COMMIT');
     } catch (error) {
+      segments.clear();
       if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
     }
   };
-  const size = (): number => Number(getSize.get()?.size ?? 0);
+  const optional = (column: 'user' | 'client' | 'organisation' | 'purpose' | 'type', value: string | undefined) =>
+    value === undefined ? null : names.of(column, value);
 
   return {
-    size,
-    add: (entries) =>
+    size: () => Number(getSize.get()?.size ?? 0),
+    add: (rows) =>
       transaction(() => {
-        for (const { index, entry, at } of entries) {
+        for (const { index, place, at, kind, permit, named } of rows) {
           addEntry.run(
             index,
-            segmentId(at.segment),
-            at.offset,
-            at.length,
-            entry?.at ?? null,
-            entry === undefined ? null : entryKinds.indexOf(entry.kind),
-            entry === undefined ? null : entry.decision === 'permit' ? 1 : 0,
-            entry?.actor?.user ?? null,
-            entry?.actor?.client ?? null,
-            entry?.actor?.organisation ?? null,
-            entry?.purpose ?? null,
-            entry?.interaction?.type ?? null,
-            entry?.requestId ?? null,
+            segmentId(place.segment),
+            place.offset,
+            place.length,
+            at,
+            kind,
+            permit ? 1 : 0,
+            optional('user', named?.user),
+            optional('client', named?.client),
+            optional('organisation', named?.organisation),
+            optional('purpose', named?.purpose),
+            optional('type', named?.type),
+            named === undefined ? null : names.of('request', named.request),
           );
-          for (const patient of entry?.patients ?? []) addSubject.run(patient, index);
-          const resources = entry?.resources ?? [];
-          if (resources.length > 8) addResources.run(JSON.stringify(resources.map(unversioned)), index);
-          else for (const reference of resources) addResource.run(unversioned(reference), index);
+          for (const patient of named?.patients ?? []) addSubject.run(names.ofPatient(patient), index);
+          for (const reference of named?.resources ?? []) addResource.run(names.of('resource', reference), index);
         }
-        const last = entries.at(-1);
+        const last = rows.at(-1);
         if (last !== undefined) setSize.run(last.index + 1);
       }),
-    begin: () => database.exec('BEGIN'),
-    commit: () => database.exec('COMMIT'),
-    rollback: () => {
-      if (database.isTransaction) database.exec('ROLLBACK');
-    },
     locate: (index) => {
       const row = prepare(
         'SELECT s.name, e.offset, e.length FROM entries e JOIN segments s ON s.id = e.segment WHERE e.idx = ?',
@@ -188,49 +213,65 @@ export const openLedgerIndex = (path: string): LedgerIndex => {
       return row && { segment: String(row.name), offset: Number(row.offset), length: Number(row.length) };
     },
     ofRequest: (requestId) => {
-      const row = prepare('SELECT max(idx) AS idx FROM entries WHERE request = ?').get(requestId);
+      const row = prepare('SELECT max(idx) AS idx FROM entries WHERE request = ?').get(names.of('request', requestId));
       return row?.idx === null || row === undefined ? undefined : Number(row.idx);
     },
     patientsOf: (index) =>
       prepare('SELECT patient FROM subjects WHERE idx = ?')
         .all(index)
-        .map((row) => String(row.patient) as PatientId),
+        .flatMap((row) => {
+          const patient = row.patient instanceof Uint8Array ? names.patientOf(row.patient) : undefined;
+          return patient === undefined ? [] : [patient];
+        }),
     find: (query) => {
-      const { clause, values } = whereOf(query);
+      const { clause, values } = whereOf(query, names);
       return prepare(`SELECT idx FROM entries ${clause} ORDER BY idx DESC LIMIT ?`)
         .all(...values, query.limit)
         .map((row) => Number(row.idx));
     },
     tally: (query, offsetMs) => {
-      const { clause, values } = whereOf(query);
-      const and = clause === '' ? 'WHERE' : `${clause} AND`;
+      const { clause, values } = whereOf(query, names);
       const hours = prepare(
-        `SELECT (at + CAST(? AS INTEGER)) / 3600000 AS hour, permit, count(*) AS count FROM entries ${and} at IS NOT NULL GROUP BY 1, 2`,
+        `SELECT (at + CAST(? AS INTEGER)) / 3600000 AS hour, permit, count(*) AS count FROM entries ${clause} GROUP BY 1, 2`,
       ).all(offsetMs, ...values);
       const users = prepare(
-        `SELECT user, (at + CAST(? AS INTEGER)) / 3600000 % 24 AS hour, count(*) AS count FROM entries ${and} user IS NOT NULL GROUP BY 1, 2`,
-      ).all(offsetMs, ...values);
+        `WITH told AS (SELECT idx, user, at FROM entries ${clause === '' ? 'WHERE' : `${clause} AND`} user IS NOT NULL)
+         SELECT newest AS sample, (at + CAST(? AS INTEGER)) / 3600000 % 24 AS hour, count(*) AS count FROM told
+         JOIN (SELECT user AS whose, max(idx) AS newest FROM told GROUP BY user) ON whose = user GROUP BY 1, 2`,
+      ).all(...values, offsetMs);
       return {
         hours: hours.map(({ hour, permit, count }) => ({
           hour: Number(hour),
           permit: permit === 1,
           count: Number(count),
         })),
-        users: users.map(({ user, hour, count }) => ({ user: String(user), hour: Number(hour), count: Number(count) })),
+        users: users.map(({ sample, hour, count }) => ({
+          sample: Number(sample),
+          hour: Number(hour),
+          count: Number(count),
+        })),
       };
     },
-    forget: (patient) =>
+    forget: (patient) => {
+      const name = names.ofPatient(patient);
       transaction(() => {
+        // Of entries about this patient alone only what the leaf tells stays; of others, what the rest still open.
+        const alone =
+          'SELECT idx FROM subjects WHERE patient = ?1 AND idx NOT IN (SELECT idx FROM subjects WHERE patient <> ?1)';
         prepare(
-          `DELETE FROM resources WHERE idx IN (SELECT idx FROM subjects WHERE patient = ?)
-           AND (ref = ? OR idx NOT IN (SELECT idx FROM subjects WHERE patient <> ?))`,
-        ).run(patient, `Patient/${patient}`, patient);
-        prepare('DELETE FROM subjects WHERE patient = ?').run(patient);
-      }),
+          `DELETE FROM resources WHERE idx IN (${alone}) OR (ref = ?2 AND idx IN (SELECT idx FROM subjects WHERE patient = ?1))`,
+        ).run(name, names.of('resource', `Patient/${patient}`));
+        prepare(
+          `UPDATE entries SET at = at - at % 1000, user = NULL, client = NULL, organisation = NULL, purpose = NULL, type = NULL, request = NULL
+           WHERE idx IN (${alone})`,
+        ).run(name);
+        prepare('DELETE FROM subjects WHERE patient = ?').run(name);
+      });
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    },
     clear: () =>
       transaction(() => {
-        for (const table of ['entries', 'subjects', 'resources', 'state', 'segments'])
-          database.exec(`DELETE FROM ${table}`);
+        for (const table of TABLES.slice(0, -1)) database.exec(`DELETE FROM ${table}`);
         segments.clear();
       }),
     close: () => database.close(),

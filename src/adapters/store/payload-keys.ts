@@ -11,4 +11,6 @@ export interface PayloadKeys {
   makeKey(patient: PatientId): Promise<Uint8Array>;
   /** Every living key, to rebuild the index. */
   all(): Iterable<readonly [PatientId, Uint8Array]>;
+  /** 32 bytes from which the index makes its names: kept where the keys come from, never beside the index. */
+  readonly indexKey: Uint8Array;
 }

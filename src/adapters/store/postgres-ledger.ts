@@ -11,6 +11,8 @@ import type { Clock, Random } from '../../ports.ts';
 import { LedgerUnavailable } from './appender.ts';
 import { LedgerFenced } from './control.ts';
 import type { FilesLedger, LedgerTrouble } from './files-ledger.ts';
+import { type IndexNames, indexNames, type NamedColumn } from './index-names.ts';
+import { namedUsers } from './indexer.ts';
 import type { EntryQuery } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
@@ -52,8 +54,9 @@ interface Waiting extends SealedEntry {
 /** Rows of one statement: bounded so that no other gateway waits long for the row that hands out indexes. */
 const MOST_PER_COMMIT = 500;
 const RECENT = 10_000;
+const NAMED = ['usr', 'client', 'organisation', 'purpose', 'type', 'request'];
 
-const unversioned = (reference: string): string => reference.split('/_history/')[0] ?? reference;
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const column = <Value>(batch: readonly Waiting[], value: (one: Waiting) => Value): Value[] => batch.map(value);
 
 const prepareSchema = (pool: pg.Pool, origin: string, note: string, root: Hash): Promise<void> =>
@@ -71,6 +74,7 @@ const prepareSchema = (pool: pg.Pool, origin: string, note: string, root: Hash):
 const whereOf = (
   origin: string,
   query: Omit<EntryQuery, 'limit'>,
+  names: IndexNames,
 ): { readonly clause: string; readonly values: unknown[] } => {
   const values: unknown[] = [origin];
   const wheres = ['origin = $1'];
@@ -78,12 +82,14 @@ const whereOf = (
     values.push(value);
     wheres.push(sql.replace('?', `$${values.length}`));
   };
-  if (query.patient !== undefined) where('patients @> ?', [query.patient]);
-  if (query.resource !== undefined) where('resources @> ?', [query.resource]);
-  if (query.user !== undefined) where('usr = ?', query.user);
-  for (const name of ['client', 'organisation', 'purpose', 'type'] as const)
-    if (query[name] !== undefined) where(`${name} = ?`, query[name]);
-  if (query.requestId !== undefined) where('request = ?', query.requestId);
+  if (query.patient !== undefined) where('patients @> ?', [names.ofPatient(query.patient)]);
+  if (query.resource !== undefined) where('resources @> ?', [names.of('resource', query.resource)]);
+  if (query.user !== undefined) where('usr = ?', names.of('user', query.user));
+  for (const name of ['client', 'organisation', 'purpose', 'type'] as const) {
+    const value = query[name];
+    if (value !== undefined) where(`${name} = ?`, names.of(name, value));
+  }
+  if (query.requestId !== undefined) where('request = ?', names.of('request', query.requestId));
   if (query.decision !== undefined) where('permit = ?', query.decision === 'permit');
   if (query.from !== undefined) where('at >= ?', query.from);
   if (query.until !== undefined) where('at < ?', query.until);
@@ -130,6 +136,12 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   const holder = randomUUID();
   const tiles = postgresTiles(pool, origin);
   const sequencer = createSequencer({ pool, origin, holder, leaseMs, signers, verifier: key.verifier });
+  const names = indexNames(payloadKeys.indexKey);
+  const named = (batch: readonly Waiting[], name: NamedColumn, value: (one: Waiting) => string | undefined) =>
+    column(batch, (one) => {
+      const text = value(one);
+      return text === undefined ? null : names.of(name, text);
+    });
   const listeners = new Set<Parameters<FilesLedger['onPublish']>[0]>();
   const recent = new Map<string, { readonly entry: LedgerEntry; readonly index: number; readonly hash: Hash }>();
   let published: Published = await readPublished(pool, origin, key.verifier);
@@ -146,17 +158,17 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
         batch.length,
         column(batch, ({ leaf }) => leaf),
         column(batch, ({ payload }) => payload),
-        column(batch, ({ entry }) => entry.requestId),
+        column(batch, ({ entry }) => names.of('request', entry.requestId)),
         column(batch, ({ entry }) => entry.at),
         column(batch, ({ entry }) => entryKinds.indexOf(entry.kind)),
         column(batch, ({ entry }) => entry.decision === 'permit'),
-        column(batch, ({ entry }) => entry.actor?.user ?? null),
-        column(batch, ({ entry }) => entry.actor?.client ?? null),
-        column(batch, ({ entry }) => entry.actor?.organisation ?? null),
-        column(batch, ({ entry }) => entry.purpose ?? null),
-        column(batch, ({ entry }) => entry.interaction?.type ?? null),
-        column(batch, ({ entry }) => JSON.stringify(entry.patients)),
-        column(batch, ({ entry }) => JSON.stringify(entry.resources.map(unversioned))),
+        named(batch, 'user', ({ entry }) => entry.actor?.user),
+        named(batch, 'client', ({ entry }) => entry.actor?.client),
+        named(batch, 'organisation', ({ entry }) => entry.actor?.organisation),
+        named(batch, 'purpose', ({ entry }) => entry.purpose),
+        named(batch, 'type', ({ entry }) => entry.interaction?.type),
+        column(batch, ({ entry }) => JSON.stringify(entry.patients.map((patient) => hex(names.ofPatient(patient))))),
+        column(batch, ({ entry }) => JSON.stringify(entry.resources.map((each) => hex(names.of('resource', each))))),
       ]);
       const first = Number(rows[0]?.first);
       if (!Number.isSafeInteger(first)) throw new Error('the log is not in the database');
@@ -223,11 +235,13 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       'SELECT leaf, payload, patients FROM ledger_entries WHERE origin = $1 AND idx = $2',
       [origin, index],
     );
-    return rows[0] as { leaf: Uint8Array; payload: Uint8Array; patients: PatientId[] } | undefined;
+    return rows[0] as { leaf: Uint8Array; payload: Uint8Array; patients: Uint8Array[] } | undefined;
   };
   const open: FilesLedger['open'] = async (index) => {
     const row = await rowAt(index);
-    return row && sealer.open(index, row, 'ledger_entries', row.patients);
+    if (row === undefined) return undefined;
+    const patients = row.patients.map(names.patientOf).filter((patient) => patient !== undefined);
+    return sealer.open(index, row, 'ledger_entries', patients);
   };
 
   return {
@@ -258,18 +272,18 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       if (known !== undefined) return { entry: known.entry, receipt: receipt(known.index, known.hash) };
       const { rows } = await pool.query(
         'SELECT max(idx) AS idx FROM ledger_entries WHERE origin = $1 AND request = $2',
-        [origin, requestId],
+        [origin, names.of('request', requestId)],
       );
       const found = rows[0]?.idx === null || rows[0] === undefined ? undefined : await open(Number(rows[0].idx));
       return found && { entry: found.entry, receipt: receipt(found.index, leafHashOf(found.leaf)) };
     },
     query: async (query) => {
-      const { clause, values } = whereOf(origin, query);
+      const { clause, values } = whereOf(origin, query, names);
       const text = `SELECT idx FROM ledger_entries WHERE ${clause} ORDER BY idx DESC LIMIT $${values.length + 1}`;
       return (await pool.query(text, [...values, query.limit])).rows.map(({ idx }) => Number(idx));
     },
     tally: async (query, offsetMs) => {
-      const { clause, values } = whereOf(origin, query);
+      const { clause, values } = whereOf(origin, query, names);
       const local = `(at + $${values.length + 1}::bigint) / 3600000`;
       const [hours, users] = await Promise.all([
         pool.query(
@@ -277,7 +291,9 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
           [...values, offsetMs],
         ),
         pool.query(
-          `SELECT usr, ${local} % 24 AS hour, count(*) AS count FROM ledger_entries WHERE ${clause} AND usr IS NOT NULL GROUP BY 1, 2`,
+          `WITH told AS (SELECT idx, usr, at FROM ledger_entries WHERE ${clause} AND usr IS NOT NULL)
+           SELECT newest AS sample, ${local} % 24 AS hour, count(*) AS count FROM told
+           JOIN (SELECT usr AS whose, max(idx) AS newest FROM told GROUP BY usr) AS each ON whose = usr GROUP BY 1, 2`,
           [...values, offsetMs],
         ),
       ]);
@@ -287,21 +303,23 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
           permit: permit === true,
           count: Number(count),
         })),
-        users: users.rows.map(({ usr, hour, count }) => ({
-          user: String(usr),
-          hour: Number(hour),
-          count: Number(count),
-        })),
+        users: await namedUsers(
+          users.rows.map((row) => ({ sample: Number(row.sample), hour: Number(row.hour), count: Number(row.count) })),
+          open,
+        ),
       };
     },
     inclusion: (index, size) => inclusionIn(tiles, published, index, size),
     forget: async (patient) => {
       for (const [requestId, { entry }] of recent) if (entry.patients.includes(patient)) recent.delete(requestId);
       await pool.query(
-        `UPDATE ledger_entries SET patients = array_remove(patients, $2),
-           resources = CASE WHEN cardinality(patients) = 1 THEN '{}' ELSE array_remove(resources, $3) END
-         WHERE origin = $1 AND patients @> ARRAY[$2]`,
-        [origin, patient, `Patient/${patient}`],
+        // Of entries about this patient alone only what the leaf tells stays, as in the files.
+        `UPDATE ledger_entries SET patients = array_remove(patients, $2::bytea),
+           resources = CASE WHEN cardinality(patients) = 1 THEN '{}' ELSE array_remove(resources, $3::bytea) END,
+           at = CASE WHEN cardinality(patients) = 1 THEN at - at % 1000 ELSE at END,
+           ${NAMED.map((each) => `${each} = CASE WHEN cardinality(patients) > 1 THEN ${each} END`).join(', ')}
+         WHERE origin = $1 AND patients @> ARRAY[$2::bytea]`,
+        [origin, names.ofPatient(patient), names.of('resource', `Patient/${patient}`)],
       );
     },
     receiptProof: async (index, extra) => {

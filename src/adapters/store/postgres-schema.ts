@@ -1,5 +1,5 @@
 /**
- * One set of tables for all logs of a cluster. `ledger_logs` hands out indexes: its row is locked until the insert that
+ * One set of tables for all logs of a cluster; what entries are looked up by are keyed names (`IndexNames`). `ledger_logs` hands out indexes: its row is locked until the insert that
  * used them commits, so indexes have no gaps and become visible in order.
  */
 export const POSTGRES_SCHEMA = `
@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS ledger_tiles (
   PRIMARY KEY (origin, level, idx, width));
 CREATE TABLE IF NOT EXISTS ledger_entries (
   origin text NOT NULL, idx bigint NOT NULL, leaf bytea NOT NULL, payload bytea NOT NULL,
-  request text, at bigint, kind smallint, permit boolean, usr text, client text, organisation text, purpose text,
-  type text, patients text[] NOT NULL, resources text[] NOT NULL, PRIMARY KEY (origin, idx));
+  request bytea, at bigint, kind smallint, permit boolean, usr bytea, client bytea, organisation bytea, purpose bytea,
+  type bytea, patients bytea[] NOT NULL, resources bytea[] NOT NULL, PRIMARY KEY (origin, idx));
 CREATE INDEX IF NOT EXISTS ledger_entries_request ON ledger_entries (origin, request);
 CREATE INDEX IF NOT EXISTS ledger_entries_patients ON ledger_entries USING gin (patients);
 CREATE INDEX IF NOT EXISTS ledger_entries_resources ON ledger_entries USING gin (resources);`;
@@ -28,10 +28,10 @@ WITH taken AS (
 ), added AS (
   INSERT INTO ledger_entries
   SELECT $1, taken.first + u.n - 1, u.leaf, u.payload, u.request, u.at, u.kind, u.permit, u.usr, u.client, u.organisation,
-    u.purpose, u.type, ARRAY(SELECT jsonb_array_elements_text(u.patients::jsonb)),
-    ARRAY(SELECT jsonb_array_elements_text(u.resources::jsonb))
-  FROM taken, unnest($3::bytea[], $4::bytea[], $5::text[], $6::bigint[], $7::smallint[], $8::boolean[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+    u.purpose, u.type, ARRAY(SELECT decode(jsonb_array_elements_text(u.patients::jsonb), 'hex')),
+    ARRAY(SELECT decode(jsonb_array_elements_text(u.resources::jsonb), 'hex'))
+  FROM taken, unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::smallint[], $8::boolean[], $9::bytea[],
+    $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::text[], $15::text[])
     WITH ORDINALITY AS u(leaf, payload, request, at, kind, permit, usr, client, organisation, purpose, type, patients,
     resources, n)
 )

@@ -327,6 +327,7 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
       return done;
     },
     patients: () => entries.keys(),
+    indexKey: derive(masterKey, 'ledger index'),
     printOf(patient) {
       const key = entries.get(patient)?.key;
       return key === undefined ? undefined : fingerprintOf(key).toString('hex');
@@ -362,5 +363,6 @@ export const readVaultKeys = async (folder: string, masterKey: Uint8Array): Prom
     keyOf: (patient) => keys.get(patient),
     makeKey: () => Promise.reject(new VaultUnreadable('The vault is open for reading only.')),
     all: () => keys,
+    indexKey: derive(masterKey, 'ledger index'),
   };
 };

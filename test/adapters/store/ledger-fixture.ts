@@ -25,6 +25,7 @@ export const memoryKeys = (): PayloadKeys & {
       return key;
     },
     all: () => keys.entries(),
+    indexKey: new Uint8Array(32).fill(5),
     destroy: (patient) => keys.delete(patient as PatientId),
     restore: (patient, key) => keys.set(patient, key),
   };
