@@ -34,6 +34,43 @@ async function load(url: string, token: string, connections: number, seconds: nu
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
+/** What a 2 KB read waits when nobody else calls, and while one large Bundle after the other passes. */
+async function beside(what: string, base: string, token: string, quick: boolean): Promise<Row[]> {
+  const url = `${base}/Patient/patient-ada`;
+  const calm = {
+    url,
+    connections: 1,
+    overallRate: 50,
+    duration: quick ? 3 : 10,
+    headers: { authorization: `Bearer ${token}` },
+  };
+  const alone = await autocannon(calm);
+  const { child, told } = await part('large-client', what, base, token);
+  const loaded = await autocannon(calm);
+  const passed = new Promise<{ done: number }>((resolve) =>
+    child.once('message', (m) => resolve(m as { done: number })),
+  );
+  child.send('stop');
+  const { done } = await passed;
+  child.removeAllListeners('exit');
+  child.disconnect();
+  if (loaded.non2xx + alone.non2xx > 0) throw new Error('a read was refused');
+  const name = `2 KB reads beside ${what === 'body' ? 'batches' : '$everything'} of ${Math.round(Number(told.bytes) / 1e6)} MB`;
+  const figure = (label: string, value: number, unit = 'ms'): Row => ({
+    name: `${name}: ${label}`,
+    figure: value,
+    unit,
+    reach: '',
+    ok: null,
+  });
+  return [
+    figure('p99 alone', alone.latency.p99),
+    figure('p99', loaded.latency.p99),
+    figure('longest', loaded.latency.max),
+    figure('large ones passed', done, ''),
+  ];
+}
+
 /** The gateway with everything on against the bare proxy: same upstream process, same client, in turn. */
 export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]> {
   const rows: Row[] = [];
@@ -86,6 +123,8 @@ export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]
         }
       }
     }
+    for (const what of quick ? ['answer'] : ['answer', 'body'])
+      rows.push(...(await beside(what, gateway.told.url ?? '', token, quick)));
   } finally {
     for (const { child } of [gateway, bare, sandbox, upstream]) {
       const ended = new Promise((resolve) => child.once('exit', resolve));

@@ -2,6 +2,7 @@ import type { ConsentView, GranteeKey, GranteeKind, SubjectKey } from './domain/
 import type { PatientId } from './domain/fhir/interaction.ts';
 import type { Principal } from './domain/identity/principal.ts';
 import type { Instant } from './domain/instant.ts';
+import type { Limits } from './domain/json/fault.ts';
 import type { Tape } from './domain/json/tape.ts';
 import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
 import type { IntegrityState } from './domain/ledger/record-integrity.ts';
@@ -84,6 +85,15 @@ export interface RiskEngine {
 
 /** Never rejects: an upstream that is down, slow or torn is a `fault`. */
 export type Forward = (cleared: Cleared, signal: AbortSignal) => Promise<UpstreamResponse>;
+
+/** Reads large documents where calls do not wait for it. */
+export interface LargeDocuments {
+  /**
+   * Undefined: small enough to be read as it is needed. Otherwise resolves to the bytes, read under these limits; those that
+   * were given are gone. Rejects when they could not be read: then nothing may be made of them.
+   */
+  ahead(bytes: Uint8Array, limits: Limits): Promise<Uint8Array> | undefined;
+}
 
 /** The gateway's own reads, with its own credential. Never rejects. */
 export interface UpstreamReader {

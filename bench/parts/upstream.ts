@@ -1,4 +1,4 @@
-/** A FHIR server that does nothing but answer: one Patient of about 2 KB and one searchset of about 100 KB. */
+/** A FHIR server that does nothing but answer: one Patient of about 2 KB and one searchset of about 100 KB, and one of about 20 MB. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -62,13 +62,35 @@ const observation = (i: number) => ({
 const read = Buffer.from(JSON.stringify(patient));
 const answers = new Map<string, Buffer>();
 
+/** All 600 entries of the batch that bench/parts/large-client.ts sends. */
+const stored = Buffer.from(
+  JSON.stringify({
+    resourceType: 'Bundle',
+    type: 'batch-response',
+    entry: Array.from({ length: 600 }, () => ({ response: { status: '201' } })),
+  }),
+);
+
 const server = createServer((request, response) => {
   const url = request.url ?? '';
-  const kind = url.includes('/Patient/patient-ada') ? 'read' : url.includes('/Observation') ? 'search' : 'empty';
+  if (request.method === 'POST') {
+    request.resume().once('end', () => {
+      response.writeHead(200, { 'content-type': 'application/fhir+json' }).end(stored);
+    });
+    return;
+  }
+  const kind = url.includes('$everything')
+    ? 'large'
+    : url.includes('/Patient/patient-ada')
+      ? 'read'
+      : url.includes('/Observation')
+        ? 'search'
+        : 'empty';
   const port = (server.address() as AddressInfo).port;
   let body = answers.get(kind);
   if (body === undefined) {
     const base = `http://127.0.0.1:${port}/fhir`;
+    const entries = { search: 100, large: 22_000, read: 0, empty: 0 }[kind] ?? 0;
     body =
       kind === 'read'
         ? read
@@ -76,11 +98,11 @@ const server = createServer((request, response) => {
             JSON.stringify({
               resourceType: 'Bundle',
               type: 'searchset',
-              total: kind === 'search' ? 100 : 0,
+              total: entries,
               link: [{ relation: 'self', url: `${base}/Observation` }],
-              ...(kind === 'search'
+              ...(entries > 0
                 ? {
-                    entry: Array.from({ length: 100 }, (_, i) => ({
+                    entry: Array.from({ length: entries }, (_, i) => ({
                       fullUrl: `${base}/Observation/observation-${i}`,
                       resource: observation(i),
                       search: { mode: 'match' },

@@ -10,7 +10,7 @@ import type { Clock, Random } from '../ports.ts';
 import { bulkFiles } from '../stages/bulk/files.ts';
 import { type JobBook, jobBook } from '../stages/bulk/jobs.ts';
 import { type Bulk, bulk } from '../stages/bulk.ts';
-import type { ReleaseResource } from '../stages/release/resource.ts';
+import type { ReleaseAny } from '../stages/release/container.ts';
 import type { VolumeGuard } from '../stages/volume.ts';
 
 export interface BulkExports {
@@ -25,7 +25,7 @@ export async function openBulk(parts: {
   readonly key: Uint8Array;
   readonly upstream: ReaderOptions;
   readonly bases: Bases;
-  readonly release: ReleaseResource;
+  readonly release: ReleaseAny;
   readonly guard: VolumeGuard;
   readonly limits: Limits;
   readonly clock: Clock;

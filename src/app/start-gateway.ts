@@ -9,6 +9,7 @@ import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/r
 import { createSender } from '../adapters/chain/sender.ts';
 import { createIssuerDirectory } from '../adapters/identity/issuer-directory.ts';
 import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
+import { largeDocuments } from '../adapters/json/large-documents.ts';
 import { withAudit } from '../adapters/store/audit-forward.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
@@ -236,12 +237,19 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const bearer = config.upstream.bearer;
   const authorization = bearer === undefined ? {} : { authorization: `Bearer ${secret(bearer, environment)}` };
   const limits: Limits = { ...defaultLimits, bytes: config.limits.answerBytes };
+  const documents = largeDocuments({
+    fromBytes: config.limits.threadBytes,
+    threads: config.limits.threads,
+    timeoutMs: config.upstream.timeoutMs,
+  });
+  opened.defer(() => documents.close());
   const upstream = {
     upstream: config.upstream.url,
     agent,
     credential: () => authorization,
     timeoutMs: config.upstream.timeoutMs,
-    maxAnswerBytes: config.limits.answerBytes,
+    limits,
+    documents,
   };
   const reader = upstreamReader(upstream);
 
@@ -402,6 +410,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         },
         pages,
         exports.jobs,
+        documents,
       ),
       authenticate: authenticate(verifier),
       admit: admit(entrance.admitted),

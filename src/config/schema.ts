@@ -326,6 +326,12 @@ export const configSchema = Type.Object(
           default: 64 * 1024 * 1024,
           description: 'Largest answer of the FHIR server that is read.',
         }),
+        threadBytes: Type.Integer({
+          minimum: 65_536,
+          default: 256 * 1024,
+          description: 'Bodies from this size on are read in a thread of their own, so that other calls need not wait.',
+        }),
+        threads: Type.Integer({ minimum: 1, maximum: 16, default: 2, description: 'Threads for that, at most.' }),
         pageSize: Type.Integer({
           minimum: 1,
           maximum: 5000,

@@ -33,7 +33,13 @@ export interface PlaceRequest {
 /** Made in stages/clear.ts alone, from a fully judged export. */
 export type ClearedPlace = Brand<PlaceRequest, 'ClearedPlace'>;
 
-export type UpstreamFault = 'upstream-unreachable' | 'upstream-timeout' | 'upstream-malformed' | 'upstream-error';
+/** `stage-failed`: the answer came, and the gateway itself could not read it. */
+export type UpstreamFault =
+  | 'upstream-unreachable'
+  | 'upstream-timeout'
+  | 'upstream-malformed'
+  | 'upstream-error'
+  | 'stage-failed';
 
 /** Header names are lower case. The body is decoded (gzip, br) and bounded. */
 export type UpstreamResponse =

@@ -13,7 +13,8 @@ import { clear, clearPlace } from './clear.ts';
 import type { Authenticated, Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
 import { emptyTally } from './release/bundle.ts';
-import { type Released, refusalOf, told } from './release.ts';
+import { refusalOf } from './release/refusal.ts';
+import { type Released, told } from './release.ts';
 import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
 import type { VolumeGuard } from './volume.ts';
 

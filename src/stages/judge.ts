@@ -5,6 +5,7 @@ import { type Problem, problem } from '../domain/problem.ts';
 import type { Authenticated, Authorised, Planned } from './exchange.ts';
 import type { OwnResources } from './own.ts';
 import { deny, type Pipeline, proceed, type StageContext, type Verdict } from './stage.ts';
+import { pacer } from './steps.ts';
 
 /** One interaction after the stages: cleared to go, or refused. */
 export type Part =
@@ -44,7 +45,9 @@ export async function judgeEach(
   for (const { index, problem: refusal } of interaction.refused ?? [])
     parts[index] = { kind: 'refused', problem: refusal };
   const settled = new Map<number, Authorised>();
+  const pause = pacer();
   for (const { index, interaction: entry, fullUrl } of interaction.entries) {
+    await pause();
     const alone = refusesInBatch(entry);
     const verdict =
       alone === undefined
@@ -60,6 +63,7 @@ export async function judgeEach(
   }
   const resolve = whole ? requestReferences([...settled.values()], bases) : undefined;
   for (const [index, entry] of settled) {
+    await pause();
     const verdict = await judge.run(resolve === undefined ? entry : { ...entry, resolve }, context);
     if (verdict.kind === 'continue') parts[index] = { kind: 'permitted', value: verdict.value };
     else if (whole) return { ...verdict, problem: withEntry(verdict.problem, index) };

@@ -381,3 +381,78 @@ describe('what is not there and what may not be seen', () => {
     expect([denied.status, denied.text]).toEqual([missing.status, missing.text]);
   });
 });
+
+describe('a body that is too large to be read between two calls', () => {
+  const many = (count: number, from: (more: object) => object) =>
+    Array.from({ length: count }, (_, i) => from({ id: `of-${i}`, note: [{ text: 'x'.repeat(400) }] }));
+  const ids = (text: string) =>
+    (JSON.parse(text) as { entry: { resource: { id: string } }[] }).entry.map(({ resource }) => resource.id);
+
+  it('is judged entry by entry as a small one', async () => {
+    house.impersonate(searchset(...many(900, ada), noor(), ada({ id: 'last' })));
+    const answer = await read('/Patient/patient-ada/$everything');
+    expect(answer.text.length).toBeGreaterThan(400_000);
+    expect(ids(answer.text)).toHaveLength(901);
+    expect(ids(answer.text).at(-1)).toBe('last');
+    expect(answer.all).not.toMatch(/noor/);
+  });
+
+  it('is judged within a Bundle that is stored', async () => {
+    house.impersonate(json({ ...of('collection', ...many(900, ada), noor()), id: 'mixed' }));
+    const answer = await read('/Bundle/mixed');
+    expect(ids(answer.text)).toHaveLength(900);
+    expect(answer.all).not.toMatch(/noor/);
+  });
+
+  it('is refused when it is not lossless JSON at its very end', async () => {
+    const text = JSON.stringify(of('searchset', ...many(900, ada)));
+    house.impersonate(json(`${text.slice(0, -1)},"type":"searchset"}`));
+    const answer = await read('/Patient/patient-ada/$everything');
+    expect([answer.status, answer.code]).toEqual([502, 'upstream-malformed']);
+  });
+
+  it('that is sent reaches the FHIR server as what was judged of it', async () => {
+    const entry = many(900, (more) => ({ ...observation('patient-ada', more), id: undefined })).map((resource) => ({
+      resource,
+      request: { method: 'POST', url: 'Observation' },
+    }));
+    const other = { resource: observation('patient-noor'), request: { method: 'POST', url: 'Observation' } };
+    const bundle = { resourceType: 'Bundle', type: 'batch', entry: [...entry, other] };
+    house.impersonate(json({ resourceType: 'Bundle', type: 'batch-response', entry: [] }));
+    await house.ask('POST /', { as: 'clinician', body: bundle });
+    const { body = '' } = house.received.find(({ method }) => method === 'POST') ?? {};
+    expect((JSON.parse(body) as { entry: unknown[] }).entry).toEqual(
+      entry.map((each) => JSON.parse(JSON.stringify(each))),
+    );
+    house.forget();
+    const twice = JSON.stringify(bundle).replace(/\}$/, ',"type":"batch"}');
+    const refused = await house.ask('POST /', { as: 'clinician', body: twice });
+    expect([refused.status, refused.code, house.received]).toEqual([400, 'body-invalid', []]);
+  });
+
+  it('does not keep a small one waiting', async () => {
+    const text = JSON.stringify(searchsetOf(6000));
+    let sent: () => void = () => undefined;
+    const isSent = new Promise<void>((resolve) => {
+      sent = resolve;
+    });
+    house.impersonate((request, response) => {
+      if (request.url?.includes('$everything') !== true) {
+        json({ resourceType: 'Patient', id: 'patient-ada', meta: { versionId: '1' } })(request, response);
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'application/fhir+json' });
+      response.end(text, sent);
+    });
+    const order: string[] = [];
+    const large = read('/Patient/patient-ada/$everything').then(({ status }) => order.push(`large ${status}`));
+    await isSent;
+    for (let i = 0; i < 5; i += 1) order.push(`small ${(await read('/Patient/patient-ada')).status}`);
+    await large;
+    expect(order).toEqual([...Array(5).fill('small 200'), 'large 200']);
+
+    function searchsetOf(count: number) {
+      return of('searchset', ...many(count, ada));
+    }
+  });
+});

@@ -54,8 +54,8 @@ const OWNER_LABEL = utf8.encode('consentry record owner v1');
 const SEEN = 50_000;
 /** Records of one ledger entry; a Bundle's first sight is then one append for each patient. */
 const BATCH = 100;
-/** Canonical forms made before other work has its turn. */
-const SLICE = 16;
+/** Canonical forms are made for so long before other work has its turn. */
+const SLICE_MS = 2;
 /** First sights that may wait; a record beyond them is noted when it is next seen. */
 const MOST_WAITING = 20_000;
 const GRACE_MS = 60_000;
@@ -166,7 +166,11 @@ export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
       await new Promise<void>((resolve) => setImmediate(resolve));
       database.exec('BEGIN');
       try {
-        for (const one of [...waiting.values()].slice(0, SLICE)) note(one);
+        const ends = performance.now() + SLICE_MS;
+        for (const one of waiting.values()) {
+          note(one);
+          if (performance.now() > ends) break;
+        }
         database.exec('COMMIT');
       } catch (error) {
         if (database.isTransaction) database.exec('ROLLBACK');

@@ -2,7 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
+import type { Limits } from '../../domain/json/fault.ts';
 import type { UpstreamResponse } from '../../domain/upstream.ts';
+import type { LargeDocuments } from '../../ports.ts';
 import { faultOf } from './fault.ts';
 
 const decoders = {
@@ -16,6 +18,12 @@ const malformed: UpstreamResponse = { kind: 'fault', code: 'upstream-malformed' 
 
 const givenUp = new Error('the answer is not wanted any more');
 
+export interface AskOptions {
+  readonly limits: Limits;
+  readonly documents: LargeDocuments;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Sends a request and gives the whole answer, once: bounded before and after decoding; anything torn, too large or of unknown
  * encoding is a fault. It takes what undici hands over as it comes: the stream that `Dispatcher.request` makes of it, to be
@@ -24,10 +32,10 @@ const givenUp = new Error('the answer is not wanted any more');
 export function ask(
   dispatcher: Dispatcher,
   request: Dispatcher.DispatchOptions,
-  options: { readonly maxBytes: number; readonly signal?: AbortSignal },
+  options: AskOptions,
   answered: (response: UpstreamResponse) => void,
 ): void {
-  const gathering = new Gathering(options.maxBytes, answered);
+  const gathering = new Gathering(options, answered);
   try {
     if (options.signal !== undefined) gathering.endWith(options.signal);
     if (!gathering.settled) dispatcher.dispatch(request, gathering);
@@ -37,7 +45,8 @@ export function ask(
 }
 
 class Gathering implements Dispatcher.DispatchHandler {
-  readonly #maxBytes: number;
+  readonly #limits: Limits;
+  readonly #documents: LargeDocuments;
   #answered: ((response: UpstreamResponse) => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #release: (() => void) | undefined;
@@ -46,8 +55,9 @@ class Gathering implements Dispatcher.DispatchHandler {
   readonly #chunks: Uint8Array[] = [];
   #size = 0;
 
-  constructor(maxBytes: number, answered: (response: UpstreamResponse) => void) {
-    this.#maxBytes = maxBytes;
+  constructor({ limits, documents }: AskOptions, answered: (response: UpstreamResponse) => void) {
+    this.#limits = limits;
+    this.#documents = documents;
     this.#answered = answered;
   }
 
@@ -83,7 +93,7 @@ class Gathering implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.#size += chunk.length;
-    if (this.#size > this.#maxBytes) {
+    if (this.#size > this.#limits.bytes) {
       this.#settle(malformed);
       controller.abort(givenUp);
     } else this.#chunks.push(chunk);
@@ -94,7 +104,7 @@ class Gathering implements Dispatcher.DispatchHandler {
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#size);
     const encoding = this.#headers['content-encoding'] ?? 'identity';
     if (encoding === 'identity' || body.length === 0) {
-      this.#settle(this.#answer(body));
+      this.#whole(body);
       return;
     }
     const decode = decoders[encoding as keyof typeof decoders];
@@ -102,8 +112,8 @@ class Gathering implements Dispatcher.DispatchHandler {
       this.#settle(malformed);
       return;
     }
-    decode(body, { maxOutputLength: this.#maxBytes }).then(
-      (decoded) => this.#settle(this.#answer(decoded)),
+    decode(body, { maxOutputLength: this.#limits.bytes }).then(
+      (decoded) => this.#whole(decoded),
       () => this.#settle(malformed),
     );
   }
@@ -112,6 +122,16 @@ class Gathering implements Dispatcher.DispatchHandler {
     const code = faultOf(error);
     // An answer that was begun and then cut.
     this.#settle(this.#status > 0 && code === 'upstream-unreachable' ? malformed : { kind: 'fault', code });
+  }
+
+  #whole(body: Uint8Array): void {
+    const ahead = this.#documents.ahead(body, this.#limits);
+    if (ahead === undefined) this.#settle(this.#answer(body));
+    else
+      ahead.then(
+        (read) => this.#settle(this.#answer(read)),
+        () => this.#settle({ kind: 'fault', code: 'stage-failed' }),
+      );
   }
 
   #answer(body: Uint8Array): UpstreamResponse {

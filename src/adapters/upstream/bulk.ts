@@ -36,8 +36,8 @@ export function bulkUpstream(options: BulkOptions): BulkUpstream {
   return {
     ask: (place, signal) =>
       new Promise((answered) => {
-        const { maxAnswerBytes: maxBytes } = options;
-        ask(options.agent, request(place, 'identity'), { maxBytes, signal }, answered);
+        const { limits, documents } = options;
+        ask(options.agent, request(place, 'identity'), { limits, documents, signal }, answered);
       }),
     async file(place, signal) {
       try {

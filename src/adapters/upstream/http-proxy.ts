@@ -2,9 +2,10 @@ import { Readable } from 'node:stream';
 import proxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
+import type { Limits } from '../../domain/json/fault.ts';
 import type { Cleared, UpstreamResponse } from '../../domain/upstream.ts';
 import type { Gateway } from '../../gateway.ts';
-import type { Forward } from '../../ports.ts';
+import type { Forward, LargeDocuments } from '../../ports.ts';
 import type { Answer } from '../../stages/answer.ts';
 import { ask } from './answer.ts';
 import { faultOf } from './fault.ts';
@@ -20,7 +21,9 @@ export interface ProxyOptions {
   readonly credential: () => Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
-  readonly maxAnswerBytes: number;
+  /** On an answer of the server. */
+  readonly limits: Limits;
+  readonly documents: LargeDocuments;
   /** What answers in the server's place: the audit, which the ledger holds. */
   readonly around: (forward: Forward) => Forward;
 }
@@ -79,7 +82,7 @@ export async function mountProxy(app: FastifyInstance, options: ProxyOptions): P
         const { cleared, answered } = exchange;
         const mark = cleared.path.indexOf('?');
         const path = mark < 0 ? cleared.path : cleared.path.slice(0, mark);
-        const body = cleared.body === undefined ? null : Buffer.from(cleared.body);
+        const body = cleared.body === undefined ? null : bufferOf(cleared.body);
         // Not returned: of a reply that a handler returns Fastify makes a promise, and waits for the end of its stream.
         reply.from(basePath + path, {
           method: cleared.method as never,
@@ -120,12 +123,12 @@ interface Carried {
 }
 
 /** The part of undici that http-proxy uses. The status it is told is never sent: what is sent is the gateway's own answer. */
-const wholeAnswers = ({ agent, maxAnswerBytes }: ProxyOptions) => ({
+const wholeAnswers = ({ agent, limits, documents }: ProxyOptions) => ({
   request: (
     request: Dispatcher.DispatchOptions,
     done: (error: null, response: { statusCode: number; headers: object; body: object }) => void,
   ) =>
-    ask(agent, request, { maxBytes: maxAnswerBytes }, (response) =>
+    ask(agent, request, { limits, documents }, (response) =>
       done(null, { statusCode: 502, headers: { response }, body: { destroy: () => undefined } }),
     ),
 });
@@ -148,12 +151,14 @@ function aborted(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 function send(reply: FastifyReply, answer: Answer): void {
   reply.code(answer.status);
   reply.headers(answer.headers);
   const { body } = answer;
   if (body === undefined || typeof body === 'string') reply.send(body);
-  else if (body instanceof Uint8Array) reply.send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  else if (body instanceof Uint8Array) reply.send(bufferOf(body));
   else {
     // A client that has gone never reads it, or not to its end.
     reply.raw.once('close', () => void body.close());

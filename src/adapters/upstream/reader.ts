@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
-import type { UpstreamReader } from '../../ports.ts';
+import type { Limits } from '../../domain/json/fault.ts';
+import type { LargeDocuments, UpstreamReader } from '../../ports.ts';
 import { ask } from './answer.ts';
 
 export interface ReaderOptions {
@@ -7,7 +8,8 @@ export interface ReaderOptions {
   readonly agent: Dispatcher;
   readonly credential: () => Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  readonly maxAnswerBytes: number;
+  readonly limits: Limits;
+  readonly documents: LargeDocuments;
 }
 
 /** The gateway's own reads: the current version before a write, facts that explain an access. */
@@ -27,7 +29,7 @@ export function upstreamReader(options: ReaderOptions): UpstreamReader {
             headersTimeout: options.timeoutMs,
             bodyTimeout: options.timeoutMs,
           },
-          { maxBytes: options.maxAnswerBytes, signal },
+          { limits: options.limits, documents: options.documents, signal },
           answered,
         );
       }),

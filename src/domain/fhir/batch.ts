@@ -1,6 +1,7 @@
 import { member, stringOf, text } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { type Problem, problem } from '../problem.ts';
+import type { Steps } from '../steps.ts';
 import type { Call, ClassifyOptions } from './call.ts';
 import { subTape } from './classify-body.ts';
 import type { RawHeaders } from './classify-headers.ts';
@@ -130,12 +131,12 @@ const inEntry = (index: number, { code, expression = [] }: Problem): Problem =>
  * Every entry of a batch or transaction as if it were sent alone. One entry that is not understood refuses the whole of
  * a transaction, and of a batch unless refused entries are answered in their place.
  */
-export const readBundle = (
+export function* readBundle(
   tape: Tape,
   headers: FhirHeaders,
   options: ClassifyOptions,
   classifyCall: ClassifyCall,
-): FhirInteraction | Problem => {
+): Steps<FhirInteraction | Problem> {
   const kind = stringOf(tape, member(tape, 0, 'type'));
   if (kind !== 'batch' && kind !== 'transaction')
     return kind === undefined ? problem('body-invalid') : problem('interaction-unsupported');
@@ -149,6 +150,7 @@ export const readBundle = (
   for (let entry = list + 1; entry < past; entry = tape.next[entry] as number) {
     const index = entries.length + refused.length;
     if (index === options.entries) return problem('body-too-large');
+    yield undefined;
     const read = readEntry(tape, entry, options, classifyCall);
     if ('code' in read) {
       if (kind === 'transaction' || !options.partialBatch) return inEntry(index, read);
@@ -163,4 +165,4 @@ export const readBundle = (
     entries.push({ index, ...read });
   }
   return { kind, body: tape, entries, headers, ...(refused.length > 0 && { refused }) };
-};
+}

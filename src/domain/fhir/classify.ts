@@ -1,5 +1,6 @@
 import type { Tape } from '../json/tape.ts';
 import { type Problem, problem } from '../problem.ts';
+import { atOnce, type Steps } from '../steps.ts';
 import { readBundle } from './batch.ts';
 import {
   type Body,
@@ -215,8 +216,7 @@ const change = (
   }
 };
 
-const bundle = (call: Call, options: ClassifyOptions): FhirInteraction | Problem => {
-  if (call.nested) return unsupported;
+function* bundle(call: Call, options: ClassifyOptions): Steps<FhirInteraction | Problem> {
   const nothing = parseQuery(call.pairs, emptyVocabulary);
   if ('code' in nothing) return nothing;
   const headers = readHeaders(call.headers, headerUse.bundle);
@@ -224,8 +224,8 @@ const bundle = (call: Call, options: ClassifyOptions): FhirInteraction | Problem
   const tape = jsonBody(call, options);
   if ('code' in tape) return tape;
   if (typeOf(tape, 0) !== 'Bundle') return problem('body-invalid');
-  return readBundle(tape, headers, options, classifyCall);
-};
+  return yield* readBundle(tape, headers, options, classifyCall);
+}
 
 const gets = (method: string): boolean => method === 'GET' || method === 'HEAD';
 
@@ -266,14 +266,13 @@ const ofType = (call: Call, type: ResourceType, options: ClassifyOptions): FhirI
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** One call, from the wire or out of a batch, in its normal form. */
-export const classifyCall = (call: Call, options: ClassifyOptions): FhirInteraction | Problem => {
+/** One call, from the wire or out of a batch, in its normal form. A batch itself is none: it is many. */
+const classifyCall = (call: Call, options: ClassifyOptions): FhirInteraction | Problem => {
   const { method, segments } = call;
   if (!methods.has(method)) return unsupported;
   const [first] = segments;
   if (first === undefined) {
-    if (gets(method)) return search(call, {}, false, options);
-    return method === 'POST' ? bundle(call, options) : unsupported;
+    return gets(method) ? search(call, {}, false, options) : unsupported;
   }
   const last = segments[segments.length - 1] ?? '';
   if (last.startsWith('$')) return classifyOperation(call, options);
@@ -300,12 +299,16 @@ const bodyOf = (raw: RawRequest): Body | Problem => {
  * Reads a request into its one normal form, or says why it has none. What is returned is all that is judged, and all
  * that `toUpstream` rebuilds: nothing of the raw request goes further.
  */
-export const classify = (raw: RawRequest, given: Partial<ClassifyOptions> = {}): Classified => {
-  const outcome = understand(raw, { ...classifyDefaults, ...given });
-  return 'code' in outcome ? { ok: false, problem: outcome } : { ok: true, interaction: outcome };
-};
+export const classify = (raw: RawRequest, given: Partial<ClassifyOptions> = {}): Classified =>
+  atOnce(classifySteps(raw, given));
 
-const understand = (raw: RawRequest, options: ClassifyOptions): FhirInteraction | Problem => {
+/** The same, so that a large batch does not hold up others. */
+export function* classifySteps(raw: RawRequest, given: Partial<ClassifyOptions> = {}): Steps<Classified> {
+  const outcome = yield* understand(raw, { ...classifyDefaults, ...given });
+  return 'code' in outcome ? { ok: false, problem: outcome } : { ok: true, interaction: outcome };
+}
+
+function* understand(raw: RawRequest, options: ClassifyOptions): Steps<FhirInteraction | Problem> {
   const target = readTarget(raw.target, options);
   if ('code' in target) return target;
   const { accept } = raw.headers;
@@ -319,5 +322,6 @@ const understand = (raw: RawRequest, options: ClassifyOptions): FhirInteraction 
   const body = bodyOf(raw);
   if (body !== undefined && 'code' in body) return body;
   const { method, headers } = raw;
-  return classifyCall({ method, ...target, headers, body, nested: false }, options);
-};
+  const call: Call = { method, ...target, headers, body, nested: false };
+  return method === 'POST' && call.segments.length === 0 ? yield* bundle(call, options) : classifyCall(call, options);
+}

@@ -1,3 +1,4 @@
+import { readAhead } from './ahead.ts';
 import { escapeLength, sequenceLength } from './bytes.ts';
 import { defaultLimits, type JsonFault, type JsonFaultCode, type Limits } from './fault.ts';
 import { repeatedKey } from './repeated-key.ts';
@@ -50,6 +51,9 @@ class Stack {
 
 let stack = new Stack(defaultLimits.depth);
 
+/** Smaller documents are never looked up: reading them costs as little. */
+const LARGE = 65_536;
+
 /** Objects with more keys, or with an escape in a key, are checked for repeats when they close. */
 const SMALL_OBJECT = 64;
 
@@ -59,6 +63,8 @@ const SMALL_OBJECT = 64;
  * The bytes MUST NOT change while the tape is in use: nodes are offsets into them.
  */
 export const scan = (bytes: Uint8Array, limits: Limits = defaultLimits): Scan => {
+  const known = bytes.length < LARGE ? undefined : readAhead(bytes, limits);
+  if (known !== undefined) return known;
   if (stack.node.length < limits.depth) stack = new Stack(limits.depth);
   // Buffer.slice shares memory where Uint8Array.slice copies: no reader of a tape shall have to know which it has.
   const plain = bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);

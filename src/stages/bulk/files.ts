@@ -11,9 +11,11 @@ import { clearPlace } from '../clear.ts';
 import type { Planned } from '../exchange.ts';
 import type { Judged } from '../judge.ts';
 import { count, emptyTally, type Tally } from '../release/bundle.ts';
-import type { ReleaseResource } from '../release/resource.ts';
-import { type Disclosed, type Released, refusalOf, told } from '../release.ts';
+import type { ReleaseAny } from '../release/container.ts';
+import { refusalOf } from '../release/refusal.ts';
+import { type Disclosed, type Released, told } from '../release.ts';
 import { deny, proceed, type StageContext, type Verdict } from '../stage.ts';
+import { inSlices, turn } from '../steps.ts';
 import { tallyNotes } from './notes.ts';
 
 export interface BulkFiles {
@@ -26,7 +28,7 @@ export interface BulkFiles {
 export interface BulkFilesParts {
   readonly upstream: BulkUpstream;
   readonly spools: Spools;
-  readonly release: ReleaseResource;
+  readonly release: ReleaseAny;
   /** On each line. */
   readonly limits: Limits;
   /** Files that are made ready at the same time. */
@@ -56,7 +58,7 @@ export function bulkFiles(parts: BulkFilesParts): BulkFiles {
         let something = false;
         for await (const line of lines.each) {
           if (!line.ok) return lines.torn() ?? 'upstream-malformed';
-          something = released(part, file, line) !== undefined;
+          something = (await released(part, file, line)) !== undefined;
           if (something) break;
         }
         const torn = something ? undefined : lines.torn();
@@ -112,7 +114,7 @@ export function bulkFiles(parts: BulkFilesParts): BulkFiles {
     };
     for await (const line of lines.each) {
       if (!line.ok) return lines.torn() ?? 'upstream-malformed';
-      const resource = released(part, file, line);
+      const resource = await released(part, file, line);
       if (resource === undefined) {
         tally.withheld += 1;
         continue;
@@ -139,9 +141,9 @@ export function bulkFiles(parts: BulkFilesParts): BulkFiles {
   }
 
   /** A line of another type than its file says is not what was asked for. */
-  function released(part: Planned, file: BulkFile, { tape }: Extract<Scan, { readonly ok: true }>) {
+  async function released(part: Planned, file: BulkFile, { tape }: Extract<Scan, { readonly ok: true }>) {
     if (!is(tape, member(tape, 0, 'resourceType'), file.type)) return undefined;
-    const resource = parts.release(tape, 0, part);
+    const resource = await inSlices(parts.release(tape, 0, part));
     return resource.kind === 'released' ? resource : undefined;
   }
 
@@ -164,7 +166,7 @@ async function* inTurns(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
     since += chunk.length;
     if (since < TURN) continue;
     since = 0;
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
 }
 

@@ -6,13 +6,14 @@ import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
 import { JsonWriter } from '../../domain/json/writer.ts';
 import type { IntegrityState } from '../../domain/ledger/record-integrity.ts';
+import type { Steps } from '../../domain/steps.ts';
 import type { Planned } from '../exchange.ts';
 import { countsOnly, wantedOf } from '../page-size.ts';
 import type { AnyRelease } from './container.ts';
 import { entryTail, extensionOf } from './entry.ts';
 import { nextPage } from './links.ts';
 import type { PageStart } from './pages.ts';
-import type { ReleasedResource, ReleaseResource, WithheldResource } from './resource.ts';
+import type { ReleasedResource, WithheldResource } from './resource.ts';
 import { tied } from './ties.ts';
 
 /** What one answer let go and held back; it goes into the one ledger entry of the call. */
@@ -116,13 +117,13 @@ const plainId = /^[A-Za-z0-9.-]+$/;
  * see: else the size of a page, or a link to an empty one, would tell of what was withheld. The total is exact when the whole
  * result is on this page, and absent otherwise.
  */
-export function releaseBundle(
+export function* releaseBundle(
   { pages, ended }: Listing,
   part: Planned,
   tally: Tally,
   parts: BundleRelease,
   around?: Resolve,
-): Uint8Array {
+): Steps<Uint8Array> {
   const wanted = wantedOf(part);
   const found: Found[] = [];
   let matches = 0;
@@ -137,7 +138,8 @@ export function releaseBundle(
         sent += 1;
         if (next !== undefined || (at === 0 && position <= (part.page?.skip ?? 0))) continue;
       }
-      const released = parts.release(tape, resource, part, resolve);
+      yield undefined;
+      const released = yield* parts.release(tape, resource, part, resolve);
       note(tally, released);
       if (released.kind === 'withheld') {
         tally.withheld += 1;
@@ -157,25 +159,8 @@ export function releaseBundle(
     if (ended) next = { upstream: further, skip: 0 };
     else tally.more.set(part, further);
   }
-  const kept = tied(unrepeated(found), parts.bases);
+  const kept = yield* tied(unrepeated(found), parts.bases);
   const onlyCount = countsOnly(part);
-  const base = `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/`).slice(0, -1)}`;
-  const list = new JsonWriter(pages.reduce((sum, { tape }) => sum + tape.bytes.length, 1024));
-  let before = ',"entry":[{';
-  for (const { tape, entry, mode, released } of kept) {
-    if (onlyCount) {
-      countPatients(tally, released);
-      continue;
-    }
-    count(tally, released);
-    const { id } = released;
-    list.text(before).text(extensionOf(released.integrity));
-    before = '},{';
-    if (id === undefined) list.text('"resource":');
-    else if (plainId.test(id)) list.text(base).text(released.type).text('/').text(id).text('","resource":');
-    else list.text(base).text(`${JSON.stringify(`${released.type}/${id}`).slice(1)},"resource":`);
-    list.bytes(parts.project(released, part)).text(entryTail(tape, entry, mode, released));
-  }
   const [first] = pages;
   const type = (first && stringOf(first.tape, member(first.tape, first.node, 'type'))) ?? 'searchset';
   const links = parts.links(part, onlyCount ? undefined : next);
@@ -185,13 +170,28 @@ export function releaseBundle(
     next === undefined &&
     part.page === undefined &&
     (first === undefined || claimed < 0 || raw(first.tape, claimed) === String(sent));
-  const head =
-    `{"resourceType":"Bundle","type":${JSON.stringify(type)}` +
-    (whole ? `,"total":${matches}` : '') +
-    (links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`);
-  const entries = list.done();
-  const out = new JsonWriter(head.length * 3 + entries.length + 8).text(head).bytes(entries);
-  return out.text(entries.length === 0 ? '}' : '}]}').done();
+  const out = new JsonWriter(pages.reduce((sum, { tape }) => sum + tape.bytes.length, 1024) * 1.25);
+  out.text(`{"resourceType":"Bundle","type":${JSON.stringify(type)}`);
+  if (whole) out.text(`,"total":${matches}`);
+  if (links.length > 0) out.text(`,"link":${JSON.stringify(links)}`);
+  const base = `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/`).slice(0, -1)}`;
+  let before = ',"entry":[{';
+  for (const { tape, entry, mode, released } of kept) {
+    if (onlyCount) {
+      countPatients(tally, released);
+      continue;
+    }
+    yield undefined;
+    count(tally, released);
+    const { id } = released;
+    out.text(before).text(extensionOf(released.integrity));
+    before = '},{';
+    if (id === undefined) out.text('"resource":');
+    else if (plainId.test(id)) out.text(base).text(released.type).text('/').text(id).text('","resource":');
+    else out.text(base).text(`${JSON.stringify(`${released.type}/${id}`).slice(1)},"resource":`);
+    out.bytes(parts.project(released, part)).text(entryTail(tape, entry, mode, released));
+  }
+  return out.text(before === '},{' ? '}]}' : '}').done();
 }
 
 /** Entries with a resource. The upstream's own remarks quote values; they stay here. */

@@ -10,8 +10,10 @@ import { is, member, raw, stringOf, text } from '../../domain/json/cursor.ts';
 import { scan } from '../../domain/json/scan.ts';
 import { applySplices, removeMembers } from '../../domain/json/splice.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
+import { JsonWriter } from '../../domain/json/writer.ts';
+import type { Steps } from '../../domain/steps.ts';
 import type { Planned } from '../exchange.ts';
-import { entryText } from './entry.ts';
+import { writeEntry } from './entry.ts';
 import type { ReleasedResource, ReleaseResource, WithheldResource } from './resource.ts';
 import { deidentifying, maskedView, type ResourceReleaseParts, withheld } from './resource.ts';
 
@@ -22,10 +24,13 @@ export interface ContainerParts extends ResourceReleaseParts {
 
 export interface AnyRelease {
   /** A resource of any type. */
-  readonly release: ReleaseResource;
+  readonly release: ReleaseAny;
   /** The same for what an operation answers with: a Bundle or Parameters that is stored nowhere needs no scope of its own. */
-  readonly answer: ReleaseResource;
+  readonly answer: ReleaseAny;
 }
+
+/** What a resource holds can be very much. */
+export type ReleaseAny = (...asked: Parameters<ReleaseResource>) => Steps<ReturnType<ReleaseResource>>;
 
 /** Members of a container that are made anew, or that vouch for what is not there any more. */
 const remade: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -57,36 +62,36 @@ class Holding {
  * and what is withheld leaves no trace. A container of which nothing may leave is withheld itself.
  */
 export function containerRelease(single: ReleaseResource, parts: ContainerParts): AnyRelease {
-  const release: ReleaseResource = (tape, node, part, resolve) => {
+  const release: ReleaseAny = function* (tape, node, part, resolve) {
     const type = member(tape, node, 'resourceType');
     if (type < 0) return withheld('not a resource');
     if (is(tape, type, 'Bundle') || is(tape, type, 'Parameters')) {
       const name = text(tape, type) as ResourceType;
       if (!mayReturn(part.principal, tape, node, name, part.interaction.kind))
         return withheld('the scopes do not open the container');
-      return container(tape, node, name, part, resolve, false);
+      return yield* container(tape, node, name, part, resolve, false);
     }
     return single(tape, node, part, resolve);
   };
 
   return {
     release,
-    answer(tape, node, part, resolve) {
+    *answer(tape, node, part, resolve) {
       const type = stringOf(tape, member(tape, node, 'resourceType')) as ResourceType | undefined;
       return type === 'Bundle' || type === 'Parameters'
-        ? container(tape, node, type, part, resolve, true)
+        ? yield* container(tape, node, type, part, resolve, true)
         : single(tape, node, part, resolve);
     },
   };
 
-  function container(
+  function* container(
     tape: Tape,
     node: number,
     type: ResourceType,
     part: Planned,
     resolve: Resolve | undefined,
     answered: boolean,
-  ): ReleasedResource | WithheldResource {
+  ): Steps<ReleasedResource | WithheldResource> {
     if (!part.plan.covers(type)) return withheld('no masking rule for the type');
     // The label of a container is that of all it holds.
     const labels = (part.within?.labels ?? 0) | labelsOf(tape, node);
@@ -94,9 +99,9 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
     const holding = new Holding();
     const list =
       type === ('Bundle' as ResourceType)
-        ? entries(tape, node, within, resolve, holding)
-        : all(tape, node, within, resolve, holding);
-    if (list === undefined || list === '') return withheld('nothing of it may leave', holding.needs);
+        ? yield* entries(tape, node, within, resolve, holding)
+        : yield* all(tape, node, within, resolve, holding);
+    if (list === undefined || list.length === 0) return withheld('nothing of it may leave', holding.needs);
     const patients = [...new Set(holding.inner.flatMap((each) => each.patients))];
     const plan = holding.inner.some(({ deidentified }) => deidentified) ? deidentifying(part) : part.plan;
     if (plan === undefined) return withheld('the grant asks for a de-identified view that this call cannot have');
@@ -111,7 +116,12 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
       type,
       // A tag of the container would say that nothing has changed when what may leave of it has.
       versionId: holding.held > 0 ? undefined : view.versionId,
-      bytes: encoder.encode(`${Buffer.from(view.bytes).toString('utf8').slice(0, -1)},"${name}":[${list}]}`),
+      bytes: new JsonWriter(view.bytes.length + list.length + 32)
+        .bytes(view.bytes.subarray(0, -1))
+        .text(`,"${name}":[`)
+        .bytes(list)
+        .text(']}')
+        .done(),
       patients,
       grants: [],
       basis: undefined,
@@ -124,28 +134,30 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
   }
 
   /** Undefined: the Bundle cannot stand without what is withheld of it. */
-  function entries(
+  function* entries(
     tape: Tape,
     node: number,
     part: Planned,
     around: Resolve | undefined,
     holding: Holding,
-  ): string | undefined {
+  ): Steps<Uint8Array | undefined> {
     const resolve = bundleReferences(tape, node, parts.bases, around);
     const isHeaded = headed.has(stringOf(tape, member(tape, node, 'type')));
-    const kept: string[] = [];
+    const kept = new JsonWriter(1024);
     let first = true;
     for (const entry of elements(tape, member(tape, node, 'entry'))) {
       const resource = member(tape, entry, 'resource');
       // The FHIR server's own remarks quote values, and an entry without a resource tells by its URLs what it was.
       const silent = resource < 0 || is(tape, member(tape, resource, 'resourceType'), 'OperationOutcome');
-      const released = silent ? undefined : release(tape, resource, part, resolve);
-      if (released !== undefined && holding.take(released))
-        kept.push(entryText(tape, entry, released, fullUrlOf(tape, entry, released, part)));
-      else if (first && isHeaded) return undefined;
+      yield undefined;
+      const released = silent ? undefined : yield* release(tape, resource, part, resolve);
+      if (released !== undefined && holding.take(released)) {
+        if (holding.inner.length > 1) kept.text(',');
+        writeEntry(kept, tape, entry, released, fullUrlOf(tape, entry, released, part));
+      } else if (first && isHeaded) return undefined;
       first = false;
     }
-    return kept.join(',');
+    return kept.done();
   }
 
   /** References within a document go by its full URLs; a name made for the document tells nothing but under pseudonyms. */
@@ -156,31 +168,51 @@ export function containerRelease(single: ReleaseResource, parts: ContainerParts)
     return released.id === undefined ? undefined : `${parts.bases.gatewayBase}/${released.type}/${released.id}`;
   }
 
-  function all(tape: Tape, node: number, part: Planned, resolve: Resolve | undefined, holding: Holding): string {
+  function* all(
+    tape: Tape,
+    node: number,
+    part: Planned,
+    resolve: Resolve | undefined,
+    holding: Holding,
+  ): Steps<Uint8Array> {
     const open = isTerminology(part);
-    return elements(tape, member(tape, node, 'parameter'))
-      .flatMap((each) => parameter(tape, each, part, resolve, holding, open) ?? [])
-      .join(',');
+    const kept = yield* parameters(tape, member(tape, node, 'parameter'), part, resolve, holding, open);
+    return encoder.encode(kept.join(','));
   }
 
-  function parameter(
+  function* parameters(
+    tape: Tape,
+    list: number,
+    part: Planned,
+    resolve: Resolve | undefined,
+    holding: Holding,
+    open: boolean,
+  ): Steps<readonly string[]> {
+    const kept: string[] = [];
+    for (const each of elements(tape, list)) {
+      yield undefined;
+      const one = yield* parameter(tape, each, part, resolve, holding, open);
+      if (one !== undefined) kept.push(one);
+    }
+    return kept;
+  }
+
+  function* parameter(
     tape: Tape,
     node: number,
     part: Planned,
     resolve: Resolve | undefined,
     holding: Holding,
     open: boolean,
-  ): string | undefined {
+  ): Steps<string | undefined> {
     const name = stringOf(tape, member(tape, node, 'name'));
     if (name === undefined || !plainName.test(name)) return undefined;
     const members: string[] = [];
     const resource = member(tape, node, 'resource');
-    const released = resource < 0 ? undefined : release(tape, resource, part, resolve);
+    const released = resource < 0 ? undefined : yield* release(tape, resource, part, resolve);
     if (released !== undefined && holding.take(released))
       members.push(`"resource":${Buffer.from(released.bytes).toString('utf8')}`);
-    const inner = elements(tape, member(tape, node, 'part')).flatMap(
-      (each) => parameter(tape, each, part, resolve, holding, open) ?? [],
-    );
+    const inner = yield* parameters(tape, member(tape, node, 'part'), part, resolve, holding, open);
     if (inner.length > 0) members.push(`"part":[${inner.join(',')}]`);
     const value = open ? plainValue(tape, node) : undefined;
     if (value !== undefined) members.push(value);

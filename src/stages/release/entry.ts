@@ -1,5 +1,6 @@
 import { member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
+import type { JsonWriter } from '../../domain/json/writer.ts';
 import { type IntegrityState, integrityExtension } from '../../domain/ledger/record-integrity.ts';
 import type { ReleasedResource } from './resource.ts';
 
@@ -28,14 +29,15 @@ export function entryTail(tape: Tape, entry: number, mode: string | undefined, r
 }
 
 /** One entry of a Bundle as it leaves. */
-export const entryText = (
+export function writeEntry(
+  into: JsonWriter,
   tape: Tape,
   entry: number,
   released: ReleasedResource,
   fullUrl: string | undefined,
-): string => {
+): void {
   const mode = stringOf(tape, member(tape, member(tape, entry, 'search'), 'mode'));
   const url = fullUrl === undefined ? '' : `"fullUrl":${JSON.stringify(fullUrl)},`;
-  const resource = Buffer.from(released.bytes).toString('utf8');
-  return `{${extensionOf(released.integrity)}${url}"resource":${resource}${entryTail(tape, entry, mode, released)}}`;
-};
+  into.text(`{${extensionOf(released.integrity)}${url}"resource":`);
+  into.bytes(released.bytes).text(`${entryTail(tape, entry, mode, released)}}`);
+}

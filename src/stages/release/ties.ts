@@ -2,6 +2,7 @@ import type { Bases } from '../../domain/fhir/references.ts';
 import { parseReference } from '../../domain/fhir/references.ts';
 import { member, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
+import type { Steps } from '../../domain/steps.ts';
 
 interface Entry {
   readonly tape: Tape;
@@ -13,28 +14,36 @@ interface Entry {
  * Of the entries that may leave, those that a released match brought: an include that hangs on a withheld match alone would
  * tell that the match is there (the practitioner who wrote the hidden note).
  */
-export function tied<E extends Entry>(entries: readonly E[], bases: Bases): readonly E[] {
+export function* tied<E extends Entry>(entries: readonly E[], bases: Bases): Steps<readonly E[]> {
   if (!entries.some(({ mode }) => mode === 'include')) return entries;
   const kept = new Set<E>();
   const names = new Set<string>();
   const pointedAt = new Set<string>();
-  const keep = (entry: E): void => {
-    kept.add(entry);
-    for (const name of namesOf(entry)) names.add(name);
-    for (const name of pointersOf(entry, bases)) pointedAt.add(name);
-  };
-  for (const entry of entries) if (entry.mode !== 'include') keep(entry);
+  const includes: { readonly entry: E; readonly own: readonly string[]; readonly pointers: readonly string[] }[] = [];
+  for (const entry of entries) {
+    yield undefined;
+    const own = namesOf(entry);
+    const pointers = pointersOf(entry, bases);
+    if (entry.mode === 'include') includes.push({ entry, own, pointers });
+    else keep(entry, own, pointers);
+  }
   // With :iterate one include brings another: again until nothing more is reached.
   for (let before = -1; before !== kept.size; ) {
     before = kept.size;
-    for (const entry of entries) {
+    for (const { entry, own, pointers } of includes) {
+      yield undefined;
       if (kept.has(entry)) continue;
-      const reached =
-        namesOf(entry).some((name) => pointedAt.has(name)) || pointersOf(entry, bases).some((name) => names.has(name));
-      if (reached) keep(entry);
+      if (own.some((name) => pointedAt.has(name)) || pointers.some((name) => names.has(name)))
+        keep(entry, own, pointers);
     }
   }
   return entries.filter((entry) => kept.has(entry));
+
+  function keep(entry: E, own: readonly string[], pointers: readonly string[]): void {
+    kept.add(entry);
+    for (const name of own) names.add(name);
+    for (const name of pointers) pointedAt.add(name);
+  }
 }
 
 /** `Type/id`, and the canonical URL of what has one. */

@@ -4,7 +4,9 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
 import { ask } from '../../../src/adapters/upstream/answer.ts';
+import { defaultLimits } from '../../../src/domain/json/fault.ts';
 import type { UpstreamResponse } from '../../../src/domain/upstream.ts';
+import type { LargeDocuments } from '../../../src/ports.ts';
 
 const text = '{"resourceType":"Patient"}'.repeat(40);
 const encodings: Readonly<Record<string, (body: string) => Uint8Array>> = {
@@ -65,7 +67,12 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const asked = (path: string, options: { signal?: AbortSignal; timeout?: number; origin?: string } = {}) =>
+const unread: LargeDocuments = { ahead: () => undefined };
+
+const asked = (
+  path: string,
+  options: { signal?: AbortSignal; timeout?: number; origin?: string; documents?: LargeDocuments } = {},
+) =>
   new Promise<UpstreamResponse>((resolve) =>
     ask(
       agent,
@@ -76,7 +83,11 @@ const asked = (path: string, options: { signal?: AbortSignal; timeout?: number; 
         headersTimeout: options.timeout ?? 5000,
         bodyTimeout: options.timeout ?? 5000,
       },
-      { maxBytes: 50_000, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+      {
+        limits: { ...defaultLimits, bytes: 50_000 },
+        documents: options.documents ?? unread,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
       resolve,
     ),
   );
@@ -90,6 +101,12 @@ describe('the answer of the FHIR server', () => {
     expect(response).toMatchObject({ headers: { etag: 'W/"1"' } });
     expect(bodyOf(await asked('/chunks'))).toBe(`200 ${text}`);
     expect(bodyOf(await asked('/empty'))).toBe('204 ');
+  });
+
+  it('is a fault of the gateway when it could not be read', async () => {
+    const failing: LargeDocuments = { ahead: () => Promise.reject(new Error('the thread is gone')) };
+    expect(bodyOf(await asked('/plain', { documents: failing }))).toBe('stage-failed');
+    expect(bodyOf(await asked('/encoded/gzip', { documents: failing }))).toBe('stage-failed');
   });
 
   it('is not an early hint', async () => {
