@@ -41,7 +41,7 @@ export async function openPolicyApi(parts: PolicyApiParts): Promise<PolicyApi> {
   const desk = createPolicyDesk({
     // A folder that somebody left broken is no ground to build on: what is in force is.
     shelf: { ...onDisk, read: policies.files },
-    proposals: await openProposals(join(folder, '.proposals')),
+    proposals: openProposals(join(folder, '.proposals')),
     run: runner.run,
     reload: policies.reload,
     sign: (text) => signText(key.privateKey, text),

@@ -176,6 +176,12 @@ const rows = {
     text: 'The change is not open any more, or the policies have changed since it was proposed.',
     fix: 'privacy officer',
   },
+  'policy-read-only': {
+    status: 409,
+    issue: 'conflict',
+    text: 'The gateway may not write its policies; they are changed where their files are kept.',
+    fix: 'operator',
+  },
   'policy-own-approval': {
     status: 403,
     issue: 'forbidden',

@@ -78,6 +78,13 @@ class NotRecorded extends Error {
   override readonly name = 'NotRecorded';
 }
 
+/** An operator may keep the policies where the gateway cannot write: in an image, in a mounted configuration. */
+const isNotWritable = (error: unknown): boolean =>
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  ['EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST'].includes(String(error.code));
+
 /** How the policies change: proposed by one officer, approved by others, put in force whole, and taken back. */
 export const createPolicyDesk = (parts: PolicyDeskParts): PolicyDesk => {
   const { shelf, proposals, clock } = parts;
@@ -94,8 +101,12 @@ export const createPolicyDesk = (parts: PolicyDeskParts): PolicyDesk => {
   };
   const change = <Value>(work: () => Promise<Done<Value>>): Promise<Done<Value>> =>
     alone(work).catch((error: unknown) => {
-      if (!(error instanceof NotRecorded)) throw error;
-      return refused('ledger-unavailable', [{ rule: 'ledger', text: 'Nothing was changed.' }]);
+      if (error instanceof NotRecorded)
+        return refused('ledger-unavailable', [{ rule: 'ledger', text: 'Nothing was changed.' }]);
+      if (!isNotWritable(error)) throw error;
+      return refused('policy-read-only', [
+        { rule: 'policies', text: 'The gateway loads a change of the files by itself.' },
+      ]);
     });
 
   const record = async (

@@ -154,6 +154,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'risk-unavailable': 'test/flow/closing.test.ts',
   'policy-overtaken': 'test/http/policies.test.ts',
   'policy-own-approval': 'test/http/policies.test.ts',
+  'policy-read-only': 'test/http/policies.test.ts',
   'upstream-timeout': 'test/security/bulk-files.test.ts',
   'promotion-refused': 'test/flow/risk-desk.test.ts',
   'review-refused': 'test/flow/risk-desk.test.ts',

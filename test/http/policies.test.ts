@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type PolicyRig, startPolicyRig } from './policy-rig.ts';
@@ -144,6 +144,22 @@ describe('a look', () => {
       strictest: 'date-shift',
       rules: [{ id: 'research-dates' }],
     });
+  });
+});
+
+describe('policies that the gateway may not write', () => {
+  it('are served, and a change of them is refused with where to make it', async () => {
+    const book = join(rig.folder, '.proposals');
+    rmSync(book, { recursive: true, force: true });
+    // A file where the folder should be stops root too.
+    writeFileSync(book, '');
+    expect((await rig.call('audit', 'GET', '')).status).toBe(200);
+    const change = { changes: narrower(), reason: 'as agreed' };
+    const { status, body } = await rig.call('adler', 'POST', '/proposals', change);
+    expect([status, problemOf(body)]).toEqual([409, 'policy-read-only']);
+    rmSync(book);
+    const { body: proposal } = await rig.call('adler', 'POST', '/proposals', change);
+    expect((await rig.call('adler', 'POST', `/proposals/${String(proposal.id)}/withdraw`, {})).status).toBe(200);
   });
 });
 

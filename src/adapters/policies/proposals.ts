@@ -9,9 +9,9 @@ export interface ProposalBook {
   keep(proposal: Proposal): Promise<void>;
 }
 
-export const openProposals = async (folder: string): Promise<ProposalBook> => {
+/** The folder is made by the first proposal: policies that only the operator may write are served too. */
+export const openProposals = (folder: string): ProposalBook => {
   const files = nodeFileSystem;
-  await makeFolderDurably(files, folder, folder);
   return {
     async all() {
       const found: Proposal[] = [];
@@ -21,6 +21,9 @@ export const openProposals = async (folder: string): Promise<ProposalBook> => {
       }
       return found.sort((a, b) => (a.at < b.at ? -1 : 1));
     },
-    keep: (proposal) => replaceFile(files, under(folder, `${proposal.id}.json`), Buffer.from(JSON.stringify(proposal))),
+    async keep(proposal) {
+      await makeFolderDurably(files, folder, folder);
+      await replaceFile(files, under(folder, `${proposal.id}.json`), Buffer.from(JSON.stringify(proposal)));
+    },
   };
 };
