@@ -13,6 +13,7 @@ import { introduce } from './stages/authenticate.ts';
 import type { Bulk } from './stages/bulk.ts';
 import type { Capabilities } from './stages/capabilities.ts';
 import { clear } from './stages/clear.ts';
+import type { Cohorts } from './stages/cohorts.ts';
 import type {
   Assessed,
   Authenticated,
@@ -66,6 +67,7 @@ export interface Stages {
   readonly plan: Stage<Assessed, Planned>;
   readonly release: Release;
   readonly bulk: Bulk;
+  readonly cohorts: Cohorts;
   readonly record: Recorder;
   readonly capabilities: Capabilities;
   readonly own: OwnResources;
@@ -172,9 +174,10 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     return { ...answered, headers: { ...common(context), ...answered.headers } };
   }
 
-  /** Asks the upstream and releases what it answers; an export, whose answer is many steps away, goes its own way there. */
+  /** Asks the upstream and releases what it answers; an export, whose answer is many steps away, and a count, which is of many answers, go their own way there. */
   async function carry(judged: Judged, forward: Forward, context: StageContext): Promise<Verdict<Released>> {
     if (stages.bulk.serves(judged.exchange)) return stages.bulk.carry(judged, forward, context);
+    if (stages.cohorts.serves(judged.exchange)) return stages.cohorts.count(judged, context);
     const cleared = clear(judged, stages.pageSize);
     const response = cleared === undefined ? undefined : await forward(cleared, context.signal);
     return stages.release.release(judged, response, context);

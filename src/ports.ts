@@ -6,6 +6,7 @@ import type { Limits } from './domain/json/fault.ts';
 import type { Tape } from './domain/json/tape.ts';
 import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
 import type { IntegrityState } from './domain/ledger/record-integrity.ts';
+import type { Counted } from './domain/masking/differencing.ts';
 import type { PolicySnapshot } from './domain/policy/snapshot.ts';
 import type { Problem } from './domain/problem.ts';
 import type { AccessEvent } from './domain/risk/event.ts';
@@ -81,6 +82,14 @@ export interface RiskEngine {
   assess(event: AccessEvent, now: Instant): Assessment | Promise<Assessment>;
   /** After the release or the refusal: what was returned, with status. */
   observe(event: AccessEvent, now: Instant): void;
+}
+
+/** Groups of people whose number each requester was told, after a restart too. Holds keyed names alone. */
+export interface CountBook {
+  /** Throws when it is not known. */
+  told(requester: string): readonly Counted[];
+  /** Told from now on; resolves when that is durable. */
+  add(requesters: readonly string[], groups: readonly Counted[]): Promise<void>;
 }
 
 /** Never rejects: an upstream that is down, slow or torn is a `fault`. */

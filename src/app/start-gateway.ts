@@ -66,6 +66,7 @@ import { mountAudit } from './audit.ts';
 import { openBulk } from './bulk.ts';
 import { capabilityDocuments } from './capabilities.ts';
 import { watchCircumstances } from './circumstances.ts';
+import { openCohorts } from './cohorts.ts';
 import { openConsentApi } from './consent-api.ts';
 import { mountConsole } from './console.ts';
 import { openCredentials } from './credentials.ts';
@@ -397,6 +398,11 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     random,
   });
   opened.defer(() => exports.close());
+  const cohorts = await openCohorts({
+    ...{ policies, reader, right, bases, limits, data },
+    key: subKey(vaultKey, 'cohorts'),
+  });
+  opened.defer(() => cohorts.close());
   const gateway = createGateway(
     {
       classify: classify(
@@ -447,6 +453,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
         guard,
       ),
       bulk: exports.bulk,
+      cohorts,
       record: recorder(ledger, consentApi.breakGlass, 10_000),
       own: consentApi.own,
       capabilities: capabilityDocuments({ reader, bases, issuers: () => directory.current() }),

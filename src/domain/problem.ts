@@ -200,6 +200,12 @@ const rows = {
     text: 'The change touches an element that is masked for this role, or cannot be made on what this role sees; leave masked elements as they are, or send the update with PUT.',
     fix: 'client',
   },
+  'cohort-refused': {
+    status: 403,
+    issue: 'suppressed',
+    text: 'With what was told before, these counts would tell of too few people, or too many have been asked for.',
+    fix: 'privacy officer',
+  },
   'precondition-required': {
     status: 428,
     issue: 'conflict',

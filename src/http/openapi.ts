@@ -14,7 +14,7 @@ export const undocumented = (routes: readonly Route[]): readonly Route[] =>
 
 const fhirJson = 'application/fhir+json';
 
-/** What the router does not show: the judge answers it before anything else. */
+/** What the router does not show: FHIR calls that the gateway answers by itself. */
 const discovery = (prefix: string): readonly Route[] => [
   {
     method: 'GET',
@@ -29,6 +29,20 @@ const discovery = (prefix: string): readonly Route[] => [
     method: 'GET',
     url: `${prefix}/.well-known/smart-configuration`,
     text: { summary: 'The SMART App Launch configuration.', open: true },
+  },
+  {
+    method: 'GET',
+    url: `${prefix}/Patient/$cohort-counts`,
+    text: {
+      summary:
+        'How many patients who let the caller look meet the criteria (search parameters of Patient), as Parameters: groups of k at least, none that tells of few together with earlier answers.',
+      query: Type.Object({
+        by: Type.Optional(
+          Type.String({ description: 'Up to three attributes of policies/cohorts.yaml, separated by commas.' }),
+        ),
+      }),
+      answers: fhirJson,
+    },
   },
 ];
 

@@ -1,4 +1,5 @@
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
+import { isExport } from '../domain/fhir/operations.ts';
 import { recentlyStrong, type StepUp } from '../domain/identity/step-up.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
@@ -124,7 +125,7 @@ function doing(interaction: FhirInteraction): NonNullable<AccessEvent['interacti
     case 'delete':
       return 'delete';
     case 'operation':
-      return interaction.name === 'export' ? 'export' : 'operation';
+      return isExport(interaction.name) ? 'export' : 'operation';
     default:
       return interaction satisfies never;
   }

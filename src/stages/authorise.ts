@@ -60,7 +60,15 @@ export function authorise({
           rule: `role:${principal.roles[0] ?? 'none'}`,
           text: 'No role of the token allows the call for its purpose of use.',
         });
-      const mask = masks(policy, principal, context.now);
+      const usual = masks(policy, principal, context.now);
+      const study = interaction.kind === 'operation' && isForStudy(interaction, operations);
+      if (study && principal.study === undefined)
+        return deny('scope-insufficient', {
+          rule: 'operation:study',
+          text: 'Only who acts for a study may call this: the token must name it.',
+        });
+      const mask =
+        study && usual?.pseudonymous === false ? policy.masking.narrowed(usual, [DEIDENTIFIED], principal) : usual;
       if (mask === undefined) {
         return deny('policy-no-rule', {
           rule: 'policy-no-rule',
@@ -98,6 +106,14 @@ function mayAskAbout(principal: Principal, interaction: FhirInteraction, operati
   const patient = (id ?? '') as string as PatientId;
   return ownPatient(principal) === patient || standsFor(principal, patient);
 }
+
+/** The overlay for a plan that is not de-identifying by itself. */
+const DEIDENTIFIED = 'obligation-deidentify';
+
+const isForStudy = (
+  { name, type, id }: Extract<FhirInteraction, { kind: 'operation' }>,
+  operations: OperationTable,
+): boolean => findOperation(operations, name, type, id !== undefined)?.rule.study === true;
 
 function rightOf(interaction: FhirInteraction): 'read' | 'write' {
   switch (interaction.kind) {

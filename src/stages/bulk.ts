@@ -1,4 +1,5 @@
 import { type BulkFile, readManifest, writeManifest } from '../domain/fhir/bulk-manifest.ts';
+import { isExport } from '../domain/fhir/operations.ts';
 import { type Bases, underUpstream } from '../domain/fhir/references.ts';
 import { toUpstream } from '../domain/fhir/request.ts';
 import type { Limits } from '../domain/json/fault.ts';
@@ -53,7 +54,7 @@ export function bulk(parts: BulkParts): Bulk {
   const looks = new Map<string, Promise<readonly BulkFile[] | ProblemCode>>();
 
   return {
-    serves: ({ interaction }) => interaction.kind === 'operation' && interaction.name === 'export',
+    serves: ({ interaction }) => interaction.kind === 'operation' && isExport(interaction.name),
     async carry(judged, forward, context) {
       const begun = performance.now();
       const verdict = await carried(judged, forward, context).catch((error: unknown): Verdict<Released> => {

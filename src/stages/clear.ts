@@ -1,4 +1,5 @@
 import type { FhirHeaders, FhirInteraction } from '../domain/fhir/interaction.ts';
+import { isExport } from '../domain/fhir/operations.ts';
 import { toUpstream } from '../domain/fhir/request.ts';
 import type { SearchQuery } from '../domain/fhir/search.ts';
 import type { Cleared, ClearedPlace, PlaceRequest, UpstreamRequest } from '../domain/upstream.ts';
@@ -99,7 +100,9 @@ export function forwarded(part: Planned, pageSize: number): FhirInteraction {
     case 'delete':
       return { ...interaction, headers: writeHeaders(interaction.headers, part.version) };
     case 'operation':
-      return interaction.name === 'export' ? { ...interaction, headers: { preferAsync: true } } : interaction;
+      return isExport(interaction.name)
+        ? { ...interaction, name: 'export', headers: { preferAsync: true } }
+        : interaction;
     case 'graphql':
     case 'capabilities':
     case 'batch':

@@ -113,4 +113,28 @@ describe('a bulk export', () => {
     }
     expect((await house.ask(`DELETE ${status}`, { token: service })).status).toBe(202);
   });
+
+  it.each([['/Patient/$deidentify'], ['/Group/group-heart-cohort/$deidentify']])(
+    'by %s is for who acts for a study, and goes to the FHIR server as an export',
+    async (path) => {
+      house.forget();
+      const { manifest } = await exported(house, `${path}?_type=Patient,Condition`, service);
+      expect(manifest.request).toBe(`${house.base}${path}?_type=Patient,Condition`);
+      expect(house.received.some(({ path: asked }) => asked.includes('$deidentify'))).toBe(false);
+      const patients = await file(manifest, 'Patient', service);
+      expect(linesOf(patients.text)).toHaveLength(4);
+      expect(patients.text).not.toMatch(/patient-ada|Byrne|MRN|\d{3}-\d{2}-\d{4}/);
+      const found = await house.gateway.ledger.find(String(patients.headers['x-request-id']));
+      expect(found?.entry).toMatchObject({ interaction: { operation: 'deidentify' } });
+      expect(found?.entry.patients).toHaveLength(4);
+      const other = await house.rig.token('researcher', { scope: 'system/*.rs', user: 'somebody' });
+      expect((await file(manifest, 'Patient', other)).code).toBe('page-foreign');
+    },
+  );
+
+  it('without who it is about is refused to who acts for no study', async () => {
+    const staff = await house.rig.token('clinician', { scope: 'user/*.rs' });
+    const refused = await kickOff(house, '/Patient/$deidentify', staff);
+    expect([refused.status, refused.code]).toEqual([403, 'scope-insufficient']);
+  });
 });

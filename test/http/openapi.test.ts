@@ -47,6 +47,7 @@ describe('the OpenAPI document', () => {
     const extra = operations().map(([line]) => line);
     expect(extra.filter((line) => !registered.has(line))).toEqual([
       'GET /fhir/.well-known/smart-configuration',
+      'GET /fhir/Patient/$cohort-counts',
       'GET /fhir/metadata',
     ]);
   });

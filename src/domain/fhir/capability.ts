@@ -94,13 +94,17 @@ const resource = (from: Json, type: ResourceType, does: GatewayDoes): Json => ({
   ...listed('searchInclude', strings(from.searchInclude).filter(isInclude)),
   ...listed('searchRevInclude', strings(from.searchRevInclude).filter(isInclude)),
   ...listed('searchParam', parameters(from.searchParam, type)),
-  ...listed('operation', [...operations(from.operation, type, does), ...(type === 'Patient' ? [accounting] : [])]),
+  ...listed('operation', [...operations(from.operation, type, does), ...ownOf(type, from)]),
 });
 
-/** The gateway's own. */
-const accounting: Json = {
-  name: 'accounting-of-disclosures',
-  definition: 'urn:consentry:operation:accounting-of-disclosures',
+/** The gateway's own; the de-identified read is there where the server exports. */
+const own = (name: string): Json => ({ name, definition: `urn:consentry:operation:${name}` });
+const ownOf = (type: ResourceType, from: Json): readonly Json[] => {
+  const exports = objects(from.operation).some(({ name }) => name === 'export' || name === '$export');
+  return [
+    ...(exports ? [own('deidentify')] : []),
+    ...((type as string) === 'Patient' ? [own('accounting-of-disclosures'), own('cohort-counts')] : []),
+  ];
 };
 
 const smartService = {

@@ -79,7 +79,7 @@ export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInt
   const found = findOperation(options.operations, name, type, id !== undefined);
   if (found === undefined) return unsupported;
   const { rule } = found;
-  if (rule.async === true && nested) return unsupported;
+  if ((rule.async === true || rule.alone === true) && nested) return unsupported;
   const headers = readHeaders(call.headers, rule.async === true ? headerUse.async : headerUse.query);
   if ('code' in headers) return headers;
   const page = rule.async === true ? pageOf(call.pairs) : undefined;
@@ -88,8 +88,8 @@ export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInt
   const folded = rule.async === true ? folding(call, options) : undefined;
   if (folded !== undefined && 'code' in folded) return folded;
   const query = parseQuery(folded ?? call.pairs, {
-    types: rule.searches === true && type !== undefined ? [type] : [],
-    results: rule.searches === true ? searchResults : noResults,
+    types: rule.searches !== undefined && type !== undefined ? [type] : [],
+    results: rule.searches === 'whole' ? searchResults : noResults,
     own: rule.parameters,
     bases: options.bases,
   });

@@ -114,7 +114,7 @@ const operationTargets = (
   if (rule === undefined) return none;
   const { reads = {} } = rule;
   const whole = i.type === undefined || rule.readsWhole !== true ? none : wholeTargets(i.type, `$${i.name}`, i.body);
-  const searched = rule.searches === true && i.type !== undefined ? queryTargets([i.type], i.query) : none;
+  const searched = rule.searches !== undefined && i.type !== undefined ? queryTargets([i.type], i.query) : none;
   return [...whole, ...searched, ...ownTargets(i.query, reads), ...bodyTargets(i.body, reads)];
 };
 

@@ -41,12 +41,16 @@ export interface OperationRule {
   readonly reads?: Readonly<Record<string, string>>;
   /** It compares whole resources of its type with what is sent. */
   readonly readsWhole?: true;
-  /** It takes the search parameters of its type too. */
-  readonly searches?: true;
+  /** It takes the search parameters of its type too, and with `whole` what shapes a result. */
+  readonly searches?: 'whole' | 'criteria';
   /** Only for the person in the path, who stands for them, and privacy officers: the gateway's own answer, whatever the upstream has. */
   readonly about?: 'self';
   /** Answered with 202 and a place to ask (bulk data). */
   readonly async?: true;
+  /** The gateway answers it itself, and not within a batch. */
+  readonly alone?: true;
+  /** For research alone: the token names its study, and what leaves is without who it is about. */
+  readonly study?: true;
 }
 
 const terminology = (
@@ -96,7 +100,7 @@ export const knownOperations: readonly OperationRule[] = [
     methods: ['GET'],
     acts: 'search',
     parameters: { max: 'integer' },
-    searches: true,
+    searches: 'whole',
   },
   {
     name: 'summary',
@@ -150,6 +154,28 @@ export const knownOperations: readonly OperationRule[] = [
     parameters: exported,
     reads: { _since: '_lastUpdated', _until: '_lastUpdated' },
     async: true,
+  },
+  {
+    name: 'deidentify',
+    at: [
+      { level: 'type', types: ['Patient'], subjects: { by: 'all' } },
+      { level: 'instance', types: ['Group'], subjects: { by: 'all' } },
+    ],
+    methods: ['GET', 'POST'],
+    acts: 'export',
+    parameters: exported,
+    reads: { _since: '_lastUpdated', _until: '_lastUpdated' },
+    async: true,
+    study: true,
+  },
+  {
+    name: 'cohort-counts',
+    at: [{ level: 'type', types: ['Patient'], subjects: { by: 'criteria' } }],
+    methods: ['GET'],
+    acts: 'search',
+    parameters: { by: 'text' },
+    searches: 'criteria',
+    alone: true,
   },
   terminology(
     'expand',
@@ -210,6 +236,9 @@ export const knownOperations: readonly OperationRule[] = [
   ),
   terminology('subsumes', 'CodeSystem', ['codeA', 'codeB', 'system', 'version'], ['codingA', 'codingB']),
 ];
+
+/** A de-identified read of a cohort is an export too, and goes to the upstream as one. */
+export const isExport = (name: string): boolean => name === 'export' || name === 'deidentify';
 
 /** Names of operations and of their levels to the rule that judges them. */
 export type OperationTable = ReadonlyMap<string, readonly OperationRule[]>;

@@ -1,4 +1,5 @@
-import type { CohortRow } from './cohort.ts';
+/** Attributes of one person. */
+export type QuasiRow = Readonly<Record<string, string>>;
 
 /** How well people of a data set could be told apart by attributes that others may know of them. */
 export interface ReidentificationRisk {
@@ -18,7 +19,7 @@ export interface ReidentificationRisk {
   readonly sizes: readonly { readonly size: number; readonly people: number }[];
 }
 
-export const reidentificationRisk = (rows: readonly CohortRow[], by: readonly string[]): ReidentificationRisk => {
+export const reidentificationRisk = (rows: readonly QuasiRow[], by: readonly string[]): ReidentificationRisk => {
   const groups = new Map<string, number>();
   for (const row of rows) {
     const key = JSON.stringify(by.map((name) => row[name] ?? ''));
@@ -53,7 +54,7 @@ const word = (value: unknown): string => (typeof value === 'string' ? value : ''
 /** What is commonly known of a person, as a Patient resource tells it, before masking or after. */
 export const quasiIdentifiers = ['gender', 'birth', 'postalCode', 'state', 'race'] as const;
 
-export const quasiRow = (patient: Json): CohortRow => {
+export const quasiRow = (patient: Json): QuasiRow => {
   const address = first(patient.address) ?? {};
   const extensions = Array.isArray(patient.extension) ? (patient.extension as Json[]) : [];
   const race = extensions.find((each) => word(each.url).endsWith('/us-core-race'));

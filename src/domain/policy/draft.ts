@@ -46,8 +46,9 @@ export const changesBetween = (before: readonly PolicyFile[], after: readonly Po
 };
 
 /** The files of this folder that are not masking policies. */
-export const isOther = (name: string): boolean =>
-  name === 'roles.yaml' || name === 'consent.yaml' || name === 'risk.yaml' || name.startsWith('data-classes/');
+export const isOther = (name: string): boolean => otherFiles.has(name) || name.startsWith('data-classes/');
+
+const otherFiles: ReadonlySet<string> = new Set(['roles.yaml', 'consent.yaml', 'risk.yaml', 'cohorts.yaml']);
 
 export const maskingFiles = (files: readonly PolicyFile[]): readonly PolicyFile[] =>
   files.filter(({ name }) => !isOther(name));

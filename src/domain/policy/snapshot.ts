@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { DataClassifier } from '../consent/classifier.ts';
 import type { ConsentPolicy } from '../consent/policy.ts';
+import { type CohortPolicy, parseCohortPolicy } from './cohort-policy.ts';
 import { parseConsentPolicy } from './consent-policy.ts';
 import { parseDataClasses } from './data-classes-file.ts';
 import { isOther } from './draft.ts';
@@ -17,6 +18,8 @@ export interface PolicySnapshot {
   readonly consent: ConsentPolicy;
   readonly classifier: DataClassifier;
   readonly roles: RolePolicy;
+  /** Absent: cohorts are not counted for anybody. */
+  readonly cohorts?: CohortPolicy;
 }
 
 export type PolicyLoad =
@@ -28,16 +31,25 @@ export function compileSnapshot(files: readonly PolicyFile[], upstream: string):
   const faults: PolicyFault[] = [];
   const roles = roleFile(files, faults);
   const consent = consentFile(files, upstream, faults);
+  const cohorts = cohortFile(files, faults);
   const classes = parseDataClasses(
     files.filter((file) => file.name.startsWith('data-classes/')).map(({ name, text }) => ({ file: name, text })),
   );
   if (!classes.ok) faults.push(...classes.faults);
   const masking = compilePolicySet(files.filter((file) => !isOther(file.name)));
   if (!masking.ok) faults.push(...masking.faults);
-  if (roles === undefined || consent === undefined || !classes.ok || !masking.ok) return { ok: false, faults };
+  if (roles === undefined || consent === undefined || cohorts === 'faulty' || !classes.ok || !masking.ok)
+    return { ok: false, faults };
   return {
     ok: true,
-    snapshot: { hash: snapshotHash(files), masking: masking.set, consent, classifier: classes.classifier, roles },
+    snapshot: {
+      hash: snapshotHash(files),
+      masking: masking.set,
+      consent,
+      classifier: classes.classifier,
+      roles,
+      ...(cohorts === undefined ? {} : { cohorts }),
+    },
   };
 }
 
@@ -57,6 +69,15 @@ function consentFile(files: readonly PolicyFile[], upstream: string, faults: Pol
   if (parsed.ok) return parsed.policyFor(upstream);
   faults.push(...parsed.faults);
   return undefined;
+}
+
+function cohortFile(files: readonly PolicyFile[], faults: PolicyFault[]): CohortPolicy | 'faulty' | undefined {
+  const file = files.find(({ name }) => name === 'cohorts.yaml');
+  if (file === undefined) return undefined;
+  const parsed = parseCohortPolicy(file.name, file.text);
+  if (parsed.ok) return parsed.policy;
+  faults.push(...parsed.faults);
+  return 'faulty';
 }
 
 function find(files: readonly PolicyFile[], name: string, faults: PolicyFault[]): PolicyFile | undefined {

@@ -1,72 +1,102 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type CohortRow, cohortCounts, DifferencingGuard } from '../../../src/domain/masking/cohort.ts';
+import { cohortCells } from '../../../src/domain/masking/cohort.ts';
+import { attributesOf } from '../../../src/domain/masking/cohort-attributes.ts';
+import { tellsOfFew } from '../../../src/domain/masking/differencing.ts';
 import { quasiRow, reidentificationReport } from '../../../src/domain/masking/reidentification.ts';
+import { parseCohortPolicy } from '../../../src/domain/policy/cohort-policy.ts';
 import { mask, planOf } from './shipped.ts';
 
-const people = (count: number, row: CohortRow): CohortRow[] => Array.from({ length: count }, () => row);
+type Values = Readonly<Record<string, string>>;
+const people = (count: number, row: Values): Values[] => Array.from({ length: count }, () => row);
+const cellsOf = (
+  rows: readonly Values[],
+  by: readonly string[],
+  limits = { k: 11, l: 2, t: 0.3 },
+  sensitive: readonly string[] = [],
+): readonly unknown[] =>
+  cohortCells(
+    rows.map((values, at) => ({ person: `p${at}`, values })),
+    by,
+    limits,
+    sensitive,
+  ).map((cell) => [cell.values, cell.people.size]);
 
 describe('counts of a cohort', () => {
-  it('hide small cells and one more, so that no subtraction gives them back', () => {
-    const rows = [...people(20, { sex: 'f' }), ...people(30, { sex: 'm' }), ...people(3, { sex: 'x' })];
-    const counts = cohortCounts(rows, ['sex']);
-    expect(counts.cells).toEqual([
-      { values: { sex: 'f' }, count: undefined },
-      { values: { sex: 'm' }, count: 30 },
-      { values: { sex: 'x' }, count: undefined },
-    ]);
-    expect(counts.total).toBe(53);
+  it('are told of large cells, and say the same of a cell with nobody and one with few', () => {
+    const rows = [...people(20, { sex: 'f' }), ...people(30, { sex: 'm' })];
+    const told = [
+      [{ sex: 'f' }, 20],
+      [{ sex: 'm' }, 30],
+    ];
+    for (const few of [0, 1, 2, 10]) expect(cellsOf([...rows, ...people(few, { sex: 'x' })], ['sex'])).toEqual(told);
+    expect(cellsOf([...rows, ...people(11, { sex: 'x' })], ['sex'])).toHaveLength(3);
   });
-  it('never tell a cell below k, by themselves or against the total', () => {
-    const row = fc.record({
-      sex: fc.constantFrom('f', 'm', 'x'),
-      age: fc.constantFrom('0', '20', '40', '60'),
-      dx: fc.constantFrom('a', 'b', 'c'),
-    });
-    fc.assert(
-      fc.property(fc.array(row, { maxLength: 200 }), (rows) => {
-        const counts = cohortCounts(rows, ['sex', 'age'], { k: 11, l: 2, t: 0.3 }, 'dx');
-        const shown = counts.cells.reduce((sum, cell) => sum + (cell.count ?? 0), 0);
-        for (const cell of counts.cells) expect(cell.count === undefined || cell.count >= 11).toBe(true);
-        if (counts.total !== undefined && counts.suppressed > 0) {
-          expect(counts.total - shown).toBeGreaterThanOrEqual(11);
-          expect(counts.suppressed).toBeGreaterThan(1);
-        }
-      }),
-    );
-  });
-  it('hide a cell that tells what everyone in it has', () => {
+  it('hide a cell that tells what everyone in it has, or far more of them than of the cohort', () => {
     const rows = [
       ...people(20, { sex: 'f', dx: 'hiv' }),
       ...people(20, { sex: 'm', dx: 'flu' }),
       ...people(20, { sex: 'm', dx: 'hiv' }),
-      ...people(15, { sex: 'x', dx: 'flu' }),
-      ...people(15, { sex: 'x', dx: 'hiv' }),
+      ...people(19, { sex: 'x', dx: 'flu' }),
+      ...people(1, { sex: 'x', dx: 'hiv' }),
     ];
-    const counts = cohortCounts(rows, ['sex'], { k: 11, l: 2, t: 0.3 }, 'dx');
-    expect(counts.cells.find((cell) => cell.values.sex === 'f')?.count).toBeUndefined();
+    expect(cellsOf(rows, ['sex'], { k: 11, l: 2, t: 0.3 }, ['dx'])).toEqual([[{ sex: 'm' }, 40]]);
+    expect(cellsOf(rows, ['sex'], { k: 11, l: 1, t: 1 }, ['dx'])).toHaveLength(3);
+    // Asked for by itself, it is what the question is about.
+    expect(cellsOf(rows, ['dx'], { k: 11, l: 2, t: 0.3 }, ['dx'])).toHaveLength(2);
   });
   it('have a floor of five, whatever is asked for', () => {
-    expect(cohortCounts(people(4, { sex: 'f' }), ['sex'], { k: 1, l: 1, t: 1 }).total).toBeUndefined();
+    expect(cellsOf(people(4, { sex: 'f' }), ['sex'], { k: 1, l: 1, t: 1 })).toEqual([]);
+    expect(cellsOf(people(5, { sex: 'f' }), ['sex'], { k: 1, l: 1, t: 1 })).toHaveLength(1);
+  });
+  it('go by attributes of few values', () => {
+    expect(attributesOf({ gender: 'male', birthDate: '1987-04-05', address: [{ state: 'MA' }] })).toEqual({
+      gender: 'male',
+      'birth-decade': '1980',
+      state: 'MA',
+      race: '',
+      'marital-status': '',
+      deceased: 'false',
+    });
+    expect(attributesOf({ birthDate: 'x', deceasedDateTime: '2020' })).toMatchObject({
+      'birth-decade': '',
+      deceased: 'true',
+    });
+  });
+  it('follow a policy that names what it does not know with its place', () => {
+    const text = 'kind: cohorts\nk: 4\nl: 2\nt: 0.3\ngroups: 10\nattributes: [gender]\nsensitive: [name]\n';
+    const parsed = parseCohortPolicy('cohorts.yaml', text);
+    expect(parsed.ok ? [] : parsed.faults.map(({ line }) => line)).toEqual([2, 7]);
   });
 });
 
-describe('questions that differ by few', () => {
+describe('counts that tell of few together', () => {
   const set = (from: number, to: number): ReadonlySet<string> =>
     new Set(Array.from({ length: to - from }, (_, i) => `p${from + i}`));
-  it('are refused to the same requester and not to another', () => {
-    const guard = new DifferencingGuard(11);
-    expect(guard.allows('ann', set(0, 100))).toBe(true);
-    expect(guard.allows('ann', set(0, 99))).toBe(false);
-    expect(guard.allows('bob', set(0, 99))).toBe(true);
-    expect(guard.allows('ann', set(0, 100))).toBe(true);
-    expect(guard.allows('ann', set(0, 80))).toBe(true);
-    expect(guard.allows('ann', set(200, 300))).toBe(true);
+  it.each([
+    ['one less than the other', [set(0, 100), set(0, 99)], true],
+    ['one criterion more, of ten people', [set(0, 100), set(0, 90)], true],
+    ['one criterion more, of eleven', [set(0, 100), set(0, 89)], false],
+    ['apart', [set(0, 100), set(100, 200)], false],
+    ['overlapping, with no third to tell the overlap', [set(0, 50), set(45, 100)], false],
+    ['overlapping, with their union', [set(0, 50), set(45, 100), set(0, 100)], true],
+    ['a whole, its large part, and a group of the rest', [set(0, 100), set(0, 60), set(60, 97)], true],
+    ['a tracker: a and b, a or b, less a', [set(0, 40), set(30, 70), set(0, 70), set(33, 70)], true],
+  ])('are found: %s', (_, groups, few) => {
+    expect(tellsOfFew(groups, 11)).toBe(few);
   });
-  it('end when a requester has asked too much', () => {
-    const guard = new DifferencingGuard(5, 3);
-    for (let i = 0; i < 3; i += 1) expect(guard.allows('ann', set(i * 100, i * 100 + 50))).toBe(true);
-    expect(guard.allows('ann', set(900, 950))).toBe(false);
+  it('are found whenever a part of few can be had by adding and taking away', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 0, max: 79 }), { minLength: 11, maxLength: 60 }),
+        fc.uniqueArray(fc.integer({ min: 0, max: 79 }), { minLength: 1, maxLength: 10 }),
+        (some, few) => {
+          const a = new Set(some.filter((person) => !few.includes(person)).map(String));
+          const b = new Set([...a, ...few.map(String)]);
+          expect(tellsOfFew([a, b], 11)).toBe(true);
+        },
+      ),
+    );
   });
 });
 
