@@ -22,7 +22,9 @@ const sourceFolder = join(root, 'contracts', 'src');
 const outputFolder = join(root, 'src', 'adapters', 'chain', 'generated');
 
 /** Contracts that the gateway deploys; what they inherit is compiled into them. */
-const deployed = ['ConsentRegistry', 'LedgerAnchor', 'Authority', 'IssuerRegistry', 'Directory'];
+const deployed = ['ConsentRegistry', 'LedgerAnchor', 'Authority', 'IssuerRegistry', 'Directory', 'PasskeyVerifier'];
+/** Of these only the code is needed: other contracts alone call them. */
+const calledByContracts = new Set(['PasskeyVerifier']);
 
 const solc = createRequire(import.meta.url)('solc') as {
   compile(input: string, callbacks: { import(path: string): { contents: string } | { error: string } }): string;
@@ -63,7 +65,7 @@ function write(name: string, contract: Compiled): void {
   const file = `${name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}.ts`;
   const text = [
     `// Made by scripts/build-contracts.ts from contracts/src/${name}.sol.`,
-    `export const ${constant}Abi = ${JSON.stringify(contract.abi)} as const;`,
+    ...(calledByContracts.has(name) ? [] : [`export const ${constant}Abi = ${JSON.stringify(contract.abi)} as const;`]),
     `export const ${constant}Bytecode = '0x${contract.evm.bytecode.object}';`,
     '',
   ].join('\n');

@@ -311,7 +311,7 @@ contract ConsentRegistryTest is Fixture {
         GrantName memory name = nameOf(1);
         name.subject = keccak256("wallet");
         registry.registerSubject(name.subject, address(wallet));
-        wallet.accept(_digest(grantHash(name, 0, anyScope(), FAR)));
+        wallet.accept(digestOf(grantHash(name, 0, anyScope(), FAR)));
         registry.grantBySig(name, 0, anyScope(), FAR, abi.encodePacked(address(wallet)), "");
         name.nonce = 2;
         vm.expectRevert(SubjectControl.BadSignature.selector);
@@ -324,11 +324,11 @@ contract ConsentRegistryTest is Fixture {
         name.subject = keccak256("passkey");
         registry.registerSubject(name.subject, address(uint160(uint256(keccak256(signer)))));
         bytes memory sig =
-            abi.encodePacked(keccak256("x"), keccak256("y"), _digest(grantHash(name, 0, anyScope(), FAR)));
+            abi.encodePacked(keccak256("x"), keccak256("y"), digestOf(grantHash(name, 0, anyScope(), FAR)));
         registry.grantBySig(name, 0, anyScope(), FAR, signer, sig);
         bytes memory other = abi.encodePacked(address(new EchoVerifier()), keccak256("x"), keccak256("y"));
         name.nonce = 2;
-        sig = abi.encodePacked(keccak256("x"), keccak256("y"), _digest(grantHash(name, 0, anyScope(), FAR)));
+        sig = abi.encodePacked(keccak256("x"), keccak256("y"), digestOf(grantHash(name, 0, anyScope(), FAR)));
         vm.expectRevert(SubjectControl.NotAuthorised.selector);
         registry.grantBySig(name, 0, anyScope(), FAR, other, sig);
     }
@@ -341,19 +341,6 @@ contract ConsentRegistryTest is Fixture {
         bool[] memory done = registry.batch(calls);
         require(!done[0] && done[1]);
         require(registry.check(ask(), one(nameOf(1))) == Answer.Permit);
-    }
-
-    function _digest(bytes32 structHash) private view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("Consentry"),
-                keccak256("1"),
-                block.chainid,
-                address(registry)
-            )
-        );
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
     function _tame(Scope memory s) private view {

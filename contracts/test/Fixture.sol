@@ -65,6 +65,11 @@ abstract contract Fixture {
     }
 
     function signedBy(uint256 key, bytes32 structHash) internal view returns (bytes memory signer, bytes memory sig) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digestOf(structHash));
+        return (abi.encodePacked(vm.addr(key)), abi.encodePacked(r, s, v));
+    }
+
+    function digestOf(bytes32 structHash) internal view returns (bytes32) {
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
@@ -74,8 +79,7 @@ abstract contract Fixture {
                 address(registry)
             )
         );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked(hex"1901", domain, structHash)));
-        return (abi.encodePacked(vm.addr(key)), abi.encodePacked(r, s, v));
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
     function grantHash(GrantName memory name, uint8 effect, Scope memory scope, uint40 deadline)

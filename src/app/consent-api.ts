@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { consentSigning } from '../adapters/chain/consent-signing.ts';
+import { signingWithPasskeys } from '../adapters/chain/consent-signing.ts';
 import { proveGrant } from '../adapters/chain/grant-proof.ts';
 import type { Relayer } from '../adapters/chain/relayer.ts';
 import type { RegistryReplica } from '../adapters/chain/replica.ts';
@@ -73,7 +73,8 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     relay: relayer,
     announce: (signed) => parts.peers.announce(signed),
     keys: vault,
-    signing: consentSigning,
+    signing: signingWithPasskeys(config.chain.passkeyVerifier),
+    passkeyVerifier: config.chain.passkeyVerifier,
     chain,
     book: consents,
     ledger: parts.ledger,
@@ -122,6 +123,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
         keys: vault,
         clock,
         chain,
+        passkeyVerifier: config.chain.passkeyVerifier,
         bases,
         policy: () => parts.policies.current(),
         asker: parts.asker,

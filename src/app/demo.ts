@@ -180,6 +180,7 @@ function demoConfig(
           consentRegistry: deployment.consentRegistry,
           attestations: deployment.attestations,
           ledgerAnchor: deployment.ledgerAnchor,
+          passkeyVerifier: deployment.passkeyVerifier,
           fromBlock: deployment.block,
           relayerKey: 'env:DEMO_RELAYER_KEY',
           finality: 'latest',

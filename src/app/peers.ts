@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { consentSigning } from '../adapters/chain/consent-signing.ts';
+import { signingWithPasskeys } from '../adapters/chain/consent-signing.ts';
 import { createPeerBus } from '../adapters/chain/peer-bus.ts';
 import { signedRevocationOf } from '../adapters/chain/relay-calls.ts';
 import type { Relayer } from '../adapters/chain/relayer.ts';
@@ -60,7 +60,7 @@ export async function openPeers({ config, replica, relayer, clock, telemetry }: 
     mount(app) {
       peerRoutes(app, {
         registry: replica,
-        signing: consentSigning,
+        signing: signingWithPasskeys(config.chain.passkeyVerifier),
         chain: { chainId: config.chain.chainId, contract: config.chain.consentRegistry },
         clock,
         askChain: relayer === undefined ? undefined : (signed) => relayer.wouldRefuse(signed),

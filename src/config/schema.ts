@@ -153,6 +153,12 @@ export const configSchema = Type.Object(
               'Address of the IssuerRegistry contract: then keys of credential issuers count only while they are trusted there.',
           }),
         ),
+        passkeyVerifier: Type.Optional(
+          Type.String({
+            pattern: '^0x[0-9a-fA-F]{40}$',
+            description: 'Address of the PasskeyVerifier contract: then patients may sign with passkeys.',
+          }),
+        ),
         ledgerAnchor: Type.Optional(
           Type.String({
             pattern: '^0x[0-9a-fA-F]{40}$',

@@ -3,8 +3,12 @@ import { consentActions } from '../domain/consent/grant.ts';
 import { draftSchema, scopeSchema } from './consent-words.ts';
 
 const strict = { additionalProperties: false };
-const hex = Type.String({ pattern: '^0x[0-9a-fA-F]+$' });
-const signature = Type.Object({ signer: hex, signature: hex }, strict);
+const bytes = (least: number, most: number) => Type.String({ pattern: `^0x([0-9a-fA-F]{2}){${least},${most}}$` });
+/** An account, or an ERC-7913 signer; what it signed, in the form that its verifier reads. */
+const signer = bytes(20, 1024);
+const signatureBytes = bytes(1, 8192);
+const signature = Type.Object({ signer, signature: signatureBytes }, strict);
+const account = Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' });
 const patientId = Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' });
 /** Of the routes that only look. */
 export const patientQuery = Type.Object({
@@ -22,7 +26,7 @@ export const grantBody = Type.Object(
     /** What `prepare` gave, signed in a wallet; in the order of `grants`. */
     signed: Type.Optional(
       Type.Array(
-        Type.Object({ terms: Type.Object({}), deadline: Type.Integer(), signer: hex, signature: hex }, strict),
+        Type.Object({ terms: Type.Object({}), deadline: Type.Integer(), signer, signature: signatureBytes }, strict),
       ),
     ),
   },
@@ -33,20 +37,39 @@ export const narrowBody = Type.Object(
   { ...patientMember, scope: scopeSchema, signed: Type.Optional(signature) },
   strict,
 );
-export const keyBody = Type.Object(
-  { ...patientMember, controller: Type.Optional(Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' })) },
-  strict,
-);
+export const keyBody = Type.Object({ ...patientMember, controller: Type.Optional(account) }, strict);
 const delegateSigning = {
   /** Count of delegations and rebindings that the chain has seen of the patient; asked of the chain without it. */
   nonce: Type.Optional(Type.String({ pattern: '^\\d{1,20}$' })),
   deadline: Type.Optional(Type.Integer()),
   signed: Type.Optional(signature),
 };
+export const moveBody = Type.Object(
+  {
+    ...patientMember,
+    to: Type.Union([
+      Type.Object({ how: Type.Literal('kept') }, { ...strict, description: 'A new key that the gateway keeps.' }),
+      Type.Object({ how: Type.Literal('wallet'), account }, strict),
+      Type.Object(
+        {
+          how: Type.Literal('passkey'),
+          point: Type.String({
+            pattern: '^0x[0-9a-fA-F]{128}$',
+            description: 'The two coordinates of the P-256 key.',
+          }),
+          credential: Type.String({ pattern: '^[A-Za-z0-9_-]{1,1400}$', description: 'Id of the passkey, base64url.' }),
+        },
+        strict,
+      ),
+    ]),
+    ...delegateSigning,
+  },
+  strict,
+);
 export const delegateBody = Type.Object(
   {
     ...patientMember,
-    delegate: Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' }),
+    delegate: account,
     rights: Type.Array(Type.Union([Type.Literal('grant'), Type.Literal('withdraw'), Type.Literal('delegate')]), {
       minItems: 1,
     }),
@@ -55,10 +78,7 @@ export const delegateBody = Type.Object(
   },
   strict,
 );
-export const endDelegateBody = Type.Object(
-  { ...patientMember, delegate: Type.String({ pattern: '^0x[0-9a-fA-F]{40}$' }), ...delegateSigning },
-  strict,
-);
+export const endDelegateBody = Type.Object({ ...patientMember, delegate: account, ...delegateSigning }, strict);
 export const vouchBody = Type.Object({ patient: patientId }, strict);
 export const explainBody = Type.Object(
   {

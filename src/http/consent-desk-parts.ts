@@ -1,7 +1,7 @@
 import type { GrantDraft } from '../domain/consent/draft.ts';
 import type { FhirObject } from '../domain/consent/fhir-values.ts';
 import type { EpochSeconds, Grant, GrantCondition, GrantId, SubjectKey } from '../domain/consent/grant.ts';
-import type { DelegateTerms, GrantScope, GrantTerms, TypedData } from '../domain/consent/typed-data.ts';
+import type { DelegateTerms, GrantScope, GrantTerms, RebindTerms, TypedData } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { Problem } from '../domain/problem.ts';
 import type { Clock, ConsentRegistry, LedgerStore, Random, SubjectKeys } from '../ports.ts';
@@ -23,6 +23,7 @@ export type GrantToRelay = Signed<{ readonly id: GrantId; readonly terms: GrantT
 export type RevocationToRelay = Signed<{ readonly subject: SubjectKey; readonly id: GrantId }>;
 export type NarrowingToRelay = RevocationToRelay & { readonly scope: GrantScope };
 export type DelegationToRelay = Signed<{ readonly terms: DelegateTerms }>;
+export type RebindingToRelay = Signed<{ readonly terms: RebindTerms }>;
 
 /** The parts of the chain adapters that the desk uses. */
 export interface ConsentRelay {
@@ -31,6 +32,7 @@ export interface ConsentRelay {
   revoke(signed: RevocationToRelay): Promise<Ticket>;
   narrow(signed: NarrowingToRelay): Promise<Ticket>;
   delegate(signed: DelegationToRelay): Promise<Ticket>;
+  rebind(signed: RebindingToRelay): Promise<Ticket>;
   attest(fact: {
     readonly grant: GrantId;
     readonly condition: GrantCondition;
@@ -71,7 +73,15 @@ export interface ConsentSigning {
 
 /** What the patient's side of a grant is called; the chain knows keyed names only. */
 export interface ConsentNote {
-  readonly what: 'registered' | 'granted' | 'narrowed' | 'revoked' | 'delegated' | 'vouched' | 'chain-refused';
+  readonly what:
+    | 'registered'
+    | 'granted'
+    | 'narrowed'
+    | 'revoked'
+    | 'delegated'
+    | 'moved'
+    | 'vouched'
+    | 'chain-refused';
   /** Milliseconds. */
   readonly at: number;
   /** Who asked: the user of the token, and how it was signed. */
@@ -83,7 +93,26 @@ export interface ConsentNote {
   readonly consent?: FhirObject;
   readonly delegate?: string;
   readonly reason?: string;
+  /** The key that signs from then on. */
+  readonly key?: NotedKey;
 }
+
+export type SigningKey =
+  /** Kept by the gateway, for the patient's own login alone. */
+  | { readonly how: 'kept' }
+  /** An account, or a contract wallet. */
+  | { readonly how: 'wallet'; readonly controller: string }
+  /** `signer` as ERC-7913 has it; `credential`: the passkey's id, base64url. */
+  | { readonly how: 'passkey'; readonly signer: string; readonly credential: string };
+
+/** With what the registry holds of it. */
+export type NotedKey = SigningKey & { readonly controller: string };
+
+export type KeyChoice =
+  | { readonly how: 'kept' }
+  | { readonly how: 'wallet'; readonly account: string }
+  /** The coordinates of the P-256 key, as 0x and 128 hex digits. */
+  | { readonly how: 'passkey'; readonly point: string; readonly credential: string };
 
 export interface ConsentDeskParts {
   readonly registry: ConsentState;
@@ -92,11 +121,13 @@ export interface ConsentDeskParts {
   /** Tells the other gateways of a revocation that holds here; never waits. */
   readonly announce?: (signed: RevocationToRelay) => void;
   readonly keys: SubjectKeys & {
-    controllerKeyOf(patient: PatientId): Uint8Array | undefined;
+    controllerKeyOf(patient: PatientId, generation?: number): Uint8Array | undefined;
     saltOf(patient: PatientId, purpose: string): Uint8Array | undefined;
   };
   readonly signing: ConsentSigning;
   readonly chain: { readonly chainId: number; readonly contract: string };
+  /** Without its address no passkey can be chosen. */
+  readonly passkeyVerifier?: string | undefined;
   readonly book: {
     note(patient: PatientId, note: ConsentNote): Promise<void>;
     of(patient: PatientId): readonly ConsentNote[];
@@ -180,6 +211,17 @@ export interface ConsentDesk {
     terms: Omit<DelegateTerms, 'subject' | 'nonce'> & { readonly nonce?: string },
     signed?: Signature,
   ): Promise<Settled | Problem>;
+  /** Which key signs for the patient now, and the account of the next one kept here. */
+  key(patient: PatientId): { readonly now: SigningKey; readonly nextKept: string | undefined };
+  /** Lets another key sign from then on: signed by the present one, unless there was none yet. */
+  move(
+    caller: DeskCaller,
+    patient: PatientId,
+    choice: KeyChoice,
+    more: { readonly nonce?: string; readonly deadline?: number; readonly signed?: Signature },
+  ): Promise<{ readonly controller: string; readonly settled: Settled } | Problem>;
+  /** Of the next delegation or move. */
+  nonce(patient: PatientId): Promise<string | Problem>;
   delegates(patient: PatientId): readonly DelegateState[];
   /** One of two people of the house who let a grant that waits for TWO_PERSON be used for a while. */
   vouch(caller: DeskCaller, patient: PatientId, id: GrantId): Promise<Vouched | Problem>;

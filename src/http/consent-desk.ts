@@ -1,6 +1,6 @@
 import type { GrantDraft } from '../domain/consent/draft.ts';
 import type { FhirObject } from '../domain/consent/fhir-values.ts';
-import type { EpochSeconds, GrantId } from '../domain/consent/grant.ts';
+import type { EpochSeconds, GrantId, SubjectKey } from '../domain/consent/grant.ts';
 import {
   consentDomain,
   type DelegateTerms,
@@ -9,6 +9,8 @@ import {
   type GrantTerms,
   grantTypedData,
   narrowTypedData,
+  type RebindTerms,
+  rebindTypedData,
   revokeTypedData,
   scopeOf,
   type TypedData,
@@ -25,6 +27,7 @@ import type {
   Signature,
   Ticket,
 } from './consent-desk-parts.ts';
+import { signingKeys } from './consent-keys.ts';
 import { changeRecorder, settler } from './consent-record.ts';
 import { twoPersons } from './consent-vouch.ts';
 
@@ -63,14 +66,10 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
     });
   };
 
+  const ownKeys = signingKeys(parts);
   /** The key kept for the patient; only at the patient's own login. */
-  const keptKey = (caller: DeskCaller, patient: PatientId): Uint8Array | undefined => {
-    const key = caller.patient === patient ? keys.controllerKeyOf(patient) : undefined;
-    const subject = keys.subjectOf(patient);
-    if (key === undefined || subject === undefined) return undefined;
-    const controller = registry.controllerOf(subject);
-    return controller === undefined || controller === signing.accountOf(key) ? key : undefined;
-  };
+  const keptKey = (caller: DeskCaller, patient: PatientId): Uint8Array | undefined =>
+    caller.patient === patient ? ownKeys.kept(patient) : undefined;
 
   /** Signs with the kept key, or checks what was signed elsewhere. */
   const authorised = async (
@@ -110,6 +109,9 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
     const settled = await settle(ticket);
     return settled.state === 'refused' ? problem('consent-unsigned') : undefined;
   };
+
+  const nextNonce = async (subject: SubjectKey): Promise<string | Problem> =>
+    (await relay?.nonceOf(subject).catch(() => undefined)) ?? problem('relay-unavailable');
 
   const bring = async (
     caller: DeskCaller,
@@ -160,7 +162,7 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
     async register(caller, patient, chosen) {
       if (caller.patient !== patient) return problem('consent-unsigned');
       const subject = await keys.register(patient);
-      const kept = keys.controllerKeyOf(patient);
+      const kept = ownKeys.kept(patient);
       const controller = chosen ?? (kept === undefined ? undefined : signing.accountOf(kept));
       if (controller === undefined) return problem('consent-unsigned');
       const bound = registry.controllerOf(subject);
@@ -271,7 +273,9 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
       const subject = keys.subjectOf(patient);
       if (subject === undefined) return problem('not-found');
       if (relay === undefined) return problem('relay-unavailable');
-      const whole: DelegateTerms = { ...terms, subject, nonce: terms.nonce ?? (await relay.nonceOf(subject)) };
+      const nonce = terms.nonce ?? (await nextNonce(subject));
+      if (typeof nonce !== 'string') return nonce;
+      const whole: DelegateTerms = { ...terms, subject, nonce };
       const data = delegateTypedData(domain, whole);
       const signature = await authorised(
         caller,
@@ -290,6 +294,46 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
         delegate: terms.delegate,
       });
       return settle(await relay.delegate({ terms: whole, ...signature }));
+    },
+    key(patient) {
+      return { now: ownKeys.current(patient), nextKept: ownKeys.chosen(patient, { how: 'kept' })?.controller };
+    },
+    async nonce(patient) {
+      const subject = keys.subjectOf(patient);
+      return subject === undefined ? problem('not-found') : nextNonce(subject);
+    },
+    async move(caller, patient, choice, more) {
+      if (relay === undefined) return problem('relay-unavailable');
+      const subject = await keys.register(patient);
+      const key = ownKeys.chosen(patient, choice);
+      if (key === undefined) return problem('consent-signature-invalid');
+      const { controller } = key;
+      const bound = registry.controllerOf(subject);
+      if (bound === controller) return { controller, settled: { state: 'on-chain' } };
+      const bring = async (ticket: () => Promise<Ticket>) => {
+        await record(caller, patient, 'moved', []);
+        await book.note(patient, { what: 'moved', at: clock.now(), by: byHand(caller, more.signed), key });
+        const settled = await settle(await ticket());
+        if (settled.state === 'refused')
+          await book.note(patient, { what: 'chain-refused', at: clock.now(), by: 'the chain', reason: settled.reason });
+        return { controller, settled };
+      };
+      if (bound === undefined)
+        return caller.patient === patient
+          ? bring(() => relay.register(subject, controller))
+          : problem('consent-unsigned');
+      const nonce = more.nonce ?? (await nextNonce(subject));
+      if (typeof nonce !== 'string') return nonce;
+      const terms: RebindTerms = {
+        subject,
+        controller,
+        nonce,
+        deadline: more.deadline ?? now() + parts.deadlineSeconds,
+      };
+      const data = rebindTypedData(domain, terms);
+      const ask = async () => 'not known';
+      const signature = await authorised(caller, patient, data, delegateRights.rebind, more.signed, ask);
+      return isProblem(signature) ? signature : bring(() => relay.rebind({ terms, ...signature }));
     },
     delegates(patient) {
       const subject = keys.subjectOf(patient);

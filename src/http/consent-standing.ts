@@ -34,20 +34,22 @@ export const malformed = (reply: FastifyReply, fault: string): FastifyReply =>
   refuseWith(reply, 'body-invalid', [{ rule: 'body', text: `${problemRow('body-invalid').text} ${fault}` }]);
 
 /** What each takes of an application's scopes on Consent; a voucher acts for nobody but themselves. */
-const letterOf = {
-  look: 's',
-  prepare: 'c',
-  grant: 'c',
-  narrow: 'u',
-  revoke: 'd',
-  vouch: undefined,
-} as const satisfies Record<string, ScopeLetter | undefined>;
+const lettersOf = {
+  look: ['s'],
+  prepare: ['c'],
+  grant: ['c'],
+  narrow: ['u'],
+  revoke: ['d'],
+  // Whoever chooses the key decides everything from then on.
+  key: ['c', 'u', 'd'],
+  vouch: [],
+} as const satisfies Record<string, readonly ScopeLetter[]>;
 
 export type Standing = (
   request: FastifyRequest,
   reply: FastifyReply,
   named: string | undefined,
-  purpose: keyof typeof letterOf,
+  purpose: keyof typeof lettersOf,
   signed: boolean,
 ) => Promise<Stand | undefined>;
 
@@ -71,16 +73,15 @@ export const standingOf =
       refuse(reply, !look && patient !== undefined ? 'consent-unsigned' : 'scope-insufficient');
       return undefined;
     }
-    const letter = letterOf[purpose];
+    const letters = lettersOf[purpose];
     // Patients may do all this; the application through which they come, what its scopes let it do to their Consents.
     if (
       asker !== 'operator' &&
       patient === own &&
       !signed &&
-      letter !== undefined &&
-      !opensConsents(asker.scopes, letter)
+      !letters.every((letter) => opensConsents(asker.scopes, letter))
     ) {
-      const scope = `patient/Consent.${letter === 's' ? 'rs' : letter}`;
+      const scope = `patient/Consent.${purpose === 'look' ? 'rs' : letters.join('')}`;
       refuse(
         reply.header('www-authenticate', `Bearer error="insufficient_scope", scope="${scope}"`),
         'scope-insufficient',
@@ -122,6 +123,7 @@ const mayStand = (
     case 'grant':
     case 'narrow':
     case 'revoke':
+    case 'key':
       return patient === own || signed;
   }
 };

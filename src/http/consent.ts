@@ -16,15 +16,16 @@ import {
 } from '../domain/consent/grant.ts';
 import type { ConsentPolicy } from '../domain/consent/policy.ts';
 import { consentOfGrant, type GrantState } from '../domain/consent/to-fhir.ts';
-import { consentDomain, scopeOf } from '../domain/consent/typed-data.ts';
+import { scopeOf } from '../domain/consent/typed-data.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { PurposeOfUse } from '../domain/identity/principal.ts';
 import { scan } from '../domain/json/scan.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { Clock, SubjectKeys } from '../ports.ts';
-import { explainBody, grantBody, keyBody, narrowBody, patientQuery, revokeBody } from './consent-bodies.ts';
+import { explainBody, grantBody, narrowBody, patientQuery, revokeBody } from './consent-bodies.ts';
 import { delegateRoutes } from './consent-delegates.ts';
 import type { ConsentDesk, ConsentState, GrantToRelay } from './consent-desk-parts.ts';
+import { keyRoutes } from './consent-key-routes.ts';
 import { malformed, refuseWith, type StandingParts, send, standingOf } from './consent-standing.ts';
 import { readBody, readDraft, readScope } from './consent-words.ts';
 import { documented } from './documented.ts';
@@ -36,6 +37,7 @@ export interface ConsentRoutesParts extends StandingParts {
   readonly keys: SubjectKeys;
   readonly clock: Clock;
   readonly chain: { readonly chainId: number; readonly contract: string };
+  readonly passkeyVerifier?: string | undefined;
   /** Bases under which absolute references mean this FHIR server. */
   readonly bases: () => readonly string[];
   readonly policy: () => { readonly consent: ConsentPolicy; readonly classifier: DataClassifier } | undefined;
@@ -48,6 +50,7 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
 
   const standing = standingOf(parts);
   delegateRoutes(app, { desk, clock: parts.clock, standing });
+  keyRoutes(app, { ...parts, standing });
 
   const shown = (patient: PatientId, grant: Grant, draft: GrantDraft | undefined) => ({
     id: grant.id,
@@ -88,28 +91,16 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
     async (request, reply) => {
       const stand = await standing(request, reply, request.query.patient, 'look', false);
       if (stand === undefined) return reply;
-      const events = desk.history(stand.patient).map(({ at, draft, scope, ...note }) => ({
+      const events = desk.history(stand.patient).map(({ at, draft, scope, key, ...note }) => ({
         at: new Date(at).toISOString(),
         ...note,
         ...(draft === undefined
           ? {}
           : { grantee: { kind: draft.granteeKind, reference: draft.grantee }, ...grantWords(draft) }),
+        ...(key === undefined ? {} : { key: key.how }),
         ...(scope === undefined ? {} : { scope: grantWords({ ...scope, effect: 'permit' }) }),
       }));
       return send(reply, 200, { patient: stand.patient, events });
-    },
-  );
-
-  /** For a wallet in the browser: with it the page makes what it shows and signs for a withdrawal or a narrowing. */
-  app.get<{ Querystring: { patient?: string } }>(
-    '/api/v1/consents/signing',
-    documented('What a wallet must know to sign for the patient.', { query: patientQuery }),
-    async (request, reply) => {
-      const stand = await standing(request, reply, request.query.patient, 'prepare', false);
-      if (stand === undefined) return reply;
-      const subject = parts.keys.subjectOf(stand.patient);
-      if (subject === undefined) return refuse(reply, 'not-found');
-      return send(reply, 200, { subject, domain: consentDomain(parts.chain.chainId, parts.chain.contract) });
     },
   );
 
@@ -264,19 +255,6 @@ export function consentRoutes(app: FastifyInstance, parts: ConsentRoutesParts): 
       if (stand === undefined) return reply;
       const settled = await desk.narrow(stand.caller, stand.patient, request.params.id as GrantId, scope.value, signed);
       return 'code' in settled ? refuse(reply, settled.code) : send(reply, 200, { id: request.params.id, settled });
-    },
-  );
-
-  app.post(
-    '/api/v1/consents/key',
-    documented('Binds the key that signs for the patient.', { body: keyBody }),
-    async (request, reply) => {
-      const body = readBody(keyBody, request.body ?? {});
-      if (!body.ok) return malformed(reply, body.fault);
-      const stand = await standing(request, reply, body.value.patient, 'grant', false);
-      if (stand === undefined) return reply;
-      const bound = await desk.register(stand.caller, stand.patient, body.value.controller);
-      return 'code' in bound ? refuse(reply, bound.code) : send(reply, 200, bound);
     },
   );
 

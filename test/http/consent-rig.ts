@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { consentSigning } from '../../src/adapters/chain/consent-signing.ts';
+import { signingWithPasskeys } from '../../src/adapters/chain/consent-signing.ts';
 import { createRelayer } from '../../src/adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../../src/adapters/chain/replica.ts';
 import { openLedger } from '../../src/adapters/store/files-ledger.ts';
@@ -38,6 +38,11 @@ const principal = (fhirUser: string, roles: readonly string[]): Principal => ({
 const callers: Readonly<Record<string, Principal | 'operator'>> = {
   anna: principal('Patient/anna', ['patient']),
   bert: principal('Patient/bert', ['patient']),
+  flora: principal('Patient/flora', ['patient']),
+  app: {
+    ...principal('Patient/flora', ['patient']),
+    scopes: parseScopes('patient/Consent.c'),
+  },
   carla: principal('Patient/carla', ['patient']),
   mother: { ...principal('RelatedPerson/mother', ['patient']), launchPatient: 'carla' as PatientId },
   doctor: principal('Practitioner/meyer', ['clinician']),
@@ -67,7 +72,7 @@ export interface ConsentRig {
 /** The consent API over a real chain, vault, book and ledger. */
 export const startConsentRig = async (): Promise<ConsentRig> => {
   const chain = await startChain({ slotsInAnEpoch: 1 });
-  const { consentRegistry: contract, chainId } = chain.deployment;
+  const { consentRegistry: contract, chainId, passkeyVerifier } = chain.deployment;
   const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
   const clock = { now: () => Date.now() as Instant };
   const vault = await openVault({
@@ -126,7 +131,8 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     registry: replica,
     relay: relayer,
     keys: vault,
-    signing: consentSigning,
+    signing: signingWithPasskeys(passkeyVerifier),
+    passkeyVerifier,
     chain: { chainId, contract },
     book,
     ledger: counted,
@@ -144,6 +150,7 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     keys: vault,
     clock,
     chain: { chainId, contract },
+    passkeyVerifier,
     bases: () => ['https://gateway.example/fhir'],
     policy: () => ({ consent: consent.policyFor('default'), classifier: sets.classifier }),
     asker: async (request) => callers[request.headers.authorization?.replace('Bearer ', '') ?? ''],

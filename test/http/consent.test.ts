@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { consentSigning } from '../../src/adapters/chain/consent-signing.ts';
-import type { GrantId } from '../../src/domain/consent/grant.ts';
-import { revokeTypedData } from '../../src/domain/consent/typed-data.ts';
+import type { Grant, GrantId } from '../../src/domain/consent/grant.ts';
+import {
+  narrowTypedData,
+  rebindTypedData,
+  revokeTypedData,
+  type TypedData,
+} from '../../src/domain/consent/typed-data.ts';
 import { until } from '../adapters/chain/fixture.ts';
+import { softwarePasskey } from '../adapters/chain/software-passkey.ts';
 import { anna, type ConsentRig, startConsentRig } from './consent-rig.ts';
 
 let rig: ConsentRig;
@@ -121,6 +127,105 @@ describe('the consent API', () => {
       status: 403,
     });
     expect(await revoke(await consentSigning.sign(key, data))).toMatchObject({ status: 200 });
+  });
+
+  it('lets a patient move from the kept key to a passkey, on to a wallet and back to a new kept key', async () => {
+    const flora = 'flora' as typeof anna;
+    const subject = await rig.vault.register(flora);
+    const { domain, deployment } = rig.chain;
+    const grant = async (signed?: (data: TypedData) => Promise<object> | object) => {
+      const grants = [{ ...toClinic, grantee: { kind: 'role', reference: 'clinician' } }];
+      if (signed === undefined) return rig.call('flora', 'POST', '/api/v1/consents', { grants });
+      const { body } = await rig.call('flora', 'POST', '/api/v1/consents/prepare', { grants });
+      const [{ terms, deadline, typedData }] = body.toSign as [
+        { terms: object; deadline: number; typedData: TypedData },
+      ];
+      const whole = [{ terms, deadline, ...(await signed(typedData)) }];
+      return rig.call('flora', 'POST', '/api/v1/consents', { grants, signed: whole });
+    };
+    const signing = async () => (await rig.call('flora', 'GET', '/api/v1/consents/signing')).body;
+    const move = async (to: object, controller: string, sign?: (data: TypedData) => Promise<object> | object) => {
+      const { nonce } = (await rig.call('flora', 'GET', '/api/v1/consents/nonce')).body as { nonce: string };
+      const deadline = Math.floor(Date.now() / 1000) + 600;
+      const signed = await sign?.(rebindTypedData(domain, { subject, controller, nonce, deadline }));
+      const more = signed === undefined ? {} : { nonce, deadline, signed };
+      const moved = await rig.call('flora', 'POST', '/api/v1/consents/key/move', { to, ...more });
+      if (moved.status === 200)
+        await until(() => rig.replica.controllerOf(subject) === controller, 'the registry holds the new key');
+      return moved;
+    };
+    expect(await grant()).toMatchObject({ status: 201 });
+    expect(await signing()).toMatchObject({ key: { how: 'kept' }, passkeyVerifier: deployment.passkeyVerifier });
+
+    const passkey = softwarePasskey(deployment.passkeyVerifier);
+    const toPasskey = { how: 'passkey', point: passkey.point, credential: 'an-id' };
+    expect(await move(toPasskey, passkey.controller)).toMatchObject({
+      status: 200,
+      body: { controller: passkey.controller, settled: { state: 'on-chain' } },
+    });
+    expect((await signing()).key).toMatchObject({ how: 'passkey', signer: passkey.signer, credential: 'an-id' });
+    // The kept key has no say any more.
+    expect(await grant()).toMatchObject({ status: 403 });
+    expect(await move({ how: 'kept' }, '')).toMatchObject({ status: 403 });
+    const granted = await grant((data) => passkey.sign(data));
+    expect(granted).toMatchObject({ status: 201 });
+    const [{ id }] = granted.body.granted as [{ id: GrantId }];
+    await until(() => rig.replica.grant(id) !== undefined, 'the replica has the grant');
+    const narrowed = { ...(rig.replica.grant(id) as Grant), classes: 64 };
+    expect(
+      await rig.call('flora', 'POST', `/api/v1/consents/${id}/narrow`, {
+        scope: { actions: ['read', 'search'], purposes: ['TREAT'], classes: ['labs'] },
+        signed: passkey.sign(narrowTypedData(domain, subject, id, narrowed)),
+      }),
+    ).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+    const revoke = (signed: object) => rig.call('flora', 'POST', `/api/v1/consents/${id}/revoke`, { signed });
+    const data = revokeTypedData(domain, subject, id);
+    expect(await revoke(softwarePasskey(deployment.passkeyVerifier).sign(data))).toMatchObject({ status: 403 });
+    expect(await revoke(passkey.sign(data, { flags: 1 }))).toMatchObject({ status: 403 });
+    expect(rig.replica.grant(id)).toBeDefined();
+    const taken = revoke(passkey.sign(data));
+    await until(
+      () =>
+        rig.replica
+          .view()
+          ?.grantsOf(subject)
+          .every((each) => each.id !== id) === true,
+      'it is shut',
+      1000,
+    );
+    expect(await taken).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+
+    const walletKey = new Uint8Array(randomBytes(32));
+    const account = consentSigning.accountOf(walletKey);
+    expect(await move({ how: 'wallet', account }, account, (rebind) => passkey.sign(rebind))).toMatchObject({
+      status: 200,
+    });
+    expect((await signing()).key).toEqual({ how: 'wallet', controller: account });
+    expect(await grant((typedData) => passkey.sign(typedData))).toMatchObject({ status: 403 });
+    expect(await grant((typedData) => consentSigning.sign(walletKey, typedData))).toMatchObject({ status: 201 });
+
+    const first = consentSigning.accountOf(rig.vault.controllerKeyOf(flora) as Uint8Array);
+    const next = (await signing()).nextKept as string;
+    expect(next).not.toBe(first);
+    const back = await move({ how: 'kept' }, next, (rebind) => consentSigning.sign(walletKey, rebind));
+    expect(back).toMatchObject({ status: 200, body: { controller: next } });
+    expect((await signing()).key).toEqual({ how: 'kept' });
+    expect(await grant()).toMatchObject({ status: 201 });
+    const { body } = await rig.call('flora', 'GET', '/api/v1/consents/history');
+    const moves = (body.events as { what: string; key?: string }[]).filter(({ what }) => what === 'moved');
+    expect(moves.map(({ key }) => key)).toEqual(['passkey', 'wallet', 'kept']);
+  });
+
+  it('lets nobody else choose the key: not others, not an app that may only grant, not the operator', async () => {
+    const to = { how: 'wallet', account: `0x${'1'.repeat(40)}` };
+    for (const who of ['mother', 'doctor', 'officer', 'operator'])
+      expect(await rig.call(who, 'POST', '/api/v1/consents/key/move', { patient: 'flora', to })).toMatchObject({
+        status: 403,
+      });
+    expect(await rig.call('app', 'POST', '/api/v1/consents/key/move', { to })).toMatchObject({ status: 403 });
+    expect(await rig.call('app', 'POST', '/api/v1/consents/key', {})).toMatchObject({ status: 403 });
+    for (const bad of [{ how: 'passkey', point: '0x00', credential: 'x' }, { how: 'other' }, {}])
+      expect(await rig.call('flora', 'POST', '/api/v1/consents/key/move', { to: bad })).toMatchObject({ status: 400 });
   });
 
   it('refuses wallets’ grants whose wording is of another grantee than was signed', async () => {

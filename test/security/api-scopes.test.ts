@@ -28,13 +28,14 @@ describe('an app that a patient lets read and no more', () => {
       [`/consents/${id}/narrow`, { scope: { purposes: ['TREAT'] } }],
       [`/consents/${id}/revoke`, {}],
       ['/consents/key', { controller: `0x${'1'.repeat(40)}` }],
+      ['/consents/key/move', { to: { how: 'wallet', account: `0x${'1'.repeat(40)}` } }],
       ['/consents/delegates', { delegate: `0x${'1'.repeat(40)}`, rights: ['grant'], until: '2030-01-01T00:00:00Z' }],
     ];
     for (const [path, body] of calls) {
       const answer = await api('post', path, token, body);
       expect([path, answer.status, codeOf(answer)]).toEqual([path, 403, 'scope-insufficient']);
       expect(answer.headers['www-authenticate']).toMatch(
-        /^Bearer error="insufficient_scope", scope="patient\/Consent\.[cud]"$/,
+        /^Bearer error="insufficient_scope", scope="patient\/Consent\.(?:[cud]|cud)"$/,
       );
     }
     expect(await grants(token)).toEqual(before);

@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly language?: 'en' | 'de';
   /** Before the first page is opened: what a browser extension would do. */
   readonly prepare?: (page: Page) => Promise<void>;
+  /** At `localhost`: WebAuthn gives no passkeys to a bare IP address. */
+  readonly named?: boolean;
   /** Phone width from the start. */
   readonly phone?: boolean;
 }
@@ -55,7 +57,8 @@ export async function startWeb(): Promise<WebRig> {
         complaints.push(message.text());
     });
     await options.prepare?.(page);
-    await page.goto(`${url}/${place}/${options.path ?? ''}`);
+    const at = options.named === true ? url.replace('127.0.0.1', 'localhost') : url;
+    await page.goto(`${at}/${place}/${options.path ?? ''}`);
     await logInAs(page, persona);
     // The page before the log-in has a heading too, with the product's name in it.
     const ready = page.locator('main h1').filter({ hasNotText: /^Consentry: / });

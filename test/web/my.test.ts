@@ -169,6 +169,72 @@ describe('my choices', () => {
   });
 });
 
+describe('how one signs', () => {
+  it('moves from the hospital’s key to a passkey, by which one allows and takes back, and back to a new key', async () => {
+    const read = () => web.get('/Observation?patient=patient-ada&category=laboratory', 'specialist');
+    const keptKeyGrants = async () => {
+      const answer = await fetch(`${web.url}/api/v1/consents`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await web.token('patient')}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ grants: [{ grantee: { kind: 'role', reference: 'nurse' }, purposes: ['TREAT'] }] }),
+      });
+      return answer.status;
+    };
+    const { page, complaints, close } = await web.openMy('patient', { path: 'choices', phone: true, named: true });
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send('WebAuthn.enable');
+    const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    await page.getByRole('button', { name: 'Sign with a passkey' }).click();
+    await page.getByText('If you lose it, nobody can change your choices here').waitFor();
+    expect(await axe(page)).toEqual([]);
+    await screenshot(page, 'my-passkey');
+    await page.getByRole('button', { name: 'Yes, change it' }).click();
+    await page.getByText(/^Done\. You have signed in the new way/).waitFor();
+    await page.getByText('You sign with a passkey:').waitFor();
+    expect(await keptKeyGrants()).toBe(403);
+
+    // Somebody who is not recognised by the device allows nothing.
+    const allow = async () => {
+      await page.getByRole('button', { name: 'Allow somebody' }).click();
+      await page.getByRole('textbox', { name: 'Who?' }).fill('Lindqvist');
+      await page.getByRole('option', { name: 'Dr Elin Lindqvist' }).click();
+      await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    };
+    await cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
+    await allow();
+    await page.getByText('Your passkey was not used. Nothing has changed.').waitFor();
+    await cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true });
+    await page.goto(`${web.url.replace('127.0.0.1', 'localhost')}/my/choices`);
+    await allow();
+    await page.getByText(/^Done\. It holds since/).waitFor();
+    expect((await read()).body.entry.length).toBeGreaterThan(0);
+    const card = page
+      .getByRole('article', { name: 'Dr Elin Lindqvist' })
+      .filter({ hasText: 'everything, but nothing that is specially protected' });
+    await card.getByRole('button', { name: 'Take back' }).click();
+    await card.getByRole('button', { name: 'Yes, take back now' }).click();
+    await page.getByText(/^Taken back\. It has counted since/).waitFor();
+    expect((await read()).body.entry ?? []).toEqual([]);
+
+    await page.getByRole('button', { name: 'Let my hospital keep a key' }).click();
+    await page.getByRole('button', { name: 'Yes, change it' }).click();
+    await page.getByText('Your hospital keeps a key for you.').waitFor();
+    await page.getByText('Your hospital keeps a new key for you since then.').waitFor();
+    expect(await keptKeyGrants()).toBe(201);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
 describe('my data', () => {
   it('shows the own record with what is known of its integrity, and gives it as a file', async () => {
     const { page, complaints, close } = await web.openMy('patient', { path: 'data' });

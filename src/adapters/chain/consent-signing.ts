@@ -1,5 +1,6 @@
 import { hexlify, Wallet } from 'ethers';
 import type { TypedData } from '../../domain/consent/typed-data.ts';
+import { recoverPasskey } from './passkey.ts';
 import { addressOfKey, controllerOfSigner, grantIdOf, recoverSigner, type Signature } from './sign.ts';
 
 /** Signing and checking for the consent API: with keys that the vault keeps, and of what wallets signed. */
@@ -17,3 +18,12 @@ export const consentSigning = {
   recover: recoverSigner,
   grantId: grantIdOf,
 };
+
+/** The same, with passkeys checked as the verifier contract at this address does. */
+export const signingWithPasskeys = (verifier: string | undefined): typeof consentSigning =>
+  verifier === undefined
+    ? consentSigning
+    : {
+        ...consentSigning,
+        recover: (data, signed) => recoverSigner(data, signed) ?? recoverPasskey(data, signed, verifier),
+      };

@@ -4,6 +4,7 @@ import { consentRegistryAbi, consentRegistryBytecode } from './generated/consent
 import { directoryAbi, directoryBytecode } from './generated/directory.ts';
 import { issuerRegistryAbi, issuerRegistryBytecode } from './generated/issuer-registry.ts';
 import { ledgerAnchorAbi, ledgerAnchorBytecode } from './generated/ledger-anchor.ts';
+import { passkeyVerifierBytecode } from './generated/passkey-verifier.ts';
 import { quantity } from './header.ts';
 import { createRpc } from './rpc.ts';
 import { createSender, type Receipt, type Sender } from './sender.ts';
@@ -18,6 +19,7 @@ export interface Deployment {
   readonly attestations: string;
   readonly ledgerAnchor: string;
   readonly issuerRegistry: string;
+  readonly passkeyVerifier: string;
   /** Names and versions of the others. */
   readonly directory: string;
   /** The block the first of them was made in; no event is older. */
@@ -72,6 +74,7 @@ export async function deployContracts(
       if (!receipt.ok) throw new Error('The chain refused to set up a role of the contracts.');
     };
     const issuer = await create(sender, issuerRegistryBytecode, [manager.address]);
+    const passkeys = await create(sender, passkeyVerifierBytecode, []);
     const names = await create(sender, directoryBytecode, [manager.address]);
     const may = async (
       role: bigint,
@@ -94,7 +97,12 @@ export async function deployContracts(
     await may(pauserRole, onRegistry, ['pause', 'unpause'], options.pausers ?? [admin]);
     await may(trusterRole, onIssuers, ['trust', 'distrust'], options.trusters ?? [admin]);
     // The first versions are published by the administrator; later ones are announced ahead.
-    const published = { ConsentRegistry: consent, LedgerAnchor: ledger, IssuerRegistry: issuer };
+    const published = {
+      ConsentRegistry: consent,
+      LedgerAnchor: ledger,
+      IssuerRegistry: issuer,
+      PasskeyVerifier: passkeys,
+    };
     for (const [name, { address }] of Object.entries(published)) {
       await call(names.address, directory.encodeFunctionData('publish', [keccak256(toUtf8Bytes(name)), address]));
     }
@@ -113,6 +121,7 @@ export async function deployContracts(
       attestations: consent.address,
       ledgerAnchor: ledger.address,
       issuerRegistry: issuer.address,
+      passkeyVerifier: passkeys.address,
       directory: names.address,
       block: manager.block,
     };

@@ -116,11 +116,12 @@ export function withdrawCall(grant: GrantId, condition: GrantCondition): RelayCa
 export function delegateCall(signed: SignedDelegation): RelayCall {
   const { subject, delegate, rights, until, nonce, deadline } = signed.terms;
   const parameters = [subject, delegate, rights, until, nonce, deadline, signed.signer, signed.signature];
+  const data = registry.encodeFunctionData('setDelegateBySig', parameters);
   return {
     kind: 'delegate',
-    key: `delegate:${subject}:${nonce}`,
+    key: `delegate:${subject}:${keccak256(data)}`,
     subject,
-    data: registry.encodeFunctionData('setDelegateBySig', parameters),
+    data,
     gas: 150_000 + signatureGas(signed),
     // The first word of the answer is the rights.
     effect: {
@@ -134,11 +135,12 @@ export function delegateCall(signed: SignedDelegation): RelayCall {
 export function rebindCall(signed: SignedRebinding): RelayCall {
   const { subject, controller, nonce, deadline } = signed.terms;
   const parameters = [subject, controller, nonce, deadline, signed.signer, signed.signature];
+  const data = registry.encodeFunctionData('rebindBySig', parameters);
   return {
     kind: 'rebind',
-    key: `rebind:${subject}:${nonce}`,
+    key: `rebind:${subject}:${keccak256(data)}`,
     subject,
-    data: registry.encodeFunctionData('rebindBySig', parameters),
+    data,
     gas: 90_000 + signatureGas(signed),
     effect: boundTo(subject, controller),
   };

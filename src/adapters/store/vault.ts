@@ -30,7 +30,7 @@ export interface Erasure {
 export interface Vault extends SubjectKeys, PayloadKeys {
   patientOf(subject: SubjectKey): PatientId | undefined;
   /** The key with which the gateway signs for a patient who keeps none; it dies with the patient's key. */
-  controllerKeyOf(patient: PatientId): Uint8Array | undefined;
+  controllerKeyOf(patient: PatientId, generation?: number): Uint8Array | undefined;
   /** Salt for commitments to this patient's consent terms. */
   saltOf(patient: PatientId, purpose: string): Uint8Array | undefined;
   /** Destroys the patient's key, on disk and here. Resolves when that is durable. */
@@ -313,9 +313,10 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
       bySubject ??= new Map([...entries].map(([patient, entry]) => [subjectOf(entry), patient]));
       return bySubject.get(subject);
     },
-    controllerKeyOf(patient) {
+    controllerKeyOf(patient, generation = 0) {
       const key = entries.get(patient)?.key;
-      return key === undefined ? undefined : new Uint8Array(mac(key, 'controller', organisation));
+      if (key === undefined) return undefined;
+      return new Uint8Array(mac(key, 'controller', organisation, ...(generation === 0 ? [] : [String(generation)])));
     },
     saltOf(patient, purpose) {
       const key = entries.get(patient)?.key;

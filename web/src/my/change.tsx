@@ -3,10 +3,10 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { ProblemAlert } from '../parts/problem.tsx';
 import { choicesText } from '../text/choices.ts';
 import { useFormat, useTexts } from '../text.tsx';
-import type { Settled } from './consents.ts';
-import { WalletRefused } from './wallet.ts';
+import type { Settled } from './desk.ts';
+import { SigningFailed } from './wallet.ts';
 
-export type Change = 'granted' | 'revoked' | 'narrowed' | 'delegated' | 'ended';
+export type Change = 'granted' | 'revoked' | 'narrowed' | 'delegated' | 'ended' | 'moved';
 
 /** What came of a change, for the top of the page: the card it was made on may be gone by then. */
 export type Outcome =
@@ -33,9 +33,9 @@ export const ChangeResult = ({ outcome }: { readonly outcome: Outcome }) => {
   const t = useTexts(choicesText);
   const format = useFormat();
   if ('error' in outcome)
-    return outcome.error instanceof WalletRefused ? (
+    return outcome.error instanceof SigningFailed ? (
       <Alert color="orange" role="alert">
-        {t.walletRefused}
+        {t.notSigned[outcome.error.by]}
       </Alert>
     ) : (
       <ProblemAlert error={outcome.error} />

@@ -1,8 +1,15 @@
 import type { GrantWords } from '../../../src/domain/consent/draft.ts';
-import type { GranteeKind } from '../../../src/domain/consent/grant.ts';
-import { narrowTypedData, revokeTypedData, type TypedData } from '../../../src/domain/consent/typed-data.ts';
-import { ApiError, call } from '../api.ts';
-import { signTyped, walletHere } from './wallet.ts';
+import type { GranteeKind, GrantId } from '../../../src/domain/consent/grant.ts';
+import {
+  delegateRights,
+  delegateTypedData,
+  narrowTypedData,
+  revokeTypedData,
+  type TypedData,
+} from '../../../src/domain/consent/typed-data.ts';
+import { call } from '../api.ts';
+import { nextChange, post, type Settled } from './desk.ts';
+import { signedBy } from './signing.ts';
 
 export interface ShownGrant extends GrantWords {
   readonly id: string;
@@ -17,10 +24,11 @@ export interface Grants {
 
 export interface ConsentEvent extends Partial<GrantWords> {
   readonly at: string;
-  readonly what: 'registered' | 'granted' | 'narrowed' | 'revoked' | 'delegated' | 'chain-refused';
+  readonly what: 'registered' | 'granted' | 'narrowed' | 'revoked' | 'delegated' | 'moved' | 'chain-refused';
   readonly by: string;
   readonly grant?: string;
   readonly delegate?: string;
+  readonly key?: 'kept' | 'wallet' | 'passkey';
   readonly grantee?: { readonly kind: GranteeKind; readonly reference: string };
 }
 
@@ -30,15 +38,8 @@ export type Draft = Omit<GrantWords, 'effect'> & {
   readonly grantee: { readonly kind: GranteeKind; readonly reference: string };
 };
 
-export interface Settled {
-  readonly state: 'on-chain' | 'on-its-way' | 'refused';
-  readonly reason?: string;
-}
-
-/** `GET /api/v1/consents/signing`: what is signed with a wallet names the patient as the registry does. */
-interface Signing {
-  readonly subject: string;
-  readonly domain: TypedData['domain'];
+interface Taken {
+  readonly settled: Settled;
 }
 
 interface Granted {
@@ -49,27 +50,14 @@ interface Prepared {
   readonly toSign: readonly { readonly terms: object; readonly deadline: number; readonly typedData: TypedData }[];
 }
 
-/** With the key that is kept for the patient when there is one; otherwise with the wallet in this browser, if it has one. */
-async function signedEitherWay<T>(kept: () => Promise<T>, wallet: () => Promise<T>): Promise<T> {
-  try {
-    return await kept();
-  } catch (error) {
-    if (!(error instanceof ApiError && error.code === 'consent-unsigned') || !walletHere()) throw error;
-    return wallet();
-  }
-}
-
-const post = async <T>(path: `/api/v1/${string}`, body: object): Promise<T> =>
-  (await call<T>(path, { method: 'POST', body })).body;
-
 export async function grant(patient: string, grants: readonly Draft[]): Promise<Settled> {
-  const { granted } = await signedEitherWay(
+  const { granted } = await signedBy(
+    patient,
     () => post<Granted>('/api/v1/consents', { patient, grants }),
-    async () => {
+    async (sign) => {
       const { toSign } = await post<Prepared>('/api/v1/consents/prepare', { patient, grants });
       const signed = [];
-      for (const { terms, deadline, typedData } of toSign)
-        signed.push({ terms, deadline, ...(await signTyped(typedData)) });
+      for (const { terms, deadline, typedData } of toSign) signed.push({ terms, deadline, ...(await sign(typedData)) });
       return post('/api/v1/consents', { patient, grants, signed });
     },
   );
@@ -88,17 +76,13 @@ async function inForce(patient: string, holds: (held: readonly ShownGrant[]) => 
   return { state: 'on-its-way' };
 }
 
-const signing = async (patient: string): Promise<Signing> =>
-  (await call<Signing>(`/api/v1/consents/signing?patient=${patient}`)).body;
-
 export async function revoke(patient: string, id: string): Promise<Settled> {
   const path = `/api/v1/consents/${id}/revoke` as const;
-  const { settled } = await signedEitherWay(
-    () => post<{ readonly settled: Settled }>(path, { patient }),
-    async () => {
-      const { subject, domain } = await signing(patient);
-      return post(path, { patient, signed: await signTyped(revokeTypedData(domain, subject as never, id as never)) });
-    },
+  const { settled } = await signedBy(
+    patient,
+    () => post<Taken>(path, { patient }),
+    async (sign, { subject, domain }) =>
+      post<Taken>(path, { patient, signed: await sign(revokeTypedData(domain, subject, id as GrantId)) }),
   );
   return settled;
 }
@@ -110,13 +94,11 @@ export async function narrow(
   bits: Parameters<typeof narrowTypedData>[3],
 ): Promise<Settled> {
   const path = `/api/v1/consents/${id}/narrow` as const;
-  const { settled } = await signedEitherWay(
-    () => post<{ readonly settled: Settled }>(path, { patient, scope }),
-    async () => {
-      const { subject, domain } = await signing(patient);
-      const data = narrowTypedData(domain, subject as never, id as never, bits);
-      return post(path, { patient, scope, signed: await signTyped(data) });
-    },
+  const { settled } = await signedBy(
+    patient,
+    () => post<Taken>(path, { patient, scope }),
+    async (sign, { subject, domain }) =>
+      post<Taken>(path, { patient, scope, signed: await sign(narrowTypedData(domain, subject, id as GrantId, bits)) }),
   );
   if (settled.state !== 'on-chain') return settled;
   const wanted = [...(scope.classes ?? [])].sort().join();
@@ -131,15 +113,35 @@ export interface Delegate {
   readonly state: 'active' | 'ended';
 }
 
-export const endDelegate = async (patient: string, address: string): Promise<Settled> =>
-  (await post<{ readonly settled: Settled }>(`/api/v1/consents/delegates/${address}/end`, { patient })).settled;
+export const endDelegate = (patient: string, delegate: string): Promise<Settled> =>
+  setDelegate(patient, `/api/v1/consents/delegates/${delegate}/end`, { delegate, rights: 0, until: 0 }, {});
 
-export const delegate = async (patient: string, address: string, until: string): Promise<Settled> =>
-  (
-    await post<{ readonly settled: Settled }>('/api/v1/consents/delegates', {
-      patient,
+export const delegate = (patient: string, address: string, until: string): Promise<Settled> =>
+  setDelegate(
+    patient,
+    '/api/v1/consents/delegates',
+    {
       delegate: address,
-      rights: ['grant', 'withdraw'],
-      until,
-    })
-  ).settled;
+      rights: delegateRights.grant | delegateRights.withdraw,
+      until: Math.floor(Date.parse(until) / 1000),
+    },
+    { delegate: address, rights: ['grant', 'withdraw'], until },
+  );
+
+async function setDelegate(
+  patient: string,
+  path: `/api/v1/${string}`,
+  terms: { readonly delegate: string; readonly rights: number; readonly until: number },
+  body: object,
+): Promise<Settled> {
+  const { settled } = await signedBy(
+    patient,
+    () => post<Taken>(path, { patient, ...body }),
+    async (sign, { subject, domain }) => {
+      const once = await nextChange(patient);
+      const whole = { ...terms, ...once, subject, delegate: terms.delegate.toLowerCase() };
+      return post<Taken>(path, { patient, ...body, ...once, signed: await sign(delegateTypedData(domain, whole)) });
+    },
+  );
+  return settled;
+}

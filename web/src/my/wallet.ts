@@ -9,16 +9,44 @@ const provider = (): Provider | undefined => (window as { readonly ethereum?: Pr
 
 export const walletHere = (): boolean => provider() !== undefined;
 
-export class WalletRefused extends Error {}
+/** In the form that the gateway takes. */
+export interface Signed {
+  readonly signer: string;
+  readonly signature: string;
+}
+
+/** Nothing was signed: there is no wallet here, or the person or the device said no. */
+export class SigningFailed extends Error {
+  readonly by: 'no-wallet' | 'wallet' | 'passkey';
+
+  constructor(by: SigningFailed['by']) {
+    super(by);
+    this.by = by;
+  }
+}
+
+async function account(wallet: Provider): Promise<string> {
+  const accounts = await wallet.request({ method: 'eth_requestAccounts' });
+  if (!Array.isArray(accounts) || typeof accounts[0] !== 'string') throw new SigningFailed('wallet');
+  return accounts[0].toLowerCase();
+}
+
+export const walletAccount = (): Promise<string> => withWallet(account);
+
+async function withWallet<T>(use: (wallet: Provider) => Promise<T>): Promise<T> {
+  const wallet = provider();
+  if (wallet === undefined) throw new SigningFailed('no-wallet');
+  try {
+    return await use(wallet);
+  } catch {
+    throw new SigningFailed('wallet');
+  }
+}
 
 /** The wallet shows what it signs: names and dates, in the fields of the typed data. */
-export async function signTyped(data: TypedData): Promise<{ readonly signer: string; readonly signature: string }> {
-  const wallet = provider();
-  if (wallet === undefined) throw new WalletRefused();
-  try {
-    const accounts = await wallet.request({ method: 'eth_requestAccounts' });
-    const signer = Array.isArray(accounts) && typeof accounts[0] === 'string' ? accounts[0] : undefined;
-    if (signer === undefined) throw new WalletRefused();
+export const signTyped = (data: TypedData): Promise<Signed> =>
+  withWallet(async (wallet) => {
+    const signer = await account(wallet);
     const types = {
       EIP712Domain: [
         { name: 'name', type: 'string' },
@@ -32,9 +60,6 @@ export async function signTyped(data: TypedData): Promise<{ readonly signer: str
       method: 'eth_signTypedData_v4',
       params: [signer, JSON.stringify({ ...data, types })],
     });
-    if (typeof signature !== 'string') throw new WalletRefused();
+    if (typeof signature !== 'string') throw new SigningFailed('wallet');
     return { signer, signature };
-  } catch {
-    throw new WalletRefused();
-  }
-}
+  });

@@ -1,4 +1,4 @@
-import { Alert, Button, Card, Group, List, Stack, Text, Title } from '@mantine/core';
+import { Button, Card, Group, List, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useApi } from '../api.ts';
 import { useMe } from '../me.ts';
@@ -9,7 +9,7 @@ import { Emergency } from '../my/emergency.tsx';
 import { GrantCard } from '../my/grant-card.tsx';
 import { GrantForm, type Start } from '../my/grant-form.tsx';
 import { useNames } from '../my/names.ts';
-import { walletHere } from '../my/wallet.ts';
+import { SigningCard } from '../my/signing-card.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { useHere } from '../router.tsx';
 import { choicesText } from '../text/choices.ts';
@@ -70,17 +70,7 @@ const Choices = () => {
         )}
       </Loaded>
       <Delegates patient={patient} tell={tell} />
-      <Card withBorder component="section">
-        <Title order={2} size="h4" mb="xs">
-          {t.signing}
-        </Title>
-        <Text>{t.signingKept}</Text>
-        {walletHere() ? (
-          <Alert color="blue" mt="sm">
-            {t.signingWallet}
-          </Alert>
-        ) : null}
-      </Card>
+      <SigningCard patient={patient} own={guardian !== true} tell={tell} />
       <History events={events} name={name} />
       {form === undefined ? null : (
         <GrantForm patient={patient} start={form} tell={tell} close={() => setForm(undefined)} />
@@ -110,6 +100,8 @@ const History = ({
         return t.event[event.what];
       case 'granted':
         return event.effect === 'deny' ? t.event.denied(who) : t.event.granted(who);
+      case 'moved':
+        return t.event.moved[event.key ?? 'kept'];
       case 'delegated':
         return t.event.delegated(event.delegate ?? t.somebody);
       case 'narrowed':

@@ -52,10 +52,16 @@ export const choicesText = texts(
       narrowed: (time: string) => `Done. Less is shown since ${time}.`,
       delegated: (time: string) => `Done. They may decide for you since ${time}.`,
       ended: (time: string) => `Done. They may decide for you no more since ${time}.`,
+      moved: (time: string) => `Done. You have signed in the new way since ${time}.`,
     },
     onItsWay: 'Your signature is on its way. It holds in a few moments; look again soon.',
     notTaken: 'It was not taken. Nothing has changed.',
-    walletRefused: 'Your wallet did not sign. Nothing has changed.',
+    notSigned: {
+      'no-wallet': 'There is no wallet in this browser, and your signature comes from one. Nothing has changed.',
+      wallet: 'Your wallet did not sign. Nothing has changed.',
+      passkey:
+        'Your passkey was not used. Nothing has changed. On another device, choose “use a phone” when you are asked.',
+    },
     who: 'Who?',
     whoHelp: 'Type a name, for example of a doctor or a hospital.',
     groups: { person: 'People', organisation: 'Hospitals and offices', study: 'Studies' },
@@ -100,10 +106,6 @@ export const choicesText = texts(
     delegateDo: 'Let them decide for me',
     delegateFor: (who: string, date: string) => `${who}, until ${date}`,
     delegateEnd: 'End this',
-    signing: 'How you sign',
-    signingKept:
-      'Your hospital keeps a key for you. It signs when you are logged in and press a button here, and never else.',
-    signingWallet: 'A wallet was found in this browser. It is asked where the key at your hospital may not sign.',
     history: 'What you have changed',
     historyNone: 'Nothing yet.',
     event: {
@@ -113,6 +115,11 @@ export const choicesText = texts(
       narrowed: (who: string) => `You showed less to ${who}.`,
       revoked: (who: string) => `You took back your choice about ${who}.`,
       delegated: (who: string) => `You let ${who} decide for you.`,
+      moved: {
+        kept: 'Your hospital keeps a new key for you since then.',
+        wallet: 'You have signed with your wallet since then.',
+        passkey: 'You have signed with a passkey since then.',
+      },
       'chain-refused': 'A choice was not taken.',
     },
     somebody: 'somebody',
@@ -172,10 +179,17 @@ export const choicesText = texts(
         narrowed: (time: string) => `Erledigt. Seit ${time} wird weniger gezeigt.`,
         delegated: (time: string) => `Erledigt. Seit ${time} darf die Person für Sie entscheiden.`,
         ended: (time: string) => `Erledigt. Seit ${time} darf die Person nicht mehr für Sie entscheiden.`,
+        moved: (time: string) => `Erledigt. Seit ${time} unterschreiben Sie auf die neue Art.`,
       },
       onItsWay: 'Ihre Unterschrift ist unterwegs. In wenigen Augenblicken gilt es; schauen Sie gleich noch einmal.',
       notTaken: 'Es wurde nicht angenommen. Nichts hat sich geändert.',
-      walletRefused: 'Ihre Wallet hat nicht unterschrieben. Nichts hat sich geändert.',
+      notSigned: {
+        'no-wallet':
+          'In diesem Browser gibt es keine Wallet, und Ihre Unterschrift kommt von dort. Nichts hat sich geändert.',
+        wallet: 'Ihre Wallet hat nicht unterschrieben. Nichts hat sich geändert.',
+        passkey:
+          'Ihr Passkey wurde nicht benutzt. Nichts hat sich geändert. Auf einem anderen Gerät wählen Sie bei der Frage Ihr Telefon.',
+      },
       who: 'Wer?',
       whoHelp: 'Tippen Sie einen Namen, zum Beispiel von Ärzten oder einem Krankenhaus.',
       groups: { person: 'Menschen', organisation: 'Krankenhäuser und Stellen', study: 'Studien' },
@@ -225,11 +239,6 @@ export const choicesText = texts(
       delegateDo: 'Diese Person darf für mich entscheiden',
       delegateFor: (who: string, date: string) => `${who}, bis ${date}`,
       delegateEnd: 'Beenden',
-      signing: 'Wie Sie unterschreiben',
-      signingKept:
-        'Ihr Krankenhaus bewahrt einen Schlüssel für Sie auf. Er unterschreibt, wenn Sie angemeldet sind und hier auf einen Knopf drücken, und sonst nie.',
-      signingWallet:
-        'In diesem Browser wurde eine Wallet gefunden. Sie wird gefragt, wo der Schlüssel im Krankenhaus nicht unterschreiben darf.',
       history: 'Was Sie geändert haben',
       historyNone: 'Noch nichts.',
       event: {
@@ -239,6 +248,11 @@ export const choicesText = texts(
         narrowed: (who: string) => `Sie zeigen ${who} weniger.`,
         revoked: (who: string) => `Sie haben Ihre Entscheidung zu ${who} zurückgenommen.`,
         delegated: (who: string) => `${who} darf für Sie entscheiden.`,
+        moved: {
+          kept: 'Ihr Krankenhaus bewahrt seither einen neuen Schlüssel für Sie auf.',
+          wallet: 'Sie unterschreiben seither mit Ihrer Wallet.',
+          passkey: 'Sie unterschreiben seither mit einem Passkey.',
+        },
         'chain-refused': 'Eine Entscheidung wurde nicht angenommen.',
       },
       somebody: 'jemandem',
