@@ -129,6 +129,7 @@ function welcome(told: DemoTold, state: string): string {
     '',
     `  FHIR API        ${told.fhirBase}`,
     `  Statement       ${told.fhirBase}/metadata`,
+    `  API             ${told.url}/api/docs`,
     `  Console         ${told.url}/console/   (log in as privacy-officer)`,
     `  Patient pages   ${told.url}/my/   (log in as patient)`,
     `  Ledger tiles    ${told.url}/ledger/checkpoint`,

@@ -1,6 +1,51 @@
 import { type TObject, Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { documented, type Route, type RouteText } from './documented.ts';
+import { openApiPageRoutes } from './openapi-page.ts';
+
+/** As much of a schema as is shown. */
+export interface Schema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly const?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  /** Empty: anybody may call it. */
+  readonly security?: readonly object[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required: boolean;
+    readonly schema: Schema;
+  }[];
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
+  };
+  readonly responses: Readonly<
+    Record<
+      string,
+      { readonly $ref?: string; readonly description?: string; readonly content?: Readonly<Record<string, object>> }
+    >
+  >;
+}
+
+export interface OpenApi {
+  readonly info: { readonly title: string; readonly description: string };
+  readonly servers: readonly { readonly url: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
 
 /** Pages and the FHIR API: the one is for people, the other describes itself at `/fhir/metadata`. */
 const elsewhere = ['/fhir', '/console', '/my'];
@@ -52,15 +97,17 @@ export function openApiRoutes(
   parts: { readonly routes: readonly Route[]; readonly url: () => string; readonly prefix: string },
 ): void {
   let text: string | undefined;
+  // All routes are there once anybody can call one.
+  const read = () => openApiDocument([...parts.routes, ...discovery(parts.prefix)], parts.url());
   app.get('/api/v1/openapi.json', documented('This document.', { open: true }), (_request, reply) => {
-    // All routes are there once anybody can call one.
-    text ??= JSON.stringify(openApiDocument([...parts.routes, ...discovery(parts.prefix)], parts.url()));
+    text ??= JSON.stringify(read());
     return reply.type('application/json').header('cache-control', 'public, max-age=60').send(text);
   });
+  openApiPageRoutes(app, read);
 }
 
-export function openApiDocument(routes: readonly Route[], url: string): object {
-  const paths: Record<string, Record<string, object>> = {};
+export function openApiDocument(routes: readonly Route[], url: string) {
+  const paths: Record<string, Record<string, Operation>> = {};
   for (const { method, url: route, text } of routes) {
     if (text === undefined) continue;
     const path = pathOf(route);
@@ -97,9 +144,13 @@ export function openApiDocument(routes: readonly Route[], url: string): object {
 /** `/api/v1/consents/:id/fhir` -> `/api/v1/consents/{id}/fhir`; what a wildcard stands for is the rest of the path. */
 const pathOf = (route: string): string => route.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{path}');
 
-function operationOf(method: string, path: string, { summary, body, query, answers, status, open }: RouteText): object {
+function operationOf(
+  method: string,
+  path: string,
+  { summary, body, query, answers, status, open }: RouteText,
+): Operation {
   const parameters = [
-    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
       name,
       in: 'path',
       required: true,
@@ -123,7 +174,7 @@ function operationOf(method: string, path: string, { summary, body, query, answe
   };
 }
 
-const queryParameters = (query: TObject | undefined): readonly object[] =>
+const queryParameters = (query: TObject | undefined): NonNullable<Operation['parameters']> =>
   Object.entries(query?.properties ?? {}).map(([name, schema]) => ({
     name,
     in: 'query',

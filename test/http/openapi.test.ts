@@ -70,6 +70,14 @@ describe('the OpenAPI document', () => {
     expect(schema).toMatchObject({ type: 'object', required: ['call'], additionalProperties: false });
   });
 
+  it('is a page to read as well, with every operation and no script', async () => {
+    const page = await supertest(rig.demo.gateway.url).get('/api/docs').expect(200);
+    expect(page.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-/);
+    expect(page.text).not.toMatch(/<script|https?:\/\/(?!127\.0\.0\.1)/);
+    for (const [, { operationId }] of operations()) expect(page.text).toContain(`id="${operationId}"`);
+    expect(page.text).toContain('Below the FHIR base, with the query.');
+  });
+
   it('says of the routes that are open to all that they are, and only of those', async () => {
     const open = operations().filter(([, { security }]) => security?.length === 0);
     for (const [line] of open) {

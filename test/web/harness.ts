@@ -31,6 +31,8 @@ export interface WebRig extends Rig {
   /** Logs a persona in through the issuer's own page and waits for the heading of the page. */
   openConsole(persona: string, options?: OpenOptions): Promise<Opened>;
   openMy(persona: string, options?: OpenOptions): Promise<Opened>;
+  /** A page that nobody logs in to. */
+  openPage(path: string, options?: OpenOptions): Promise<Opened>;
 }
 
 const desktop = { width: 1280, height: 800 };
@@ -42,7 +44,7 @@ export async function startWeb(): Promise<WebRig> {
   const [rig, browser] = await Promise.all([startRig(), openBrowser()]);
   const { url } = rig.demo.gateway;
 
-  const open = async (place: 'console' | 'my', persona: string, options: OpenOptions = {}): Promise<Opened> => {
+  const openPage = async (path: string, options: OpenOptions = {}): Promise<Opened> => {
     const context = await browser.newContext({
       viewport: options.phone === true ? phone : desktop,
       colorScheme: options.scheme ?? 'light',
@@ -58,12 +60,18 @@ export async function startWeb(): Promise<WebRig> {
     });
     await options.prepare?.(page);
     const at = options.named === true ? url.replace('127.0.0.1', 'localhost') : url;
-    await page.goto(`${at}/${place}/${options.path ?? ''}`);
+    await page.goto(at + path);
+    return { page, complaints, close: () => context.close() };
+  };
+
+  const open = async (place: 'console' | 'my', persona: string, options: OpenOptions = {}): Promise<Opened> => {
+    const opened = await openPage(`/${place}/${options.path ?? ''}`, options);
+    const { page } = opened;
     await logInAs(page, persona);
     // The page before the log-in has a heading too, with the product's name in it.
     const ready = page.locator('main h1').filter({ hasNotText: /^Consentry: / });
     await ready.or(page.locator('main [role=alert]')).first().waitFor();
-    return { page, complaints, close: () => context.close() };
+    return opened;
   };
 
   return {
@@ -71,6 +79,7 @@ export async function startWeb(): Promise<WebRig> {
     browser,
     url,
     openConsole: (persona, options) => open('console', persona, options),
+    openPage,
     openMy: (persona, options) => open('my', persona, options),
     async close() {
       await browser.close();

@@ -28,6 +28,17 @@ describe('the frame of the console', () => {
     await close();
   });
 
+  it.each(['light', 'dark'] as const)('shows the API to developers at phone width in %s', async (scheme) => {
+    const { page, complaints, close } = await web.openPage('/api/docs', { scheme, phone: true });
+    expect(await page.textContent('h1')).toBe('Consentry gateway API');
+    await page.getByText('/api/v1/decisions', { exact: true }).click();
+    await page.getByText('Below the FHIR base, with the query.').waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    expect(await axe(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
   it('keeps the token in memory alone', async () => {
     const { page, close } = await web.openConsole('auditor');
     const kept = await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])');

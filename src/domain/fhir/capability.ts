@@ -162,7 +162,10 @@ export const restrictCapability = (
     kind: 'instance',
     ...pick(value, 'instantiates'),
     software: { name: 'Consentry' },
-    implementation: { description: 'FHIR server behind a consent gateway', url: bases.gatewayBase },
+    implementation: {
+      description: `FHIR server behind a consent gateway, whose own API is described at ${bases.gatewayBase.replace(/\/fhir$/, '/api/docs')}`,
+      url: bases.gatewayBase,
+    },
     fhirVersion: value.fhirVersion,
     format: ['application/fhir+json', 'json'],
     patchFormat: ['application/json-patch+json', 'application/fhir+json'].filter(
