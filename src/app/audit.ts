@@ -28,7 +28,6 @@ export function mountAudit(
       : openAnchorDirectory({
           rpcUrls,
           contract: ledgerAnchor,
-          origin: ledger.origin,
           fromBlock,
         });
   auditRoutes(app, { desk: createAuditDesk(ledger, source, anchors), ledger, clock, random, opens });

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { FileSystem } from '../adapters/store/file-system.ts';
-import { type FilesLedger, openLedger } from '../adapters/store/files-ledger.ts';
+import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import { openPostgresLedger } from '../adapters/store/postgres-ledger.ts';
+import { openRotatingFiles } from '../adapters/store/rotating-files.ts';
+import { openRotatingLedger } from '../adapters/store/rotating-ledger.ts';
 import type { Vault } from '../adapters/store/vault.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock, Random, Telemetry } from '../ports.ts';
@@ -27,17 +29,29 @@ export async function openLedgerStore(parts: LedgerStoreParts): Promise<FilesLed
   const shared = { ...signers, origin, payloadKeys: vault, clock, random, ...(node === undefined ? {} : { node }) };
   const ledger =
     config.ledger.store === 'postgres' && postgres !== undefined
-      ? await openPostgresLedger({
-          ...shared,
-          url: secret(postgres.url, environment),
-          signingKey: secret(postgres.signingKey, environment),
-          ownKey: keyBytes(secret(postgres.payloadKey, environment), 'ledger.postgres.payloadKey'),
+      ? await openRotatingLedger({
+          origin,
+          random,
+          openLog: (name) =>
+            openPostgresLedger({
+              ...shared,
+              origin: name,
+              url: secret(postgres.url, environment),
+              signingKey: secret(postgres.signingKey, environment),
+              ownKey: keyBytes(secret(postgres.payloadKey, environment), 'ledger.postgres.payloadKey'),
+            }),
+          // Rows do not go as folders do: what is gone of a database shows at its anchors and witnesses.
+          followed: { has: async () => false, note: async () => undefined },
         }).catch((error: unknown) => {
           throw new Error('The PostgreSQL of the ledger cannot be reached, or does not let the gateway in.', {
             cause: error,
           });
         })
-      : await openLedger({ ...shared, folder: join(config.data, 'ledger'), ...(files === undefined ? {} : { files }) });
+      : await openRotatingFiles({
+          ...shared,
+          folder: join(config.data, 'ledger'),
+          ...(files === undefined ? {} : { files }),
+        });
   ledger.onTrouble((event, error) =>
     telemetry.failed(`ledger-${event}`, error instanceof Error ? error.name : typeof error),
   );

@@ -18,7 +18,7 @@ export interface LedgerTools {
     /** Also opens what keys at hand open, and recomputes its commitments. */
     readonly openings: boolean;
     readonly progress: Progress;
-  }): Promise<Verified & { readonly origin?: string }>;
+  }): Promise<LedgerVerdict>;
   /** Every root the anchor contract holds for an origin. */
   anchors(rpc: string, contract: string, origin: string): Promise<readonly Remembered[]>;
   verifyServed(options: {
@@ -26,7 +26,7 @@ export interface LedgerTools {
     readonly verifierKey: string;
     readonly anchors?: (origin: string) => Promise<readonly Remembered[]>;
     readonly progress?: (done: number, size: number) => void;
-  }): Promise<Verified & { readonly origin?: string }>;
+  }): Promise<LedgerVerdict>;
   verifyProof(
     file: string,
     trust: { readonly verifierKey?: string; readonly policyFile?: string },
@@ -96,6 +96,11 @@ const entryNumber = (text: string): number => {
   return Number(text);
 };
 
+type LedgerVerdict = Verified & {
+  readonly origin?: string;
+  readonly logs?: readonly { readonly origin: string; readonly size: number }[];
+};
+
 interface VerifyFlags {
   readonly data?: string;
   readonly url?: string;
@@ -134,8 +139,9 @@ const verifyLog = async (tools: LedgerTools, flags: VerifyFlags): Promise<void> 
   const perSecond = Math.round((done * 1000) / Math.max(1, performance.now() - began));
   process.exitCode = result.ok ? 0 : 1;
   const origin = result.origin ?? '';
+  const entries = result.logs?.reduce((sum, { size }) => sum + size, 0) ?? result.checkpoint?.size;
   if (flags.json) {
-    const told = { ok: result.ok, origin, entries: result.checkpoint?.size, entriesPerSecond: perSecond };
+    const told = { ok: result.ok, origin, entries, entriesPerSecond: perSecond, logs: result.logs };
     const more = result.ok
       ? {
           root: Buffer.from(result.checkpoint.root).toString('base64'),
@@ -145,7 +151,8 @@ const verifyLog = async (tools: LedgerTools, flags: VerifyFlags): Promise<void> 
       : { finding: result.finding };
     console.log(JSON.stringify({ ...told, ...more }));
   } else if (result.ok) {
-    console.log(`Verified ${result.checkpoint.size} entries of ${origin} (${perSecond} entries/s).`);
+    console.log(`Verified ${entries} entries of ${origin} (${perSecond} entries/s).`);
+    for (const log of result.logs ?? []) console.log(`${log.origin}: ${log.size} entries.`);
     console.log(`Tiles, payloads and root are what the checkpoint signs; ${result.confirmed} remembered roots agree.`);
     if (flags.key === undefined)
       console.log("The folder's own key was trusted; give --key to check against one you hold.");

@@ -15,48 +15,57 @@ interface Known {
   readonly event: AnchorEvent;
 }
 
+interface Log {
+  readonly known: Known[];
+  from: number;
+  reading: Promise<void> | undefined;
+}
+
 export interface OpenAnchorDirectory {
-  covering(index: number): Promise<Known | undefined>;
+  /** The first anchor of this log whose tree holds the entry. */
+  covering(origin: string, index: number): Promise<Known | undefined>;
   close(): Promise<void>;
 }
 
-/** The anchors of one log in order of size, read from the chain as far as they are asked for. */
+/** The anchors of logs, each in order of size, read from the chain as far as they are asked for. */
 export function openAnchorDirectory(options: {
   readonly rpcUrls: readonly string[];
   readonly contract: string;
-  readonly origin: string;
   readonly fromBlock: number;
 }): OpenAnchorDirectory {
   const endpoints = options.rpcUrls.map((url) => createRpc(url));
-  const known: Known[] = [];
-  let from = options.fromBlock;
-  let reading: Promise<void> | undefined;
+  const logs = new Map<string, Log>();
+  const logOf = (origin: string): Log => {
+    const log = logs.get(origin) ?? { known: [], from: options.fromBlock, reading: undefined };
+    logs.set(origin, log);
+    return log;
+  };
 
-  const readFrom = async (rpc: Rpc): Promise<void> => {
+  const readFrom = async (rpc: Rpc, origin: string, log: Log): Promise<void> => {
     const head = quantity(await rpc.call('eth_blockNumber', []));
-    while (from <= head) {
-      const to = Math.min(head, from + RANGE - 1);
+    while (log.from <= head) {
+      const to = Math.min(head, log.from + RANGE - 1);
       const filter = {
         address: options.contract,
-        fromBlock: hexQuantity(from),
+        fromBlock: hexQuantity(log.from),
         toBlock: hexQuantity(to),
-        topics: [anchored, originHash(options.origin)],
+        topics: [anchored, originHash(origin)],
       };
-      for (const log of await rpc.call<readonly RawLog[]>('eth_getLogs', [filter], { timeoutMs: 20_000 })) {
-        const { topics, data, transactionHash: transaction } = log;
-        const event = { contract: options.contract, transaction, block: quantity(log.blockNumber), topics, data };
-        known.push({ size: Number(BigInt(topics[2] ?? '0x0')), event });
+      for (const raw of await rpc.call<readonly RawLog[]>('eth_getLogs', [filter], { timeoutMs: 20_000 })) {
+        const { topics, data, transactionHash: transaction } = raw;
+        const event = { contract: options.contract, transaction, block: quantity(raw.blockNumber), topics, data };
+        log.known.push({ size: Number(BigInt(topics[2] ?? '0x0')), event });
       }
-      from = to + 1;
+      log.from = to + 1;
     }
   };
 
   /** The first endpoint that answers; where it stopped, the next goes on. */
-  const read = async (): Promise<void> => {
+  const read = async (origin: string, log: Log): Promise<void> => {
     let last: unknown;
     for (const endpoint of endpoints) {
       try {
-        return await readFrom(endpoint);
+        return await readFrom(endpoint, origin, log);
       } catch (error) {
         last = error;
       }
@@ -65,14 +74,15 @@ export function openAnchorDirectory(options: {
   };
 
   return {
-    covering: async (index) => {
-      if ((known.at(-1)?.size ?? 0) <= index) {
-        reading ??= read().finally(() => {
-          reading = undefined;
+    covering: async (origin, index) => {
+      const log = logOf(origin);
+      if ((log.known.at(-1)?.size ?? 0) <= index) {
+        log.reading ??= read(origin, log).finally(() => {
+          log.reading = undefined;
         });
-        await reading;
+        await log.reading;
       }
-      return known.find(({ size }) => size > index);
+      return log.known.find(({ size }) => size > index);
     },
     close: async () => {
       await Promise.all(endpoints.map((endpoint) => endpoint.close()));

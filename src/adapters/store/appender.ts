@@ -6,6 +6,9 @@ import { encodeRecord, SEGMENT_HEADER, segmentHeader, segmentName } from './segm
 /** No entry can be made durable at the moment, or ever again by this process. The gateway answers 503. */
 export class LedgerUnavailable extends Error {}
 
+/** The log is closed for good; the one that follows it takes the entry. */
+export class LedgerFrozen extends LedgerUnavailable {}
+
 /** One leaf and payload on its way to the disk. */
 export interface Unwritten<Note> {
   readonly leaf: Uint8Array;

@@ -18,7 +18,7 @@ export type AuditFilter = Omit<EntryQuery, 'limit' | 'before' | 'atLeast'>;
 
 export interface AnchorDirectory {
   /** The first anchor whose tree holds the entry; asks the chain for news where it knows of none. */
-  covering(index: number): Promise<{ readonly size: number; readonly event: AnchorEvent } | undefined>;
+  covering(origin: string, index: number): Promise<{ readonly size: number; readonly event: AnchorEvent } | undefined>;
 }
 
 export interface AuditDesk {
@@ -101,8 +101,9 @@ export const createAuditDesk = (
     }
   };
 
-  const proofOf = async (index: number, opened: OpenedEntry | undefined, leaf: Uint8Array): Promise<string> => {
-    const { note, path } = await ledger.inclusion(index);
+  const proofOf = async (number: number, opened: OpenedEntry | undefined, leaf: Uint8Array): Promise<string> => {
+    const { log, index } = ledger.at(number);
+    const { note, path } = await log.inclusion(index);
     const groups = opened === undefined ? [] : [...opened.groups, ...opened.subjects];
     const openings = groups.flatMap((group, at): Opening[] =>
       group === undefined || opened === undefined ? [] : [openGroup(nodeHashing, group, at, opened.hashes)],
@@ -110,10 +111,11 @@ export const createAuditDesk = (
     return formatProofFile({ index, leaf, openings, path, checkpoint: note });
   };
 
-  const anchorOf = async (index: number) => {
-    const found = await anchors?.covering(index).catch(() => undefined);
-    if (found === undefined || found.size > ledger.integrated().size) return undefined;
-    const path: readonly Hash[] = (await ledger.inclusion(index, found.size)).path;
+  const anchorOf = async (number: number) => {
+    const { log, index } = ledger.at(number);
+    const found = await anchors?.covering(log.origin, index).catch(() => undefined);
+    if (found === undefined || found.size > log.integrated().size) return undefined;
+    const path: readonly Hash[] = (await log.inclusion(index, found.size)).path;
     return { event: found.event, size: found.size, path: path.map(toBase64) };
   };
 
@@ -157,12 +159,13 @@ export const createAuditDesk = (
     },
     entry: async (index) => {
       if (index >= ledger.size()) return undefined;
-      if (index >= ledger.integrated().size) await ledger.integrate();
+      const place = ledger.at(index);
+      if (place.index >= place.log.integrated().size) await place.log.integrate();
       try {
         const [opened, leaf] = await Promise.all([ledger.open(index), ledger.leaf(index)]);
         if (leaf === undefined) return undefined;
         const [proof, anchor] = await Promise.all([proofOf(index, opened, leaf), anchorOf(index)]);
-        const receipt = { log: ledger.origin, index, leaf: toBase64Url(leafHashOf(leaf)) };
+        const receipt = { log: place.log.origin, index: place.index, leaf: toBase64Url(leafHashOf(leaf)) };
         return {
           state: opened === undefined ? 'erased' : 'whole',
           index,

@@ -26,7 +26,14 @@ export async function disclosureProof(
   );
   const proof = parseProof(await ledger.receiptProof(index));
   return (
-    proof && formatProofFile({ index, leaf: opened.leaf, openings, path: proof.path, checkpoint: proof.checkpoint })
+    proof &&
+    formatProofFile({
+      index: proof.index,
+      leaf: opened.leaf,
+      openings,
+      path: proof.path,
+      checkpoint: proof.checkpoint,
+    })
   );
 }
 

@@ -2,12 +2,13 @@ import { createPrivateKey } from 'node:crypto';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { toBase64Url } from '../../domain/ledger/base64.ts';
 import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
-import type { LedgerReceipt } from '../../domain/ledger/entry.ts';
+import type { LedgerEntry, LedgerReceipt } from '../../domain/ledger/entry.ts';
+import { closesLog } from '../../domain/ledger/leaf.ts';
 import { emptyRoot, type Hash } from '../../domain/ledger/merkle.ts';
 import { type NoteSigner, openNote } from '../../domain/ledger/note.ts';
 import { decodeBundle, parseTilePath, TILE_WIDTH } from '../../domain/ledger/tiles.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
-import { createAppender, LedgerUnavailable } from './appender.ts';
+import { createAppender, LedgerFrozen, LedgerUnavailable } from './appender.ts';
 import { acquireControl, type Control, LedgerBusy, LedgerFenced } from './control.ts';
 import {
   type FileSystem,
@@ -58,6 +59,8 @@ const LEASE_STEP_MS = 250;
 
 export interface LedgerOptions {
   readonly folder: string;
+  /** Where `signing.pem` and `payload.key` are; `keys` of the folder by default. */
+  readonly keysFolder?: string;
   /** Origin line of the log: a URL without its scheme, unique in the world. */
   readonly origin: string;
   /** Name of this gateway; the leaf holds eight bytes of its hash. */
@@ -79,7 +82,18 @@ export type LedgerTrouble = (
   error: unknown,
 ) => void;
 
+/** One log, or a row of them whose entries are numbered through; then what is said of one is said of the last. */
 export interface FilesLedger extends LedgerStore {
+  /** The logs in order of time: this one alone, unless it is a row of them. */
+  logs(): readonly FilesLedger[];
+  /** Which log holds an entry, and its index there. */
+  at(number: number): { readonly log: FilesLedger; readonly index: number };
+  /** Whether it ended for good: nothing is appended any more. */
+  frozen(): boolean;
+  /** Appends the last entry. Whatever is appended after it is refused with `LedgerFrozen`, by every gateway, for good. */
+  freeze(last: LedgerEntry): Promise<void>;
+  /** Appends the entry if the log is empty, whoever else tries. */
+  begin(first: LedgerEntry): Promise<void>;
   readonly origin: string;
   /** For a trust file: name, key id and public key. */
   readonly verifierKey: string;
@@ -141,10 +155,19 @@ interface Found {
   readonly integrator: Integrator;
   /** Durable, and not yet in the tree. */
   readonly tail: readonly Recovered[];
+  readonly frozen: boolean;
 }
+
+const lastLeafIn = async (tiles: TileStore, size: number): Promise<Uint8Array | undefined> => {
+  const index = Math.floor((size - 1) / TILE_WIDTH);
+  const width = size - index * TILE_WIDTH;
+  const bytes = size === 0 ? undefined : await tiles.read({ level: 'entries', index, width });
+  return bytes && decodeBundle(bytes, width)?.at(-1);
+};
 
 const readFolder = async (options: LedgerOptions, files: FileSystem, control: Control): Promise<Found> => {
   const { folder, origin, random } = options;
+  const keys = options.keysFolder ?? under(folder, 'keys');
   const segments = under(folder, 'segments');
   const note = await readText(files, under(folder, 'log', 'checkpoint'));
   const fresh = note === undefined && (await files.list(segments)).length === 0;
@@ -155,16 +178,16 @@ const readFolder = async (options: LedgerOptions, files: FileSystem, control: Co
   const key = logKey(
     origin,
     pem === undefined
-      ? await loadSigningKey(files, under(folder, 'keys', 'signing.pem'), fresh)
+      ? await loadSigningKey(files, under(keys, 'signing.pem'), fresh && options.keysFolder === undefined)
       : createPrivateKey(pem),
   );
-  const ownKey = await ownPayloadKey(files, under(folder, 'keys', 'payload.key'), random, fresh);
+  const ownKey = await ownPayloadKey(files, under(keys, 'payload.key'), random, fresh);
   const opened = note === undefined ? undefined : openNote(note, [key.verifier]);
-  const last = opened && parseCheckpoint(opened.text);
-  if (note !== undefined && last?.origin !== origin) {
+  const signed = opened && parseCheckpoint(opened.text);
+  if (note !== undefined && signed?.origin !== origin) {
     throw new LedgerDamaged('checkpoint', 'The checkpoint is not signed by the key of this log, or is of another log.');
   }
-  const checkpoint: Checkpoint = last ?? { origin, size: 0, root: emptyRoot(nodeHashing) };
+  const checkpoint: Checkpoint = signed ?? { origin, size: 0, root: emptyRoot(nodeHashing) };
   const { size } = checkpoint;
   const tiles = createTileStore(under(folder, 'log'), files);
   const edge = await recoverEdge(tiles, checkpoint);
@@ -185,7 +208,12 @@ const readFolder = async (options: LedgerOptions, files: FileSystem, control: Co
       `This log has published ${control.published.size} entries, and ${total} are here: an older copy was put in its place.`,
     );
   }
-  return { key, ownKey, note: note ?? '', checkpoint, tiles, integrator: createIntegrator(tiles, edge, bundle), tail };
+  const last = tail.at(-1)?.leaf ?? (await lastLeafIn(tiles, size));
+  return {
+    ...{ key, ownKey, note: note ?? '', checkpoint, tiles, tail },
+    integrator: createIntegrator(tiles, edge, bundle),
+    frozen: last !== undefined && closesLog(total - 1, last),
+  };
 };
 
 /** Indexes what the index does not hold yet, from the segments and the living keys. */
@@ -233,7 +261,8 @@ export const openLedger = async (options: LedgerOptions): Promise<FilesLedger> =
   const { folder, clock } = options;
   const files = options.files ?? nodeFileSystem;
   await files.makeFolder(folder);
-  for (const name of ['segments', 'log', 'keys']) await makeFolderDurably(files, folder, under(folder, name));
+  for (const name of ['segments', 'log', ...(options.keysFolder === undefined ? ['keys'] : [])])
+    await makeFolderDurably(files, folder, under(folder, name));
   const leaseMs = options.limits?.leaseMs ?? usualLimits.leaseMs;
   const control = await acquirePatiently(under(folder, 'control.db'), clock, leaseMs);
   /** What to let go of, the latest first, when the start fails. */
@@ -255,7 +284,9 @@ const start = async (
   const { folder, origin, payloadKeys, clock, random } = options;
   const limits: LedgerLimits = { ...usualLimits, ...options.limits };
   const segments = under(folder, 'segments');
-  const { key, ownKey, note, checkpoint, tiles, integrator, tail } = await readFolder(options, files, control);
+  const found = await readFolder(options, files, control);
+  const { key, ownKey, note, checkpoint, tiles, integrator, tail } = found;
+  let frozen = found.frozen;
   const sealer = createSealer({ payloadKeys, ownKey, node: options.node ?? origin, random });
   const signers = [key.signer, ...(options.signers?.(origin) ?? [])];
   const publication = await createPublication({ files, folder, control, signers, clock, current: checkpoint, note });
@@ -331,7 +362,7 @@ const start = async (
   });
   opened.push(appender.close);
   // Makes this writer's claim to the next index durable before anything is acknowledged.
-  await appender.begin();
+  if (!frozen) await appender.begin();
   for (const name of await idleSegments(files, segments, control.epoch)) await files.removeFile(under(segments, name));
   await integrate();
 
@@ -346,7 +377,7 @@ const start = async (
   heartbeat.unref();
   /** A balancer sends nothing to a gateway that says it is not ready, so the log must find out by itself. */
   const recovery = setInterval(() => {
-    if (healthy) return;
+    if (healthy || frozen) return;
     appender.begin().then(
       () => {
         healthy = true;
@@ -375,8 +406,31 @@ const start = async (
     return sealer.open(at, await recordAt(location), location.segment, await indexer.patientsOf(at));
   };
 
-  return {
+  const store = async (entry: LedgerEntry, last: boolean): Promise<LedgerReceipt> => {
+    if (frozen) throw new LedgerFrozen('This log ended.');
+    const { leaf, payload, hash } = await sealer.seal(entry);
+    // Nothing may come between this look and the append.
+    if (frozen) throw new LedgerFrozen('This log ended.');
+    frozen = last;
+    try {
+      return receipt(await appender.append({ leaf, payload, note: { entry, hash } }), hash);
+    } catch (error) {
+      if (last) frozen = false;
+      throw error;
+    }
+  };
+
+  const ledger: FilesLedger = {
     origin,
+    logs: () => [ledger],
+    at: (number) => ({ log: ledger, index: number }),
+    frozen: () => frozen,
+    freeze: async (entry) => {
+      await store(entry, true);
+    },
+    begin: async (entry) => {
+      if (appender.next() === 0) await store(entry, false);
+    },
     verifierKey: key.verifierKey,
     size: appender.next,
     integrated: publication.current,
@@ -395,11 +449,11 @@ const start = async (
     onPublish: publication.onPublish,
     append: async (entry) => {
       try {
-        const { leaf, payload, hash } = await sealer.seal(entry);
-        const at = await appender.append({ leaf, payload, note: { entry, hash } });
+        const stored = await store(entry, false);
         healthy = true;
-        return receipt(at, hash);
+        return stored;
       } catch (error) {
+        if (error instanceof LedgerFrozen) throw error;
         healthy = false;
         trouble('write-failed', error);
         if (error instanceof LedgerUnavailable) throw error;
@@ -447,6 +501,7 @@ const start = async (
       }
     },
   };
+  return ledger;
 };
 
 export type { OpenedEntry };

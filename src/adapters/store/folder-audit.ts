@@ -1,7 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
-import { parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import { halfYearOf, originOf } from '../../domain/ledger/half-year.ts';
 import { equalBytes } from '../../domain/ledger/hash.ts';
-import { decodeLeaf } from '../../domain/ledger/leaf.ts';
+import { closesLog, decodeLeaf } from '../../domain/ledger/leaf.ts';
 import { type NoteVerifier, openNote, parseVerifierKey, signatureType } from '../../domain/ledger/note.ts';
 import {
   type Finding,
@@ -15,6 +16,8 @@ import { type FileSystem, nodeFileSystem, readText, under } from './file-system.
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans } from './recovery.ts';
+import { logFolders, wasFollowed } from './rotating-files.ts';
+import { linkOf } from './rotating-ledger.ts';
 import { commitmentMatches, type OpenedPayload, openPayload, recipientOf } from './seal.ts';
 import { readRecord, SEGMENT_HEADER, type SegmentSpan } from './segment.ts';
 import { ed25519Verifier, logKey } from './signing-key.ts';
@@ -31,15 +34,30 @@ const folderSource = (folder: string, files: FileSystem): LogSource => {
 
 type Opener = (payload: Uint8Array) => OpenedPayload | undefined;
 
-/** With every key that is at hand. */
-const openerOf = async (folder: string, files: FileSystem, keys: PayloadKeys): Promise<Opener> => {
-  const secrets = [await files.read(under(folder, 'keys', 'payload.key')), ...[...keys.all()].map(([, key]) => key)];
+/** With every key that is at hand; the log's own opens what it says of itself. */
+const openerOf = async (keysFolder: string, files: FileSystem, keys: PayloadKeys | undefined): Promise<Opener> => {
+  const own = await files.read(under(keysFolder, 'payload.key')).catch(() => undefined);
+  const secrets = [...(own === undefined ? [] : [own]), ...[...(keys?.all() ?? [])].map(([, key]) => key)];
   const recipients = new Map(secrets.map(recipientOf).map((one) => [one.name.toString('hex'), one]));
   return (payload) => openPayload(payload, (name) => recipients.get(name.toString('hex')));
 };
 
+/** What the place of a log in its row asks of it, and what it says of its end. */
+interface Expected {
+  /** Of the log before it. */
+  readonly link: string | undefined;
+  readonly openings: boolean;
+  closedAt: number | undefined;
+  next: string | undefined;
+}
+
 /** Compares each leaf with the record it was made from, and the sealed payload with the digest in the leaf. */
-const payloadCheck = async (folder: string, files: FileSystem, open: Opener | undefined): Promise<LeafCheck> => {
+const payloadCheck = async (
+  folder: string,
+  files: FileSystem,
+  open: Opener,
+  expected: Expected,
+): Promise<LeafCheck> => {
   const segments = under(folder, 'segments');
   const spans = await listSpans(files, segments);
   let span: SegmentSpan | undefined;
@@ -64,7 +82,18 @@ const payloadCheck = async (folder: string, files: FileSystem, open: Opener | un
     if (digest === undefined || !equalBytes(digest, nodeHashing.sha256(record.payload))) {
       return { file, entry: index, text: `The sealed payload of entry ${index} was altered.` };
     }
-    const opened = open?.(record.payload);
+    if (expected.closedAt !== undefined && expected.closedAt < index)
+      return { file, entry: index, text: `Entry ${index} follows the one that closed the log.` };
+    if (closesLog(index, leaf)) {
+      expected.closedAt = index;
+      expected.next = halfYearOf((decodeLeaf(leaf)?.second ?? 0) * 1000);
+    }
+    const first = index === 0 && expected.link !== undefined;
+    if (first && decodeLeaf(leaf)?.kind !== 'rotation')
+      return { file, entry: 0, text: 'The log does not begin with the log that it follows.' };
+    const opened = first || expected.openings ? open(record.payload) : undefined;
+    if (first && opened !== undefined && opened.entry.story[0]?.rule !== expected.link)
+      return { file, entry: 0, text: 'The log follows another one than the one before it here.' };
     const commitment = decodeLeaf(leaf)?.commitment;
     if (opened !== undefined && commitment !== undefined && !commitmentMatches(opened, commitment)) {
       return { file, entry: index, text: `What entry ${index} holds is not what its leaf committed to.` };
@@ -84,10 +113,14 @@ export interface FolderAuditOptions {
   readonly files?: FileSystem;
 }
 
-export type FolderAudit = Verified & { readonly origin?: string };
+export type FolderAudit = Verified & {
+  readonly origin?: string;
+  /** Each log of a row, when there are several. */
+  readonly logs?: readonly { readonly origin: string; readonly size: number }[];
+};
 
-const ownVerifier = async (files: FileSystem, folder: string, origin: string): Promise<NoteVerifier | undefined> => {
-  const pem = await readText(files, under(folder, 'keys', 'signing.pem'));
+const ownVerifier = async (files: FileSystem, keys: string, origin: string): Promise<NoteVerifier | undefined> => {
+  const pem = await readText(files, under(keys, 'signing.pem'));
   return pem === undefined ? undefined : logKey(origin, createPrivateKey(pem)).verifier;
 };
 
@@ -110,10 +143,14 @@ const history = async (
   return remembered;
 };
 
-/** The whole check of `ledger verify`. */
-export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAudit> => {
-  const files = options.files ?? nodeFileSystem;
-  const folder = await ledgerFolder(files, options.folder);
+/** One log of the row. */
+const auditLog = async (
+  options: FolderAuditOptions,
+  files: FileSystem,
+  place: { readonly folder: string; readonly keys: string; readonly half: string | undefined },
+  expected: Expected,
+): Promise<FolderAudit> => {
+  const { folder, keys, half } = place;
   const source = folderSource(folder, files);
   const note = await source.checkpoint();
   if (note === undefined)
@@ -124,20 +161,66 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
     return { ok: false, finding: { file: 'checkpoint', text: 'The key to trust is not an Ed25519 verifier key.' } };
   }
   const verifier =
-    trusted === undefined ? await ownVerifier(files, folder, origin) : ed25519Verifier(trusted.name, trusted.publicKey);
+    trusted === undefined
+      ? await ownVerifier(files, keys, origin)
+      : ed25519Verifier(originOf(trusted.name, half), trusted.publicKey);
   const verifiers = verifier === undefined ? [] : [verifier];
   const earlier = await history(files, folder, verifiers);
   if (!Array.isArray(earlier)) return { ok: false, origin, finding: earlier };
   const anchors = (await options.anchors?.(origin)) ?? [];
-  const keys = options.payloadKeys;
-  const opener = keys === undefined ? undefined : await openerOf(folder, files, keys);
   const result = await verifyLog({
     hashing: nodeHashing,
     source,
     verifiers,
     remembered: [...earlier, ...anchors],
-    check: await payloadCheck(folder, files, opener),
+    check: await payloadCheck(folder, files, await openerOf(keys, files, options.payloadKeys), expected),
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   return { ...result, origin };
+};
+
+/** The whole check of `ledger verify`: each log, and that each follows the one before it. */
+export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAudit> => {
+  const files = options.files ?? nodeFileSystem;
+  const first = await ledgerFolder(files, options.folder);
+  const keys = under(first, 'keys');
+  const logs: { readonly origin: string; readonly size: number }[] = [];
+  let confirmed = 0;
+  let before: { readonly checkpoint: Checkpoint; readonly next: string | undefined } | undefined;
+  const folders = await logFolders(files, first);
+  for (const folder of folders) {
+    const half = folder === first ? undefined : folder.slice(first.length + 1);
+    const bad = (file: string, text: string): FolderAudit => ({
+      ok: false,
+      ...(before === undefined ? {} : { origin: before.checkpoint.origin }),
+      finding: { file, text },
+    });
+    if (before !== undefined && before.next !== half)
+      return before.next === undefined
+        ? bad('checkpoint', `The log was not closed, though one of ${half} follows it.`)
+        : bad(before.next, `The log of ${before.next} is missing.`);
+    const expected: Expected = {
+      link: before && linkOf(before.checkpoint),
+      openings: options.payloadKeys !== undefined,
+      closedAt: undefined,
+      next: undefined,
+    };
+    const result = await auditLog(options, files, { folder, keys, half }, expected);
+    if (!result.ok) {
+      const { finding } = result;
+      return half === undefined ? result : { ...result, finding: { ...finding, file: `${half}/${finding.file}` } };
+    }
+    confirmed += result.confirmed;
+    const { checkpoint } = result;
+    logs.push({ origin: checkpoint.origin, size: checkpoint.size });
+    before = { checkpoint, next: expected.next };
+    if (half !== undefined && checkpoint.origin !== originOf(logs[0]?.origin ?? '', half))
+      return bad(`${half}/checkpoint`, 'This is the checkpoint of another log.');
+    if (folder !== folders.at(-1)) continue;
+    // A log that was closed and never followed is what a crash leaves; the next start goes on.
+    if (expected.next !== undefined && (await wasFollowed(files, folder)))
+      return bad(expected.next, `The log of ${expected.next} is missing.`);
+    return { ...result, confirmed, ...(logs.length > 1 ? { logs } : {}) };
+  }
+  return { ok: false, finding: { file: 'checkpoint', text: 'There is no checkpoint in this folder.' } };
 };

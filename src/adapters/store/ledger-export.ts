@@ -80,27 +80,48 @@ export interface ExportOptions {
 }
 
 /**
- * Lines without their line feed. NDJSON begins with the checkpoint that every line's inclusion path leads to, so the file
- * proves itself; CSV is for people, and gives the leaf hash to look the proof up by.
+ * Lines without their line feed. NDJSON begins each log with the checkpoint that the inclusion path of every line after it
+ * leads to, so the file proves itself; CSV is for people, and gives the leaf hash to look the proof up by. Entries are
+ * numbered through the logs; a path is that of `index` less the entries of the logs before.
  */
-export const exportLines = async function* (reader: LedgerReader, options: ExportOptions): AsyncGenerator<string> {
+export const exportLines = async function* (
+  readers: readonly LedgerReader[],
+  options: ExportOptions,
+): AsyncGenerator<string> {
+  if (options.format === 'csv') yield CSV_HEAD;
+  let first = 0;
+  for (const reader of readers) {
+    const { size } = (await reader.checkpoint()).checkpoint;
+    if (options.from < first + size || size === 0)
+      yield* linesOf(reader, first, {
+        ...options,
+        from: Math.max(0, options.from - first),
+        until: options.until - first,
+      });
+    first += size;
+    if (options.until <= first) return;
+  }
+};
+
+const linesOf = async function* (reader: LedgerReader, first: number, options: ExportOptions): AsyncGenerator<string> {
   const { note, checkpoint } = await reader.checkpoint();
-  yield options.format === 'csv' ? CSV_HEAD : JSON.stringify({ checkpoint: note });
+  if (options.format === 'ndjson') yield JSON.stringify({ checkpoint: note });
   for await (const record of reader.records(options.from)) {
     if (record.index >= Math.min(options.until, checkpoint.size)) return;
+    const number = first + record.index;
+    const entry = reader.opened(record)?.entry;
     if (options.format === 'csv') {
-      yield csvRow(record.index, record.leaf, reader.opened(record)?.entry);
+      yield csvRow(number, record.leaf, entry);
       continue;
     }
-    const entry = reader.opened(record)?.entry;
     const path = await reader.path(record.index, checkpoint.size);
     yield JSON.stringify({
-      index: record.index,
+      index: number,
       leaf: toBase64(record.leaf),
       path: path.map(toBase64),
       ...(entry === undefined
         ? { erased: true }
-        : { auditEvent: auditEventOf(entry, options.source ?? reader.source, String(record.index)) }),
+        : { auditEvent: auditEventOf(entry, options.source ?? reader.source, String(number)) }),
     });
   }
 };

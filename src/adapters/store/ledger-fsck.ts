@@ -7,6 +7,7 @@ import { auditFolder, ledgerFolder } from './folder-audit.ts';
 import { createIntegrator } from './integrator.ts';
 import { nodeHashing } from './node-hash.ts';
 import { idleSegments, leafHashOf, listSpans, readSpan } from './recovery.ts';
+import { logFolders } from './rotating-files.ts';
 import { scanSegment } from './segment.ts';
 import { TileEdge } from './tile-edge.ts';
 import { createTileStore, LedgerDamaged } from './tile-store.ts';
@@ -69,6 +70,38 @@ const rebuildTiles = async (files: FileSystem, folder: string, published: Checkp
   return true;
 };
 
+interface SegmentsReport {
+  readonly durable: number;
+  readonly faults: readonly string[];
+  readonly remains: readonly string[];
+}
+
+/** `prefix`: of the log's folder in the first one. */
+const checkSegments = async (files: FileSystem, folder: string, prefix: string): Promise<SegmentsReport> => {
+  const segments = under(folder, 'segments');
+  const faults: string[] = [];
+  const remains: string[] = [];
+  let durable = 0;
+  for (const span of await listSpans(files, segments)) {
+    const name = `${prefix}segments/${span.name}`;
+    try {
+      const records = await readSpan(files, segments, span);
+      if (span.first !== durable && records.length > 0)
+        faults.push(`${name}: entries ${durable} to ${span.first - 1} are missing.`);
+      durable = span.first + records.length;
+      const bytes = Buffer.from(await files.read(under(segments, span.name)));
+      const scanned = scanSegment(bytes);
+      if (scanned === undefined || scanned.end < bytes.length) remains.push(`${name}: a torn tail.`);
+    } catch (error) {
+      if (!(error instanceof LedgerDamaged)) throw error;
+      faults.push(`${prefix}segments/${error.file}: ${error.message}`);
+    }
+  }
+  for (const name of await idleSegments(files, segments, Number.POSITIVE_INFINITY))
+    remains.push(`${prefix}segments/${name}: holds no entry.`);
+  return { durable, faults, remains };
+};
+
 /** Must not run while a gateway writes the folder, when `repair` is asked for. */
 export const checkFolder = async (options: {
   readonly folder: string;
@@ -78,37 +111,29 @@ export const checkFolder = async (options: {
 }): Promise<FsckReport> => {
   const files = options.files ?? nodeFileSystem;
   const folder = await ledgerFolder(files, options.folder);
-  const segments = under(folder, 'segments');
   const faults: string[] = [];
   const remains: string[] = [];
   const repaired: string[] = [];
-  const published = await publishedOf(files, folder);
+  const logs: { readonly folder: string; readonly published: Checkpoint | undefined }[] = [];
   let durable = 0;
-  const spans = await listSpans(files, segments);
-  if (published === undefined && spans.length === 0)
-    throw new Error('There is no ledger in this folder. Check the path.');
-  for (const span of spans) {
-    try {
-      const records = await readSpan(files, segments, span);
-      if (span.first !== durable && records.length > 0)
-        faults.push(`segments/${span.name}: entries ${durable} to ${span.first - 1} are missing.`);
-      durable = span.first + records.length;
-      const bytes = Buffer.from(await files.read(under(segments, span.name)));
-      const scanned = scanSegment(bytes);
-      if (scanned === undefined || scanned.end < bytes.length) remains.push(`segments/${span.name}: a torn tail.`);
-    } catch (error) {
-      if (!(error instanceof LedgerDamaged)) throw error;
-      faults.push(`segments/${error.file}: ${error.message}`);
-    }
+  for (const each of await logFolders(files, folder)) {
+    const report = await checkSegments(files, each, each === folder ? '' : `${each.slice(folder.length + 1)}/`);
+    logs.push({ folder: each, published: await publishedOf(files, each) });
+    durable += report.durable;
+    faults.push(...report.faults);
+    remains.push(...report.remains);
   }
-  for (const name of await idleSegments(files, segments, Number.POSITIVE_INFINITY))
-    remains.push(`segments/${name}: holds no entry.`);
+  if (durable === 0 && faults.length === 0 && logs.every(({ published }) => published === undefined))
+    throw new Error('There is no ledger in this folder. Check the path.');
   for (const name of await temporaryFiles(files, folder)) remains.push(`${name}: left by a write that did not end.`);
   const audit = () =>
     auditFolder({ folder, files, ...(options.progress === undefined ? {} : { progress: options.progress }) });
-  let verified = published === undefined ? undefined : await audit();
-  if (verified?.ok === false && options.repair && published !== undefined && faults.length === 0) {
-    if (await rebuildTiles(files, folder, published)) {
+  let verified = logs[0]?.published === undefined ? undefined : await audit();
+  if (verified?.ok === false && options.repair && faults.length === 0) {
+    let whole = true;
+    for (const log of logs)
+      whole &&= log.published === undefined || (await rebuildTiles(files, log.folder, log.published));
+    if (whole) {
       repaired.push('The tiles were written again from the segments.');
       verified = await audit();
     }
@@ -123,6 +148,6 @@ export const checkFolder = async (options: {
       repaired.push(`${name} was removed.`);
     }
   }
-  const size = published?.size ?? 0;
+  const size = logs.reduce((sum, { published }) => sum + (published?.size ?? 0), 0);
   return { ok: faults.length === 0, published: size, waiting: Math.max(0, durable - size), remains, faults, repaired };
 };

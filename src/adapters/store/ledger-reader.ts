@@ -10,6 +10,7 @@ import { ledgerFolder } from './folder-audit.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans, type Recovered, readSpan } from './recovery.ts';
+import { logFolders } from './rotating-files.ts';
 import { type OpenedPayload, openPayload, type Recipient, recipientOf } from './seal.ts';
 import { createTileStore } from './tile-store.ts';
 
@@ -31,14 +32,43 @@ export interface LedgerReader {
 const isOf = ({ name, text }: FieldGroup, patient: PatientId | undefined): boolean =>
   name !== 'subject' || patient === undefined || text === JSON.stringify({ patient });
 
-export const openReader = async (options: {
+export interface ReaderOptions {
+  /** Of one log. */
   readonly folder: string;
+  /** Where its `payload.key` is. */
+  readonly keysFolder: string;
   /** Without them nothing sealed for a patient opens. */
   readonly payloadKeys?: PayloadKeys;
   readonly files?: FileSystem;
-}): Promise<LedgerReader> => {
+}
+
+/** A reader of each log of a data folder, the first one first. */
+export const openReaders = async (options: Omit<ReaderOptions, 'keysFolder'>): Promise<readonly LedgerReader[]> => {
   const files = options.files ?? nodeFileSystem;
-  const folder = await ledgerFolder(files, options.folder);
+  const first = await ledgerFolder(files, options.folder);
+  const folders = await logFolders(files, first);
+  return Promise.all(
+    folders.map((folder) => openReader({ ...options, files, folder, keysFolder: under(first, 'keys') })),
+  );
+};
+
+/** Entries are numbered through the logs: which of them holds one, and its index there. */
+export const placeOf = async (
+  readers: readonly LedgerReader[],
+  number: number,
+): Promise<{ readonly reader: LedgerReader; readonly index: number } | undefined> => {
+  let index = number;
+  for (const reader of readers) {
+    const { size } = (await reader.checkpoint()).checkpoint;
+    if (index < size) return { reader, index };
+    index -= size;
+  }
+  return undefined;
+};
+
+const openReader = async (options: ReaderOptions): Promise<LedgerReader> => {
+  const { folder, keysFolder } = options;
+  const files = options.files ?? nodeFileSystem;
   const segments = under(folder, 'segments');
   const tiles = createTileStore(under(folder, 'log'), files);
   const recipients = new Map<string, Recipient>();
@@ -48,7 +78,7 @@ export const openReader = async (options: {
   };
   for (const [, key] of options.payloadKeys?.all() ?? []) add(key);
   try {
-    add(await files.read(under(folder, 'keys', 'payload.key')));
+    add(await files.read(under(keysFolder, 'payload.key')));
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

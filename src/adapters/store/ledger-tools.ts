@@ -3,25 +3,33 @@ import { readFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { auditEventOf } from '../../domain/ledger/audit-event.ts';
-import { parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import type { GroupName } from '../../domain/ledger/commitment.ts';
+import { firstOriginOf } from '../../domain/ledger/half-year.ts';
 import { decodeLeaf } from '../../domain/ledger/leaf.ts';
-import { type NoteVerifier, parseNote, parseVerifierKey } from '../../domain/ledger/note.ts';
-import { type ProofVerdict, verifyProofFile } from '../../domain/ledger/receipt.ts';
+import {
+  type NoteVerifier,
+  parseNote,
+  parseVerifierKey,
+  signatureType,
+  type VerifierKey,
+} from '../../domain/ledger/note.ts';
+import { type ProofVerdict, parseProofFile, verifyProofFile } from '../../domain/ledger/receipt.ts';
 import { parseTrustPolicy, type TrustPolicy } from '../../domain/ledger/trust-policy.ts';
 import type { Remembered } from '../../domain/ledger/verify.ts';
 import { isMissing, nodeFileSystem, under } from './file-system.ts';
 import { auditFolder, type FolderAudit, ledgerFolder } from './folder-audit.ts';
 import { exportLines } from './ledger-export.ts';
 import { checkFolder, type FsckReport } from './ledger-fsck.ts';
-import { openReader } from './ledger-reader.ts';
+import { openReaders, placeOf } from './ledger-reader.ts';
 import { nodeHashing } from './node-hash.ts';
 import { noteVerifierOf } from './note-keys.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans, readSpan } from './recovery.ts';
+import { logFolders } from './rotating-files.ts';
 import { auditServed } from './served-audit.ts';
-import { logKey } from './signing-key.ts';
+import { ed25519Verifier, logKey } from './signing-key.ts';
 
 /** A sentence for the user: what was given is wrong. */
 export class LedgerInputError extends Error {}
@@ -35,6 +43,8 @@ export interface LedgerStatus {
   readonly segments: number;
   readonly bytes: number;
   readonly writer: 'running' | 'stopped' | 'unknown';
+  /** The origins, when there are several; root is then the newest one's. */
+  readonly logs?: string;
 }
 
 const readPolicy = async (file: string): Promise<TrustPolicy> => {
@@ -44,19 +54,27 @@ const readPolicy = async (file: string): Promise<TrustPolicy> => {
   return policy;
 };
 
-const verifiersOf = async (options: {
-  readonly verifierKey?: string;
-  readonly policyFile?: string;
-}): Promise<{ readonly verifiers: readonly NoteVerifier[]; readonly policy?: TrustPolicy }> => {
+/** A key is trusted for the first log and for those that follow it: they are signed with it under their own origins. */
+const keysFor = (key: VerifierKey, origin: string): readonly NoteVerifier[] => [
+  noteVerifierOf(key),
+  ...(key.type === signatureType.ed25519 && firstOriginOf(origin) === key.name && origin !== key.name
+    ? [ed25519Verifier(origin, key.publicKey)]
+    : []),
+];
+
+const verifiersOf = async (
+  options: { readonly verifierKey?: string; readonly policyFile?: string },
+  origin: string,
+): Promise<{ readonly verifiers: readonly NoteVerifier[]; readonly policy?: TrustPolicy }> => {
   if (options.policyFile !== undefined) {
     const policy = await readPolicy(options.policyFile);
-    const keys = [...policy.logs, ...policy.witnesses.map(({ key }) => key)];
-    return { verifiers: keys.map(noteVerifierOf), policy };
+    const logs = policy.logs.flatMap((key) => keysFor(key, origin));
+    return { verifiers: [...logs, ...policy.witnesses.map(({ key }) => noteVerifierOf(key))], policy };
   }
   const key = options.verifierKey === undefined ? undefined : parseVerifierKey(nodeHashing, options.verifierKey);
   if (key === undefined)
     throw new LedgerInputError('Give the key of the log with --key, or a trust file with --policy.');
-  return { verifiers: [noteVerifierOf(key)] };
+  return { verifiers: keysFor(key, origin) };
 };
 
 /** The witnesses whose cosignatures on this note verify. */
@@ -115,9 +133,9 @@ const ownVerifierKey = async (folder: string, origin: string): Promise<string | 
 };
 
 export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) => {
-  const reader = async (folder: string) => {
+  const readers = async (folder: string) => {
     const keys = await payloadKeys(folder);
-    return openReader({ folder, ...(keys === undefined ? {} : { payloadKeys: keys }) });
+    return openReaders({ folder, ...(keys === undefined ? {} : { payloadKeys: keys }) });
   };
   return {
     anchors,
@@ -135,8 +153,9 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
       file: string,
       trust: { readonly verifierKey?: string; readonly policyFile?: string },
     ): Promise<ProofVerdict> => {
-      const { verifiers, policy } = await verifiersOf(trust);
-      const verdict = verifyProofFile(nodeHashing, await readFile(file, 'utf8'), verifiers);
+      const text = await readFile(file, 'utf8');
+      const { verifiers, policy } = await verifiersOf(trust, parseProofFile(text)?.checkpoint.split('\n', 1)[0] ?? '');
+      const verdict = verifyProofFile(nodeHashing, text, verifiers);
       if (verdict.ok && policy !== undefined && !policyHolds(policy, verdict.checkpoint)) {
         return { ok: false, text: 'Too few of the witnesses that the trust file asks for cosigned the checkpoint.' };
       }
@@ -144,13 +163,18 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
     },
     prove: async (
       folder: string,
-      index: number,
+      number: number,
       show: readonly GroupName[],
       patient?: string,
-    ): Promise<string | undefined> => (await reader(folder)).prove(index, show, patient as PatientId | undefined),
+    ): Promise<string | undefined> => {
+      const place = await placeOf(await readers(folder), number);
+      return place?.reader.prove(place.index, show, patient as PatientId | undefined);
+    },
     open: async (folder: string, index: number) => {
-      const from = await reader(folder);
-      const record = await from.record(index);
+      const place = await placeOf(await readers(folder), index);
+      if (place === undefined) return undefined;
+      const from = place.reader;
+      const record = await from.record(place.index);
       if (record === undefined) return undefined;
       const entry = from.opened(record)?.entry;
       const leaf = decodeLeaf(record.leaf);
@@ -165,22 +189,33 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
       folder: string,
       options: { readonly format: 'csv' | 'ndjson'; readonly from: number; readonly until: number },
     ): AsyncGenerator<string> {
-      yield* exportLines(await reader(folder), options);
+      yield* exportLines(await readers(folder), options);
     },
     fsck: (options: Parameters<typeof checkFolder>[0]): Promise<FsckReport> => checkFolder(options),
     status: async (data: string): Promise<LedgerStatus> => {
-      const folder = await ledgerFolder(nodeFileSystem, data);
-      const note = parseNote(await readFile(under(folder, 'log', 'checkpoint'), 'utf8'));
-      const checkpoint = note && parseCheckpoint(note.text);
-      if (checkpoint === undefined)
-        throw new LedgerInputError('The checkpoint of this ledger cannot be read; run `consentry ledger verify`.');
+      const first = await ledgerFolder(nodeFileSystem, data);
+      const logs: { readonly checkpoint: Checkpoint; readonly durable: Awaited<ReturnType<typeof durableState>> }[] =
+        [];
+      for (const folder of await logFolders(nodeFileSystem, first)) {
+        const note = parseNote(await readFile(under(folder, 'log', 'checkpoint'), 'utf8'));
+        const checkpoint = note && parseCheckpoint(note.text);
+        if (checkpoint === undefined)
+          throw new LedgerInputError('The checkpoint of this ledger cannot be read; run `consentry ledger verify`.');
+        logs.push({ checkpoint, durable: await durableState(folder) });
+      }
+      const last = logs.at(-1)?.checkpoint;
+      const origin = logs[0]?.checkpoint.origin ?? '';
+      const sum = (of: (log: (typeof logs)[number]) => number): number => logs.reduce((all, log) => all + of(log), 0);
       return {
-        origin: checkpoint.origin,
-        verifierKey: await ownVerifierKey(folder, checkpoint.origin),
-        published: checkpoint.size,
-        root: Buffer.from(checkpoint.root).toString('base64'),
-        ...(await durableState(folder)),
-        writer: stateOfWriter(folder),
+        origin,
+        verifierKey: await ownVerifierKey(first, origin),
+        published: sum(({ checkpoint }) => checkpoint.size),
+        root: Buffer.from(last?.root ?? []).toString('base64'),
+        durable: sum(({ durable }) => durable.durable),
+        segments: sum(({ durable }) => durable.segments),
+        bytes: sum(({ durable }) => durable.bytes),
+        writer: stateOfWriter(first),
+        ...(logs.length > 1 ? { logs: logs.map((log) => log.checkpoint.origin).join(' ') } : {}),
       };
     },
   };

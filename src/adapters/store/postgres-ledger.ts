@@ -8,7 +8,7 @@ import { emptyRoot, type Hash } from '../../domain/ledger/merkle.ts';
 import { type NoteSigner, signNote } from '../../domain/ledger/note.ts';
 import { parseTilePath } from '../../domain/ledger/tiles.ts';
 import type { Clock, Random } from '../../ports.ts';
-import { LedgerUnavailable } from './appender.ts';
+import { LedgerFrozen, LedgerUnavailable } from './appender.ts';
 import { LedgerFenced } from './control.ts';
 import type { FilesLedger, LedgerTrouble } from './files-ledger.ts';
 import { type IndexNames, indexNames, type NamedColumn } from './index-names.ts';
@@ -47,6 +47,8 @@ export interface PostgresLedgerOptions {
 
 interface Waiting extends SealedEntry {
   readonly entry: LedgerEntry;
+  /** `first`: only if the log is empty; `last`: nothing after it. Both go alone. */
+  readonly place?: 'first' | 'last';
   readonly resolve: (index: number) => void;
   readonly reject: (error: Error) => void;
 }
@@ -63,7 +65,7 @@ const prepareSchema = (pool: pg.Pool, origin: string, note: string, root: Hash):
   inTransaction(pool, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
     await client.query(POSTGRES_SCHEMA);
-    await client.query('INSERT INTO ledger_logs VALUES ($1, 0) ON CONFLICT DO NOTHING', [origin]);
+    await client.query('INSERT INTO ledger_logs VALUES ($1, 0, false) ON CONFLICT DO NOTHING', [origin]);
     await client.query('INSERT INTO ledger_checkpoints VALUES ($1, 0, $2, $3) ON CONFLICT DO NOTHING', [
       origin,
       root,
@@ -150,6 +152,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   let running: Promise<void> | undefined;
   let closed = false;
   let healthy = true;
+  let frozen = false;
 
   const commit = async (batch: readonly Waiting[]): Promise<void> => {
     try {
@@ -169,9 +172,12 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
         named(batch, 'type', ({ entry }) => entry.interaction?.type),
         column(batch, ({ entry }) => JSON.stringify(entry.patients.map((patient) => hex(names.ofPatient(patient))))),
         column(batch, ({ entry }) => JSON.stringify(entry.resources.map((each) => hex(names.of('resource', each))))),
+        batch[0]?.place === 'last',
+        batch[0]?.place === 'first',
       ]);
+      if (rows.length === 0) throw new LedgerFrozen('This log ended, or was begun.');
       const first = Number(rows[0]?.first);
-      if (!Number.isSafeInteger(first)) throw new Error('the log is not in the database');
+      frozen = batch[0]?.place === 'last';
       size = Math.max(size, first + batch.length);
       healthy = true;
       batch.forEach(({ entry, hash, resolve }, i) => {
@@ -183,6 +189,12 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
         recent.delete(old);
       }
     } catch (error) {
+      if (error instanceof LedgerFrozen) {
+        // Another gateway closed it, or began it: what it holds now is looked up before anybody goes on.
+        await standing().catch(() => undefined);
+        for (const { reject } of batch) reject(error);
+        return;
+      }
       // A connection cut in mid-commit leaves it open whether the entries are in: they may be, unacknowledged.
       healthy = false;
       trouble('write-failed', error);
@@ -192,7 +204,8 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   const run = async (): Promise<void> => {
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, MOST_PER_COMMIT);
+      const alone = waiting.findIndex(({ place }) => place !== undefined);
+      const batch = waiting.slice(0, alone < 0 ? MOST_PER_COMMIT : Math.max(1, Math.min(alone, MOST_PER_COMMIT)));
       waiting = waiting.slice(batch.length);
       await commit(batch);
     }
@@ -218,7 +231,8 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   };
   let timer: NodeJS.Timeout | undefined;
   const tick = (): void => {
-    if (closed) return;
+    // A log that ended and is published whole needs nobody.
+    if (closed || (frozen && published.checkpoint.size === size)) return;
     timer = setTimeout(() => {
       integrate()
         .catch((error) => trouble(error instanceof LedgerFenced ? 'fenced' : 'integrate-failed', error))
@@ -226,6 +240,12 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     }, integrateMs);
     timer.unref();
   };
+  const standing = async (): Promise<void> => {
+    const { rows } = await pool.query('SELECT next, frozen FROM ledger_logs WHERE origin = $1', [origin]);
+    size = Math.max(size, Number(rows[0]?.next ?? 0));
+    frozen = rows[0]?.frozen === true;
+  };
+  await standing();
   await integrate();
   tick();
 
@@ -244,8 +264,33 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     return sealer.open(index, row, 'ledger_entries', patients);
   };
 
-  return {
+  const store = async (entry: LedgerEntry, place?: 'first' | 'last'): Promise<LedgerReceipt> => {
+    if (closed) throw new LedgerUnavailable('The ledger is closed.');
+    if (frozen) throw new LedgerFrozen('This log ended.');
+    if (waiting.length >= pending) throw new LedgerUnavailable('The ledger is overloaded.');
+    const sealed = await sealer.seal(entry).catch((error) => {
+      throw new LedgerUnavailable('The entry cannot be sealed.', { cause: error });
+    });
+    const index = await new Promise<number>((resolve, reject) => {
+      waiting.push({ ...sealed, entry, resolve, reject, ...(place === undefined ? {} : { place }) });
+      running ??= run();
+    });
+    return receipt(index, sealed.hash);
+  };
+
+  const ledger: FilesLedger = {
     origin,
+    logs: () => [ledger],
+    at: (number) => ({ log: ledger, index: number }),
+    frozen: () => frozen,
+    freeze: async (entry) => {
+      await store(entry, 'last');
+    },
+    begin: async (entry) => {
+      await store(entry, 'first').catch((error) => {
+        if (!(error instanceof LedgerFrozen)) throw error;
+      });
+    },
     verifierKey: key.verifierKey,
     size: () => size,
     integrated: () => published.checkpoint,
@@ -255,18 +300,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     integrate,
     open,
     leaf: async (index) => (await rowAt(index))?.leaf,
-    append: async (entry) => {
-      if (closed) throw new LedgerUnavailable('The ledger is closed.');
-      if (waiting.length >= pending) throw new LedgerUnavailable('The ledger is overloaded.');
-      const sealed = await sealer.seal(entry).catch((error) => {
-        throw new LedgerUnavailable('The entry cannot be sealed.', { cause: error });
-      });
-      const index = await new Promise<number>((resolve, reject) => {
-        waiting.push({ ...sealed, entry, resolve, reject });
-        running ??= run();
-      });
-      return receipt(index, sealed.hash);
-    },
+    append: (entry) => store(entry),
     find: async (requestId) => {
       const known = recent.get(requestId);
       if (known !== undefined) return { entry: known.entry, receipt: receipt(known.index, known.hash) };
@@ -359,4 +393,5 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       await pool.end();
     },
   };
+  return ledger;
 };

@@ -3,7 +3,8 @@
  * used them commits, so indexes have no gaps and become visible in order.
  */
 export const POSTGRES_SCHEMA = `
-CREATE TABLE IF NOT EXISTS ledger_logs (origin text PRIMARY KEY, next bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_logs (
+  origin text PRIMARY KEY, next bigint NOT NULL, frozen boolean NOT NULL DEFAULT false);
 CREATE TABLE IF NOT EXISTS ledger_checkpoints (
   origin text PRIMARY KEY, size bigint NOT NULL, root bytea NOT NULL, note text NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger_leases (
@@ -22,9 +23,11 @@ CREATE INDEX IF NOT EXISTS ledger_entries_resources ON ledger_entries USING gin 
 /** Several gateways start at once; only one of them makes the tables. */
 export const SCHEMA_LOCK = 7_206_921_004;
 
+/** No row: the log is frozen, or, for a first entry (`$17`), has one already. */
 export const APPEND = `
 WITH taken AS (
-  UPDATE ledger_logs SET next = next + $2 WHERE origin = $1 RETURNING next - $2 AS first
+  UPDATE ledger_logs SET next = next + $2, frozen = $16
+  WHERE origin = $1 AND NOT frozen AND (next = 0 OR NOT $17) RETURNING next - $2 AS first
 ), added AS (
   INSERT INTO ledger_entries
   SELECT $1, taken.first + u.n - 1, u.leaf, u.payload, u.request, u.at, u.kind, u.permit, u.usr, u.client, u.organisation,

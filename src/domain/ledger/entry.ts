@@ -17,6 +17,7 @@ export const entryKinds = [
   'anchor',
   'erasure',
   'decision',
+  'rotation',
 ] as const;
 export type EntryKind = (typeof entryKinds)[number];
 

@@ -72,3 +72,10 @@ export const decodeLeaf = (bytes: Uint8Array): Leaf | undefined => {
     payload: bytes.slice(54, 86),
   };
 };
+
+/**
+ * Whether a log ends for good with this leaf at this index. The first leaf of a log may be of the same kind: it then says which
+ * log this one follows.
+ */
+export const closesLog = (index: number, leaf: Uint8Array): boolean =>
+  index > 0 && decodeLeaf(leaf)?.kind === 'rotation';

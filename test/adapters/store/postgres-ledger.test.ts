@@ -6,7 +6,9 @@ import { nodeHashing } from '../../../src/adapters/store/node-hash.ts';
 import { noteVerifierOf } from '../../../src/adapters/store/note-keys.ts';
 import { openPostgresLedger, type PostgresLedgerOptions } from '../../../src/adapters/store/postgres-ledger.ts';
 import { leafHashOf } from '../../../src/adapters/store/recovery.ts';
+import { openRotatingLedger } from '../../../src/adapters/store/rotating-ledger.ts';
 import type { PatientId } from '../../../src/domain/fhir/interaction.ts';
+import type { Instant } from '../../../src/domain/instant.ts';
 import { fromBase64Url, toBase64Url } from '../../../src/domain/ledger/base64.ts';
 import type { Checkpoint } from '../../../src/domain/ledger/checkpoint.ts';
 import type { LedgerReceipt } from '../../../src/domain/ledger/entry.ts';
@@ -205,4 +207,32 @@ describe('the ledger in PostgreSQL', () => {
       ),
     ).rejects.toThrow('not signed by the key');
   }, 60_000);
+
+  it('closes the half-year once, whichever of two gateways comes first, and both go on in the next log', async () => {
+    const origin = newOrigin();
+    const openRow = () =>
+      openRotatingLedger({
+        origin,
+        openLog: (name) => openPostgresLedger(optionsFor(name)),
+        followed: { has: async () => false, note: async () => undefined },
+        random: systemRandom,
+      });
+    const gateways = [await openRow(), await openRow()];
+    const at = (time: string) => Date.parse(time) as Instant;
+    const append = (i: number, time: string) => gateways[i % 2]?.append(entryOf(`${time}-${i}`, { at: at(time) }));
+    const many = Array.from({ length: 20 }, (_, i) => i);
+    await Promise.all(many.map((i) => append(i, '2026-12-31T23:00:00Z')));
+    const turned = await Promise.all(many.map((i) => append(i, '2027-01-01T00:00:00Z')));
+    expect(new Set(turned.map((receipt) => receipt?.log))).toEqual(new Set([`${origin}/2027h1`]));
+    expect(turned.map((receipt) => receipt?.index).sort((a = 0, b = 0) => a - b)).toEqual(many.map((i) => i + 1));
+    gateways.push(await openRow());
+    for (const gateway of gateways) {
+      expect(gateway.logs().map((log) => [log.size(), log.frozen()])).toEqual([
+        [21, true],
+        [21, false],
+      ]);
+      expect(await gateway.query({ patient: 'p1' as PatientId, limit: 100 })).toHaveLength(40);
+    }
+    await Promise.all(gateways.map((gateway) => gateway.close()));
+  });
 });
