@@ -129,7 +129,9 @@ function writeHeaders(headers: FhirHeaders, version: string | undefined): FhirHe
 function narrowed(part: Planned, pageSize: number): SearchQuery {
   const { interaction } = part;
   if (interaction.kind !== 'search') return nothing;
-  const { elements: _elements, summary: _summary, total: _total, ...query } = interaction.query;
+  const { elements: _elements, summary: _summary, total: _total, contained, ...query } = interaction.query;
   const criteria = part.constraint === undefined ? query.criteria : [...query.criteria, part.constraint];
-  return { ...query, criteria, count: upstreamCount(part, pageSize) };
+  // `false` is what is meant without it, and some servers know the parameter not at all.
+  const within = contained === undefined || contained === 'false' ? {} : { contained };
+  return { ...query, ...within, criteria, count: upstreamCount(part, pageSize) };
 }

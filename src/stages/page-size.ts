@@ -25,6 +25,10 @@ const asked = ({ interaction }: Listed): number | undefined => {
 export const countsOnly = (part: Listed): boolean =>
   part.interaction.kind === 'search' && (part.interaction.query.summary === 'count' || asked(part) === 0);
 
+/** R4 search.html#total: the caller wants to know how many there are in all, beside the first page of them. */
+export const countsAll = (part: Pick<Planned, 'interaction' | 'page'>): boolean =>
+  part.interaction.kind === 'search' && part.interaction.query.total === 'accurate' && part.page === undefined;
+
 /** How many matches the caller's page has when it is full. Operations answer with all there is unless they are asked for less. */
 export const wantedOf = (part: Listed): number =>
   countsOnly(part)
@@ -32,5 +36,5 @@ export const wantedOf = (part: Listed): number =>
     : (asked(part) ?? (part.interaction.kind === 'operation' ? Number.POSITIVE_INFINITY : DEFAULT));
 
 /** What is asked of the upstream for it: one more, so that the same request tells whether there is a next page. */
-export const upstreamCount = (part: Listed, pageSize: number): number =>
-  countsOnly(part) ? pageSize : Math.min(Math.max(wantedOf(part) + 1, LEAST), pageSize);
+export const upstreamCount = (part: Pick<Planned, 'interaction' | 'page'>, pageSize: number): number =>
+  countsOnly(part) || countsAll(part) ? pageSize : Math.min(Math.max(wantedOf(part) + 1, LEAST), pageSize);

@@ -98,6 +98,29 @@ describe('a page tells nothing of what is withheld', () => {
     expect(pageOf(await read('/Observation?status=final&_count=0')).entry).toBeUndefined();
   });
 
+  it.each([
+    ['anananan', 1, 3, 4],
+    ['nnnnnn', 2, 2, 0],
+    ['aaaaaaa', 3, 2, 7],
+    ['aann', 2, 4, 2],
+  ])(
+    'counts of %s beside a page of %i exactly what may be seen, when the total is asked for',
+    async (letters, count, perPage, total) => {
+      upstreamOf(letters, perPage);
+      const pages = await walk(`/Observation?status=final&_count=${count}&_total=accurate`);
+      expect(pageOf(pages[0] as Answer).total).toBe(total);
+      expect(pages.flatMap(({ text }) => idsIn(text))).toHaveLength(total);
+      for (const page of pages) expect(idsIn(page.text).length).toBeLessThanOrEqual(count);
+      expect(pages.map(({ text }) => text).join('')).not.toMatch(/n-\d|noor/);
+    },
+  );
+
+  it('leaves out the total that is asked for when it is too long to count', async () => {
+    upstreamOf('a'.repeat(30), 1);
+    const page = pageOf(await read('/Observation?status=final&_count=2&_total=accurate'));
+    expect([page.total, page.entry?.length]).toEqual([undefined, 2]);
+  });
+
   it('costs no further request when one page holds it all, and one more at most when there are more', async () => {
     await read('/Observation?patient=patient-ada&_count=3');
     expect(house.received).toHaveLength(1);

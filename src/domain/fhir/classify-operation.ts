@@ -1,4 +1,4 @@
-import { member, size, stringOf } from '../json/cursor.ts';
+import { member, raw, size, stringOf } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
 import { type Problem, problem } from '../problem.ts';
 import { type Call, type ClassifyOptions, jsonBody, pageOf } from './call.ts';
@@ -45,7 +45,7 @@ const pageOfJob = ({ method, body }: Call, page: string, headers: FhirHeaders): 
   return { kind: 'search', query: { ...emptyQuery, page }, headers, job: method === 'DELETE' ? 'cancel' : 'ask' };
 };
 
-/** The query of a kick-off, whichever of its two forms was sent: parts of a Parameters body become pairs of the query. */
+/** The query, whichever of its two forms was sent: parts of a Parameters body become pairs of the query. */
 const folding = (call: Call, options: ClassifyOptions): readonly Pair[] | Problem => {
   if (call.body === undefined) return call.pairs;
   if (call.method === 'GET') return problem('query-ambiguous');
@@ -57,15 +57,20 @@ const folding = (call: Call, options: ClassifyOptions): readonly Pair[] | Proble
   if (list >= 0 && body.kind[list] !== KIND.array) return problem('body-invalid');
   for (let part = list + 1; list >= 0 && part < (body.next[list] as number); part = body.next[part] as number) {
     const name = stringOf(body, member(body, part, 'name'));
-    const value = ['valueString', 'valueInstant', 'valueCode', 'valueUri']
-      .map((key) => stringOf(body, member(body, part, key)))
-      .filter((text) => text !== undefined);
-    // A name and one value: anything more would be dropped, and might narrow the export.
+    const value = values.flatMap((key) => plainOf(body, member(body, part, key)) ?? []);
+    // A name and one value: anything more would be dropped, and might narrow what is asked for.
     if (name === undefined || value.length !== 1 || size(body, part) !== 2) return problem('body-invalid');
     pairs.push([name, value[0] ?? '']);
   }
   return pairs;
 };
+
+const values = ['String', 'Instant', 'Code', 'Uri', 'Date', 'DateTime', 'Integer', 'PositiveInt'].map(
+  (type) => `value${type}`,
+);
+
+const plainOf = (body: Tape, node: number): string | undefined =>
+  node >= 0 && body.kind[node] === KIND.number ? raw(body, node) : stringOf(body, node);
 
 /** `$name` at the system, a type or an instance, by the rule that says how its patients are found. */
 export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInteraction | Problem => {
@@ -85,7 +90,7 @@ export const classifyOperation = (call: Call, options: ClassifyOptions): FhirInt
   const page = rule.async === true ? pageOf(call.pairs) : undefined;
   if (page !== undefined) return page === null ? refuseParameter('_page') : pageOfJob(call, page, headers);
   if (method === 'DELETE' || !rule.methods.includes(method)) return unsupported;
-  const folded = rule.async === true ? folding(call, options) : undefined;
+  const folded = rule.async === true || rule.folds === true ? folding(call, options) : undefined;
   if (folded !== undefined && 'code' in folded) return folded;
   const query = parseQuery(folded ?? call.pairs, {
     types: rule.searches !== undefined && type !== undefined ? [type] : [],

@@ -39,6 +39,8 @@ export interface OperationRule {
   readonly bareBody?: true;
   /** Parameters that select by an element, and the search parameter which reads the same. */
   readonly reads?: Readonly<Record<string, string>>;
+  /** A Parameters body holds single values alone, and goes on as a query: so its pages have addresses. */
+  readonly folds?: true;
   /** It compares whole resources of its type with what is sent. */
   readonly readsWhole?: true;
   /** It takes the search parameters of its type too, and with `whole` what shapes a result. */
@@ -85,6 +87,7 @@ export const knownOperations: readonly OperationRule[] = [
     acts: 'search',
     parameters: { start: 'instant', end: 'instant', _since: 'instant', _type: 'types', _count: 'integer' },
     reads: { start: 'date', end: 'date', _since: '_lastUpdated' },
+    folds: true,
   },
   {
     name: 'accounting-of-disclosures',

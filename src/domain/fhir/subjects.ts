@@ -215,6 +215,8 @@ class Search {
   private containedPatients(): void {
     const { tape } = this;
     this.eachContained((node) => {
+      // R4 allows none (dom-2), and nobody looks for a patient in it.
+      if (member(tape, node, 'contained') >= 0) this.fail('a contained resource contains another');
       const type = member(tape, node, 'resourceType');
       if (type < 0 || !is(tape, type, 'Patient')) return;
       const subjects = new Search(tape, node, this.bases, this.resolve).run(true);

@@ -8,7 +8,7 @@ import { JsonWriter } from '../../domain/json/writer.ts';
 import type { IntegrityState } from '../../domain/ledger/record-integrity.ts';
 import type { Steps } from '../../domain/steps.ts';
 import type { Planned } from '../exchange.ts';
-import { countsOnly, wantedOf } from '../page-size.ts';
+import { countsAll, countsOnly, wantedOf } from '../page-size.ts';
 import type { AnyRelease } from './container.ts';
 import { entryTail, extensionOf } from './entry.ts';
 import { nextPage } from './links.ts';
@@ -115,7 +115,7 @@ const plainId = /^[A-Za-z0-9.-]+$/;
  * Builds a new Bundle from what may leave. An entry that may not leave leaves no trace: no stub, id, fullUrl or count, and no
  * gap. A page is filled from the upstream's further pages, and has a next one only when there is more that the caller may
  * see: else the size of a page, or a link to an empty one, would tell of what was withheld. The total is exact when the whole
- * result is on this page, and absent otherwise.
+ * result was looked at, and absent otherwise: it is on this page, or the caller asks for the total and it is not too long.
  */
 export function* releaseBundle(
   { pages, ended }: Listing,
@@ -125,19 +125,22 @@ export function* releaseBundle(
   around?: Resolve,
 ): Steps<Uint8Array> {
   const wanted = wantedOf(part);
+  const counting = countsAll(part);
   const found: Found[] = [];
   let matches = 0;
+  let beyond = 0;
   let sent = 0;
   let next: PageStart | undefined;
   for (const [at, { tape, node, path }] of pages.entries()) {
+    const pageIsFull = next !== undefined;
     const resolve = bundleReferences(tape, node, parts.bases, around);
     let position = 0;
     for (const { entry, resource, mode } of entriesOf(tape, node)) {
       if (mode !== 'include') {
         position += 1;
         sent += 1;
-        if (next !== undefined || (at === 0 && position <= (part.page?.skip ?? 0))) continue;
-      }
+        if ((next !== undefined && !counting) || (at === 0 && position <= (part.page?.skip ?? 0))) continue;
+      } else if (pageIsFull) continue;
       yield undefined;
       const released = yield* parts.release(tape, resource, part, resolve);
       note(tally, released);
@@ -146,7 +149,9 @@ export function* releaseBundle(
         continue;
       }
       if (mode !== 'include' && matches === wanted) {
-        next = { upstream: path, skip: position - 1 };
+        next ??= { upstream: path, skip: position - 1 };
+        beyond += 1;
+        if (counting) countPatients(tally, released);
         continue;
       }
       if (mode !== 'include') matches += 1;
@@ -155,8 +160,8 @@ export function* releaseBundle(
   }
   const last = pages.at(-1);
   const further = last === undefined ? undefined : nextPage(last.tape, last.node, parts.bases);
-  if (next === undefined && further !== undefined) {
-    if (ended) next = { upstream: further, skip: 0 };
+  if ((next === undefined || counting) && further !== undefined) {
+    if (ended) next ??= { upstream: further, skip: 0 };
     else tally.more.set(part, further);
   }
   const kept = yield* tied(unrepeated(found), parts.bases);
@@ -167,12 +172,13 @@ export function* releaseBundle(
   const claimed = first === undefined ? -1 : member(first.tape, first.node, 'total');
   // An upstream that counts more than it sent and links to no further page has not sent the whole result.
   const whole =
-    next === undefined &&
+    further === undefined &&
+    (next === undefined || counting) &&
     part.page === undefined &&
     (first === undefined || claimed < 0 || raw(first.tape, claimed) === String(sent));
   const out = new JsonWriter(pages.reduce((sum, { tape }) => sum + tape.bytes.length, 1024) * 1.25);
   out.text(`{"resourceType":"Bundle","type":${JSON.stringify(type)}`);
-  if (whole) out.text(`,"total":${matches}`);
+  if (whole) out.text(`,"total":${matches + beyond}`);
   if (links.length > 0) out.text(`,"link":${JSON.stringify(links)}`);
   const base = `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/`).slice(0, -1)}`;
   let before = ',"entry":[{';
