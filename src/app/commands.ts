@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SingleBar } from 'cli-progress';
@@ -29,14 +30,16 @@ export async function decide(): Promise<Command> {
 }
 
 export async function policy(): Promise<Command> {
-  const [shelf, signatures] = await Promise.all([
+  const [shelf, signatures, { keyRing }] = await Promise.all([
     import('../adapters/policies/shelf.ts'),
     import('../adapters/policies/signatures.ts'),
+    import('../adapters/policies/key-ring.ts'),
   ]);
   return policyCommand({
     shelf: shelf.policyShelf,
     access: operatorAccess,
     readFile: (path) => readFileSync(path),
+    maskingKeys: (data) => keyRing(data, randomBytes),
     sign: signatures.signText,
     verify: signatures.verifySignature,
     now: () => new Date(),

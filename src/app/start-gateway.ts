@@ -1,5 +1,5 @@
 import { hkdfSync, randomBytes, randomFillSync } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -74,6 +74,7 @@ import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
 import { openForwarding } from './forwarding.ts';
 import { openLedgerStore } from './ledger-store.ts';
+import { openMaskingKeys } from './masking-keys.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { openPeers } from './peers.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
@@ -276,14 +277,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   };
   const operations = operationTable(knownOperations, config.operations);
   const pages = pageBook(subKey(vaultKey, 'pages'), config.limits.pageSeconds, random);
-  const maskingKey =
-    config.maskingKey === undefined
-      ? storedKey(join(data, 'masking.key'), random)
-      : keyBytes(secret(config.maskingKey, environment), 'maskingKey');
-  const maskingKeys = [
-    maskingKey,
-    ...config.formerMaskingKeys.map((key, at) => keyBytes(secret(key, environment), `formerMaskingKeys[${at}]`)),
-  ];
+  const maskingKeys = openMaskingKeys(config, environment, random);
+  const [maskingKey] = maskingKeys;
 
   const circumstances =
     carrier === undefined
@@ -603,8 +598,3 @@ function consentHealth(replica: RegistryReplica, clock: Clock, most: number) {
 /** Keys for one use each, so that no key serves two purposes. */
 const subKey = (key: Uint8Array, use: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', key, '', `consentry ${use}`, 32));
-
-function storedKey(file: string, source: Random): Uint8Array {
-  if (!existsSync(file)) writeFileSync(file, Buffer.from(source.bytes(32)).toString('hex'), { mode: 0o600 });
-  return keyBytes(readFileSync(file, 'utf8').trim(), file);
-}

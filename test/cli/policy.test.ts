@@ -1,9 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readPolicyFolder } from '../../src/adapters/policies/folder.ts';
+import { keyRing } from '../../src/adapters/policies/key-ring.ts';
 import { policyShelf } from '../../src/adapters/policies/shelf.ts';
 import { signText, verifySignature } from '../../src/adapters/policies/signatures.ts';
 import { policyCommand } from '../../src/cli/policy.ts';
@@ -22,6 +23,7 @@ const run = (...words: string[]): { out: string; err: string; code: number } => 
     shelf: policyShelf,
     access: () => ({ url: '', token: '' }),
     readFile: (path) => readFileSync(path),
+    maskingKeys: (data) => keyRing(data, (length) => new Uint8Array(randomBytes(length))),
     sign: signText,
     verify: verifySignature,
     now: () => new Date('2026-11-22T10:00:00Z'),
@@ -45,6 +47,38 @@ const file = (name: string, text: string): string => {
 };
 const patient =
   '{ "resourceType": "Patient", "id": "p1", "identifier": [{"system":"http://hl7.org/fhir/sid/us-ssn","value":"123-45-6789"}], "gender" : "female" }';
+
+describe('policy keys', () => {
+  const names = (data: string): { key: string; state: string; pseudonyms: string }[] =>
+    (JSON.parse(run('keys', 'list', '--data', data, '--json').out) as { keys: never[] }).keys;
+
+  it('replaces the key in use, keeps the one before, and forgets it when told', () => {
+    const data = mkdtempSync(join(folder, 'ring-'));
+    expect(run('keys', 'list', '--data', data).code).toBe(2);
+    expect(run('keys', 'rotate', '--data', data).out).toMatch(/^The key [\w.-]{2} is to be in use/);
+    const [first] = names(data);
+    const bytes = readFileSync(join(data, 'masking.key'), 'utf8');
+    run('keys', 'rotate', '--data', data);
+    expect(names(data).map(({ state }) => state)).toEqual(['in use', 'former']);
+    expect(names(data)[1]).toEqual({ ...first, state: 'former' });
+    expect(readFileSync(join(data, 'masking.former'), 'utf8')).toBe(bytes);
+    expect(run('keys', 'retire', '--data', data, '--name', names(data)[0]?.key ?? '').code).toBe(1);
+    expect(run('keys', 'retire', '--data', data, '--name', '??').code).toBe(2);
+    expect(run('keys', 'retire', '--data', data, '--name', first?.key ?? '').code).toBe(0);
+    expect(names(data)).toHaveLength(1);
+  });
+  it('takes another key in once, and no nonsense', () => {
+    const data = mkdtempSync(join(folder, 'ring-'));
+    run('keys', 'rotate', '--data', data);
+    const key = file('former.key', '33'.repeat(32));
+    expect(run('keys', 'add', '--data', data, '--key', key).code).toBe(0);
+    expect(run('keys', 'add', '--data', data, '--key', key).code).toBe(1);
+    expect(run('keys', 'add', '--data', data, '--key', file('no.key', 'zz')).code).toBe(2);
+    expect(names(data)).toHaveLength(2);
+    writeFileSync(join(data, 'masking.former'), 'nonsense');
+    expect(run('keys', 'list', '--data', data)).toMatchObject({ out: '', code: 2 });
+  });
+});
 
 describe('policy preview', () => {
   it('writes the masked bytes and nothing else', () => {

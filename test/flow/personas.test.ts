@@ -1,4 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { keyRing } from '../../src/adapters/policies/key-ring.ts';
 import { codeOf, pseudonymIn, type Rig, startRig } from './rig.ts';
 import { startSecond } from './second-gateway.ts';
 
@@ -297,6 +302,27 @@ describe('pseudonyms', () => {
     expect(again.body.id).toBe(pseudonym);
     const observations = await rig.get(`/Observation?patient=${pseudonym}&_count=50`, 'researcher').expect(200);
     expect(observations.body.total).toBeGreaterThan(0);
+  });
+
+  it('that were given out under a key before are still understood, until that key is forgotten', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'consentry-ring-'));
+    const ring = keyRing(data, (length) => new Uint8Array(randomBytes(length)));
+    ring.rotate();
+    const before = pseudonymIn(data, 'patient-ada');
+    ring.rotate();
+    const now = pseudonymIn(data, 'patient-ada');
+    const rotated = await startSecond(rig, { config: { data } });
+    expect((await rotated.get(`/Patient/${before}`, 'researcher').expect(200)).body.id).toBe(now);
+    expect((await rotated.get(`/Patient/${now}`, 'researcher').expect(200)).body.id).toBe(now);
+    await rotated.gateway.close();
+    ring.retire(1);
+    const retired = await startSecond(rig, { config: { data } });
+    try {
+      expect((await retired.get(`/Patient/${before}`, 'researcher')).status).not.toBe(200);
+      await retired.get(`/Patient/${now}`, 'researcher').expect(200);
+    } finally {
+      await retired.close();
+    }
   });
 
   it('are the only names there are where true ids are refused: one known from elsewhere is answered like one of nobody', async () => {

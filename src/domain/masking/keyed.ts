@@ -40,6 +40,18 @@ const stateOf = (key: Uint8Array): HmacKey => {
 export const keyedHash = (key: Uint8Array, message: string): Uint8Array =>
   hmacText(stateOf(key), message, new Uint8Array(32));
 
+const names = new WeakMap<Uint8Array, string>();
+
+/** Two characters that tell which key a pseudonym was made with, and nothing else of it. */
+export const keyName = (key: Uint8Array): string => {
+  let name = names.get(key);
+  if (name === undefined) {
+    name = keyedCharacters(key, 'id', 2);
+    names.set(key, name);
+  }
+  return name;
+};
+
 const scratch = new Uint8Array(32);
 
 /** The first characters of the HMAC of a text, see `idCharacters`. */

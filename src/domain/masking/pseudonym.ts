@@ -1,11 +1,12 @@
-import { hex, idCharacter, idDigit, keyedCharacters, keyedHash } from './keyed.ts';
+import { hex, idCharacter, idDigit, keyedCharacters, keyedHash, keyName } from './keyed.ts';
 
 /**
- * Pseudonyms that their key's holder can turn back. An id becomes 13 characters of HMAC(key, id) and then the id itself
- * under a key stream drawn from them (a synthetic IV, as in RFC 5297): equal ids agree everywhere, nobody without the
- * key can tell or invent one, and a lookup by pseudonym needs no table.
+ * Pseudonyms that their key's holder can turn back. An id becomes the name of the key, 12 characters of HMAC(key, id),
+ * and then the id itself under a key stream drawn from them (a synthetic IV, as in RFC 5297): equal ids agree everywhere,
+ * nobody without the key can tell or invent one, and a lookup by pseudonym needs no table.
  */
-const TAG = 13;
+const NAME = 2;
+const TAG = NAME + 12;
 /** FHIR ids have at most 64 characters; a longer one gets a pseudonym that only a search can find again. */
 const LONGEST = 64 - TAG;
 
@@ -26,22 +27,13 @@ const exclusive = (text: string, pad: string): string | undefined => {
   return out;
 };
 
-const tagOf = (key: Uint8Array, id: string): string => keyedCharacters(key, `t${id}`, TAG - 1);
-
-/** One character over the others: it tells 63 of 64 foreign ids at once, without a hash. It proves nothing. */
-const parity = (tag: string, body: string): string => {
-  let sum = 0;
-  for (let i = 0; i < tag.length; i += 1) sum = (sum * 5 + tag.charCodeAt(i)) & 0xffff;
-  for (let i = 0; i < body.length; i += 1) sum = (sum * 5 + body.charCodeAt(i)) & 0xffff;
-  return idCharacter((sum ^ (sum >> 7)) & 63);
-};
+const tagOf = (key: Uint8Array, id: string): string => keyName(key) + keyedCharacters(key, `t${id}`, TAG - NAME);
 
 /** The id behind a pseudonym of this key, or undefined for anything else. */
 export const idBehind = (key: Uint8Array, pseudonym: string): string | undefined => {
-  if (pseudonym.length <= TAG || pseudonym.length > 64) return undefined;
-  const tag = pseudonym.slice(0, TAG - 1);
+  if (pseudonym.length <= TAG || pseudonym.length > 64 || !pseudonym.startsWith(keyName(key))) return undefined;
+  const tag = pseudonym.slice(0, TAG);
   const body = pseudonym.slice(TAG);
-  if (parity(tag, body) !== pseudonym.charAt(TAG - 1)) return undefined;
   const id = exclusive(body, stream(key, tag, body.length));
   return id !== undefined && tagOf(key, id) === tag ? id : undefined;
 };
@@ -70,7 +62,7 @@ export const pseudonymOfId = (key: Uint8Array, id: string): string =>
     if (idBehind(key, id) !== undefined) return id;
     const tag = tagOf(key, id);
     const body = id.length <= LONGEST ? exclusive(id, stream(key, tag, id.length)) : undefined;
-    return body === undefined ? `x${keyedCharacters(key, `h${id}`, 42)}` : tag + parity(tag, body) + body;
+    return body === undefined ? `x${keyedCharacters(key, `h${id}`, 42)}` : tag + body;
   });
 
 /** Stands where a true id was given instead of a pseudonym: always the same for the same, and of nothing there is. */
@@ -120,10 +112,9 @@ const MARK = 'psd.';
 export const pseudonymOfValue = (key: Uint8Array, system: string, value: string): string =>
   cached(key, `${system}|${value}`, () => {
     if (value.startsWith(MARK)) {
-      const body = value.slice(MARK.length);
-      const check = body.slice(22);
-      if (check !== '' && keyedCharacters(key, `k${body.slice(0, 22)}`, 6) === check) return value;
+      const body = value.slice(MARK.length, -6);
+      if (body.startsWith(keyName(key)) && value.endsWith(keyedCharacters(key, `k${body}`, 6))) return value;
     }
-    const body = keyedCharacters(key, `v${system}|${value}`, 22);
+    const body = keyName(key) + keyedCharacters(key, `v${system}|${value}`, 22);
     return `${MARK}${body}${keyedCharacters(key, `k${body}`, 6)}`;
   });

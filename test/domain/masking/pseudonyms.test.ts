@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parseDate, shiftDate } from '../../../src/domain/masking/calendar.ts';
 import { decrypt, encrypt } from '../../../src/domain/masking/cipher.ts';
 import { hmacKey, hmacText } from '../../../src/domain/masking/hmac.ts';
+import { keyName } from '../../../src/domain/masking/keyed.ts';
 import {
   idBehind,
   pseudonymOfId,
@@ -34,11 +35,17 @@ describe('pseudonyms', () => {
         expect(pseudonym).not.toBe(each);
         expect(pseudonymOfId(key, pseudonym)).toBe(pseudonym);
         expect(pseudonymOfReference(key, `Patient/${each}`)).toBe(`Patient/${pseudonym}`);
-        expect(idBehind(key, pseudonym)).toBe(each.length <= 51 ? each : undefined);
+        expect(idBehind(key, pseudonym)).toBe(each.length <= 50 ? each : undefined);
         expect(idBehind(other, pseudonym)).toBeUndefined();
         expect(idBehind(key, each)).toBeUndefined();
       }),
     );
+  });
+  it('begin with the name of their key', () => {
+    for (const made of [pseudonymOfId(key, 'p1'), pseudonymOfValue(key, 'http://a', '17').slice(4)])
+      expect(made.startsWith(keyName(key))).toBe(true);
+    expect(keyName(key)).toMatch(/^[A-Za-z0-9.-]{2}$/);
+    expect(keyName(key)).not.toBe(keyName(other));
   });
   it('of one project tell nothing about those of another', () => {
     expect(pseudonymOfId(key, 'p1')).not.toBe(pseudonymOfId(other, 'p1'));
@@ -49,14 +56,14 @@ describe('pseudonyms', () => {
     expect((mask(patient, a) as { id: string }).id).not.toBe((mask(patient, b) as { id: string }).id);
   });
   it.each([
-    ['Patient/p1', /^Patient\/[\w.-]{15}$/],
-    ['Patient/p1/_history/3', /^Patient\/[\w.-]{15}$/],
-    ['http://server.example/fhir/Patient/p1', /^Patient\/[\w.-]{15}$/],
+    ['Patient/p1', /^Patient\/[\w.-]{16}$/],
+    ['Patient/p1/_history/3', /^Patient\/[\w.-]{16}$/],
+    ['http://server.example/fhir/Patient/p1', /^Patient\/[\w.-]{16}$/],
     [
       'urn:uuid:c757873d-ec9a-4326-a141-556f43239520',
       /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
     ],
-    ['#med1', /^#[\w.-]{17}$/],
+    ['#med1', /^#[\w.-]{18}$/],
     ['#', /^#$/],
     ['Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|999', /^Practitioner\/[\w.-]{30,64}$/],
   ])('the reference %s becomes one of the same kind, and stays in a second run', (reference, form) => {
