@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { type GroupName, groupNames } from '../domain/ledger/commitment.ts';
+import type { CopyVerdict } from '../domain/ledger/copy.ts';
 import type { ProofVerdict } from '../domain/ledger/receipt.ts';
 import type { Remembered, Verified } from '../domain/ledger/verify.ts';
 import { erasureCommands, type OperatorAccess } from './erasure.ts';
@@ -30,7 +31,7 @@ export interface LedgerTools {
   verifyProof(
     file: string,
     trust: { readonly verifierKey?: string; readonly policyFile?: string },
-  ): Promise<ProofVerdict>;
+  ): Promise<ProofVerdict | CopyVerdict>;
   prove(folder: string, index: number, show: readonly GroupName[], patient?: string): Promise<string | undefined>;
   open(folder: string, index: number): Promise<{ readonly entry: object | undefined } | undefined>;
   exportLines(
@@ -169,17 +170,34 @@ const verifyProof = async (tools: LedgerTools, file: string, flags: VerifyFlags)
     ...(flags.policy === undefined ? {} : { policyFile: flags.policy }),
   });
   if (!verdict.ok) return fail(1, verdict.text, flags.json);
-  const { index, size, signedBy, leaf, openings } = verdict;
+  if ('proofs' in verdict) return tellCopy(verdict, flags);
+  const told = toldOf(verdict);
+  if (flags.json) return console.log(JSON.stringify({ ok: true, ...told }));
+  tellProof(told);
+  for (const { group, value } of told.shown) console.log(`${group}: ${JSON.stringify(value)}`);
+};
+
+const toldOf = ({ index, size, signedBy, leaf, openings }: Extract<ProofVerdict, { ok: true }>) => {
+  const { kind, decision, height, second } = leaf;
   const shown = openings.map(({ name, text }) => ({ group: name, value: JSON.parse(text) as unknown }));
-  const time = new Date(leaf.second * 1000).toISOString();
+  return { index, size, signedBy, kind, decision, time: new Date(second * 1000).toISOString(), height, shown };
+};
+
+const tellProof = ({ index, size, signedBy, kind, decision, time }: ReturnType<typeof toldOf>): void => {
+  console.log(`Entry ${index} is in the log of ${size} entries signed by ${signedBy.join(', ')}.`);
+  console.log(`${kind}, ${decision}, at ${time}.`);
+};
+
+/** A copy of a record with the proofs in it. */
+const tellCopy = ({ proofs, covered, uncovered }: Extract<CopyVerdict, { ok: true }>, flags: VerifyFlags): void => {
+  const told = proofs.map(toldOf);
   if (flags.json) {
-    const { kind, decision, height } = leaf;
-    console.log(JSON.stringify({ ok: true, index, size, signedBy, kind, decision, time, height, shown }));
+    console.log(JSON.stringify({ ok: true, proofs: told, covered, uncovered }));
     return;
   }
-  console.log(`Entry ${index} is in the log of ${size} entries signed by ${signedBy.join(', ')}.`);
-  console.log(`${leaf.kind}, ${leaf.decision}, at ${time}.`);
-  for (const { group, value } of shown) console.log(`${group}: ${JSON.stringify(value)}`);
+  for (const proof of told) tellProof(proof);
+  console.log(`${covered.length} of ${covered.length + uncovered.length} items of the copy were handed out by these.`);
+  for (const item of uncovered) console.log(`Not named: ${item}`);
 };
 
 const verifyCommand = (tools: LedgerTools): Command =>
@@ -190,7 +208,7 @@ const verifyCommand = (tools: LedgerTools): Command =>
       '--url <url>',
       'instead of a folder: where a gateway serves the log, such as https://host/ledger; needs --key',
     )
-    .option('--proof <file>', 'check one proof file instead; nobody is asked')
+    .option('--proof <file>', 'check a proof file, or a copy of a record with proofs in it, instead; nobody is asked')
     .option('--key <verifier key>', 'the key to trust, as name+id+key')
     .option('--policy <file>', 'with --proof: trust file with logs, witnesses and quorum (tlog-policy)')
     .option('--rpc <url>', 'RPC endpoint of the chain that holds the anchors')

@@ -121,6 +121,30 @@ describe('consentry ledger', () => {
     });
   });
 
+  it('checks the proofs in a copy of a record, and tells which items they name', async () => {
+    const proof = join(folder, 'copy.tlog-proof');
+    const file = join(folder, 'copy.json');
+    await run('prove', '600', '--data', folder, '--show', 'resource', '--out', proof);
+    const verified = await run('verify', '--proof', proof, '--key', verifierKey, '--json');
+    const [{ value }] = (JSON.parse(verified.out) as { shown: [{ value: { resources: string[] } }] }).shown;
+    const [resourceType, id] = (value.resources[0] ?? '').split('/');
+    const copy = (text: string) => ({
+      resourceType: 'Bundle',
+      meta: { extension: [{ url: 'urn:consentry:tlog-proof', valueString: text }] },
+      entry: [{ resource: { resourceType, id } }, { resource: { resourceType: 'Observation', id: 'slipped-in' } }],
+    });
+    const text = readFileSync(proof, 'utf8');
+    writeFileSync(file, JSON.stringify(copy(text)));
+    const { code, out } = await run('verify', '--proof', file, '--key', verifierKey);
+    expect(code).toBe(0);
+    expect(out).toContain('1 of 2 items of the copy were handed out by these.');
+    expect(out).toContain('Not named: Observation/slipped-in');
+    for (const wrong of [{ ...copy(text), meta: {} }, copy('nonsense'), copy(text.replace('index 600', 'index 599'))]) {
+      writeFileSync(file, JSON.stringify(wrong));
+      expect((await run('verify', '--proof', file, '--key', verifierKey)).code).toBe(1);
+    }
+  });
+
   it('asks for witnesses when the trust file does', async () => {
     const policy = join(folder, 'trust');
     const file = join(folder, 'two.tlog-proof');

@@ -5,6 +5,7 @@ import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { auditEventOf } from '../../domain/ledger/audit-event.ts';
 import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import type { GroupName } from '../../domain/ledger/commitment.ts';
+import { type CopyVerdict, readCopy, verifyCopy } from '../../domain/ledger/copy.ts';
 import { firstOriginOf } from '../../domain/ledger/half-year.ts';
 import { decodeLeaf } from '../../domain/ledger/leaf.ts';
 import {
@@ -152,14 +153,20 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
     verifyProof: async (
       file: string,
       trust: { readonly verifierKey?: string; readonly policyFile?: string },
-    ): Promise<ProofVerdict> => {
-      const text = await readFile(file, 'utf8');
-      const { verifiers, policy } = await verifiersOf(trust, parseProofFile(text)?.checkpoint.split('\n', 1)[0] ?? '');
-      const verdict = verifyProofFile(nodeHashing, text, verifiers);
-      if (verdict.ok && policy !== undefined && !policyHolds(policy, verdict.checkpoint)) {
-        return { ok: false, text: 'Too few of the witnesses that the trust file asks for cosigned the checkpoint.' };
-      }
-      return verdict;
+    ): Promise<ProofVerdict | CopyVerdict> => {
+      const verify = async (proof: string): Promise<ProofVerdict> => {
+        const { verifiers, policy } = await verifiersOf(
+          trust,
+          parseProofFile(proof)?.checkpoint.split('\n', 1)[0] ?? '',
+        );
+        const verdict = verifyProofFile(nodeHashing, proof, verifiers);
+        return verdict.ok && policy !== undefined && !policyHolds(policy, verdict.checkpoint)
+          ? { ok: false, text: 'Too few of the witnesses that the trust file asks for cosigned the checkpoint.' }
+          : verdict;
+      };
+      const content = await readFile(file, 'utf8');
+      const copy = readCopy(content);
+      return copy === undefined ? verify(content) : verifyCopy(copy, verify);
     },
     prove: async (
       folder: string,

@@ -13,9 +13,9 @@ export interface Item {
 
 export interface OwnRecord {
   readonly items: readonly Item[];
-  /** As they came, for the download. */
-  readonly resources: readonly Resource[];
-  /** Of each page: the number under which the ledger holds that it was read. */
+  /** As they came, with what is known of their integrity, for the download. */
+  readonly entries: readonly object[];
+  /** Of each page: the number of the ledger entry that holds that it was read. */
   readonly receipts: readonly string[];
 }
 
@@ -25,22 +25,22 @@ const MOST_PAGES = 50;
 /** The whole record through the gateway, page by page, as any reader gets it. */
 export async function readOwnRecord(patient: string): Promise<OwnRecord> {
   const items: Item[] = [];
-  const resources: Resource[] = [];
+  const entries: object[] = [];
   const receipts: string[] = [];
   let path: `/fhir/${string}` | undefined = `/fhir/Patient/${patient}/$everything?_count=200`;
   for (let page = 0; path !== undefined && page < MOST_PAGES; page++) {
     const { body, headers }: { body: Bundle; headers: Headers } = await call<Bundle>(path);
     const receipt = headers.get('x-ledger-receipt');
-    if (receipt !== null) receipts.push(receipt);
+    if (receipt !== null) receipts.push(receipt.split(';')[0] ?? '');
     for (const { resource, extension } of body.entry ?? []) {
       if (resource === undefined) continue;
-      resources.push(resource);
+      entries.push({ ...(extension === undefined ? {} : { extension }), resource });
       const integrity = extension?.find(({ url }) => url === integrityExtension)?.valueCode;
       items.push({ ...itemOf(resource), integrity: integrity as IntegrityState | undefined });
     }
     path = nextPath(body);
   }
-  return { items, resources, receipts };
+  return { items, entries, receipts };
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

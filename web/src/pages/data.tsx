@@ -1,9 +1,12 @@
 import { Accordion, Badge, Button, Card, Group, List, Stack, Text, TextInput, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { proofExtension } from '../../../src/domain/ledger/copy.ts';
+import { callForText } from '../api.ts';
 import { useMe } from '../me.ts';
 import { type Item, type OwnRecord, readOwnRecord } from '../my/own-record.ts';
 import { Loaded } from '../parts/loaded.tsx';
+import { ProblemAlert } from '../parts/problem.tsx';
 import { save } from '../parts/save.ts';
 import { hrefOf } from '../router.tsx';
 import { dataText } from '../text/data.ts';
@@ -41,6 +44,7 @@ const Shown = ({ record }: { readonly record: OwnRecord }) => {
   const t = useTexts(dataText);
   const format = useFormat();
   const [wanted, setWanted] = useState('');
+  const saving = useMutation({ mutationFn: () => download(record) });
   const groupOf = ({ type }: Item): string => (type in t.groups ? t.groups[type as keyof typeof t.groups] : t.other);
   const search = wanted.trim().toLowerCase();
   const found = record.items.filter(
@@ -55,8 +59,11 @@ const Shown = ({ record }: { readonly record: OwnRecord }) => {
       <Card withBorder>
         <Group justify="space-between">
           <Text maw="28rem">{t.downloadHelp}</Text>
-          <Button onClick={() => download(record)}>{t.download}</Button>
+          <Button loading={saving.isPending} onClick={() => saving.mutate()}>
+            {t.download}
+          </Button>
         </Group>
+        {saving.isError ? <ProblemAlert error={saving.error} /> : null}
       </Card>
       <TextInput label={t.filter} value={wanted} onChange={(event) => setWanted(event.currentTarget.value)} />
       <Accordion multiple variant="separated" order={2} transitionDuration={0}>
@@ -126,14 +133,19 @@ const Items = ({ items }: { readonly items: readonly Item[] }) => {
   );
 };
 
-/** A FHIR collection, and in its extension the receipts under which anybody can check when it was read. */
-function download({ resources, receipts }: OwnRecord): void {
+/**
+ * A FHIR collection with what is known of each item's integrity, and with a proof of each ledger entry under which it was
+ * handed out: `consentry ledger verify --proof` checks the file and asks nobody.
+ */
+async function download({ entries, receipts }: OwnRecord): Promise<void> {
+  const proofs: string[] = [];
+  for (const entry of receipts) proofs.push(await callForText(`/api/v1/disclosures/${entry}/proof`));
   const bundle = {
     resourceType: 'Bundle',
     type: 'collection',
     timestamp: new Date().toISOString(),
-    meta: { extension: receipts.map((valueString) => ({ url: 'urn:consentry:ledger-receipt', valueString })) },
-    entry: resources.map((resource) => ({ resource })),
+    meta: { extension: proofs.map((valueString) => ({ url: proofExtension, valueString })) },
+    entry: entries,
   };
   save(JSON.stringify(bundle, null, 2), 'my-health-record.json', 'application/fhir+json');
 }

@@ -7,7 +7,8 @@ export const dataText = texts(
     guardian: 'This is the record of the person you act for.',
     empty: 'Your record is empty.',
     download: 'Download everything',
-    downloadHelp: 'One file with all that is shown here, in the form that other hospitals can read (FHIR).',
+    downloadHelp:
+      'One file with all that is shown here, in the form that other hospitals can read (FHIR). In it are proofs that your hospital handed it out, which anybody can check without asking it.',
     share: 'Show my images to a specialist, after a referral',
     shareTitle: 'Share a part',
     shareHelp: 'You can show a part to somebody, and only once you have been referred there.',
@@ -53,7 +54,8 @@ export const dataText = texts(
       guardian: 'Das ist die Akte der Person, für die Sie handeln.',
       empty: 'Ihre Akte ist leer.',
       download: 'Alles herunterladen',
-      downloadHelp: 'Eine Datei mit allem, was hier steht, in der Form, die andere Krankenhäuser lesen können (FHIR).',
+      downloadHelp:
+        'Eine Datei mit allem, was hier steht, in der Form, die andere Krankenhäuser lesen können (FHIR). Darin sind Nachweise, dass Ihr Krankenhaus sie ausgegeben hat; jeder kann sie prüfen, ohne es zu fragen.',
       share: 'Meine Bilder für Fachärzte, nach einer Überweisung',
       shareTitle: 'Einen Teil zeigen',
       shareHelp: 'Sie können jemandem einen Teil zeigen, und nur wenn Sie dorthin überwiesen wurden.',
