@@ -94,6 +94,7 @@ export function consent(parts: ConsentParts): Stage<Located, Consented> {
           : {
               breakGlass: {
                 reason: principal.reason,
+                lastView: parts.registry.view(),
                 openedAt: input.considered === true ? now : parts.openedAt(principal, now),
               },
             }),

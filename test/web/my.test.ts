@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { nodeHashing } from '../../src/adapters/store/node-hash.ts';
 import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
+import { verifyCopy } from '../../src/domain/ledger/copy.ts';
 import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
 import { verifyProofFile } from '../../src/domain/ledger/receipt.ts';
 import { axe, screenshot, startWeb, type WebRig } from './harness.ts';
@@ -157,14 +158,32 @@ describe('my choices', () => {
     await close();
   });
 
-  it('opens the record to emergency doctors in advance, and closes it again', async () => {
-    const { page, close } = await web.openMy('patient', { path: 'choices' });
-    const choice = page.getByRole('switch', { name: /Emergency doctors/ });
-    await choice.click({ force: true });
-    await page.getByText(/^Done\. It holds since/).waitFor();
+  it('opens the record to emergency doctors in advance, closes it even to them after a warning, and opens it again', async () => {
+    const token = await web.token('specialist', { purpose: 'ETREAT', reason: 'Found unconscious in the street.' });
+    const rescue = async () =>
+      (await fetch(`${web.url}/fhir/Patient/patient-ada`, { headers: { authorization: `Bearer ${token}` } })).status;
+    expect(await rescue()).toBe(200);
+    const { page, close } = await web.openMy('patient', { path: 'choices', phone: true });
+    const way = (name: RegExp) => page.getByRole('radio', { name });
+    expect(await way(/with a stated reason/).isChecked()).toBe(true);
+    await way(/at once/).check();
     await page.getByRole('article', { name: 'Doctors and nurses' }).waitFor();
-    await choice.click({ force: true });
+
+    await way(/stays closed/).check();
+    await page.getByText('This can cost your life.').waitFor();
+    expect(await rescue()).toBe(200);
+    expect(await axe(page)).toEqual([]);
+    await screenshot(page, 'my-emergency');
+    await page.getByRole('button', { name: 'Yes, close it even then' }).click();
+    await page.getByText('You closed your record even for emergencies.').waitFor();
     await page.getByRole('article', { name: 'Doctors and nurses' }).waitFor({ state: 'detached' });
+    expect(await rescue()).toBe(403);
+    // Whom the patient allowed is not touched by it.
+    await web.get('/Patient/patient-ada', 'clinician').expect(200);
+
+    await way(/with a stated reason/).check();
+    await page.getByText('You opened your record for emergencies again.').waitFor();
+    expect(await rescue()).toBe(200);
     await close();
   });
 });
@@ -246,6 +265,14 @@ describe('my data', () => {
       page.getByRole('button', { name: 'Download everything' }).click(),
     ]);
     expect(download.suggestedFilename()).toBe('my-health-record.json');
+    const file = readFileSync(await download.path(), 'utf8');
+    const key = parseVerifierKey(nodeHashing, web.demo.gateway.ledger.verifierKey);
+    const verifiers = key === undefined ? [] : [noteVerifierOf(key)];
+    const verdict = await verifyCopy(JSON.parse(file), (proof) => verifyProofFile(nodeHashing, proof, verifiers));
+    if (!verdict.ok) throw new Error(verdict.text);
+    expect(verdict.covered.length).toBeGreaterThan(20);
+    expect(verdict.covered).toContain('Patient/patient-ada');
+    expect(file).toContain('urn:consentry:record-integrity');
     expect(complaints).toEqual([]);
     await close();
   });

@@ -17,9 +17,16 @@ export const theme = createTheme({
 
 const hues = ['indigo', 'red', 'green', 'orange', 'yellow', 'blue', 'teal', 'gray', 'grape'] as const;
 
+/** White on the usual red is too pale to read. */
+const filledRed = {
+  '--mantine-color-red-filled': 'var(--mantine-color-red-9)',
+  '--mantine-color-red-filled-hover': 'color-mix(in srgb, var(--mantine-color-red-9), black 15%)',
+};
+
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    ...filledRed,
     '--mantine-color-dimmed': 'var(--mantine-color-gray-7)',
     '--mantine-color-error': 'var(--mantine-color-red-9)',
     '--mantine-color-placeholder': 'var(--mantine-color-gray-7)',
@@ -31,6 +38,7 @@ export const variables: CSSVariablesResolver = () => ({
     ),
   },
   dark: {
+    ...filledRed,
     '--mantine-color-dimmed': 'var(--mantine-color-dark-1)',
     '--mantine-color-error': 'var(--mantine-color-red-4)',
     '--mantine-color-placeholder': 'var(--mantine-color-dark-1)',

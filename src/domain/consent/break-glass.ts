@@ -1,6 +1,6 @@
 import type { Reason } from '../reason.ts';
 import { actionBit, labelNames, noOverride } from './bits.ts';
-import type { ConsentAction, EpochSeconds } from './grant.ts';
+import type { ConsentAction, ConsentView, EpochSeconds, SubjectKey } from './grant.ts';
 import type { BreakGlassPolicy } from './policy.ts';
 
 /** A clinician's claim of an emergency, for one patient. */
@@ -9,6 +9,8 @@ export interface BreakGlassClaim {
   readonly reason: string;
   /** When this person first broke the glass for this patient; absent: now. */
   readonly openedAt?: EpochSeconds;
+  /** The newest state of the registry there was, however old: what a patient closed stays closed while the chain is away. */
+  readonly lastView?: ConsentView | undefined;
 }
 
 export interface BreakGlassQuestion {
@@ -50,4 +52,28 @@ export const breakGlass = (policy: BreakGlassPolicy, question: BreakGlassQuestio
     return refuse('break-glass:no-override', `The record is marked ${labelNames(noOverride).join()}.`);
   }
   return { open: true, until, reviewBy: (openedAt + policy.reviewSeconds) as EpochSeconds };
+};
+
+/**
+ * NO-OVERRIDE for what the patient has closed: a refusal that names the label marks the whole record, or the classes that
+ * it is limited to, whoever it is addressed to. `classes`: of the resource; 0 before one is seen.
+ */
+export const closedByPatient = (
+  view: ConsentView | undefined,
+  subject: SubjectKey | undefined,
+  classes: number,
+  now: EpochSeconds,
+): number => {
+  if (view === undefined || subject === undefined) return 0;
+  const closed = view
+    .grantsOf(subject)
+    .some(
+      (grant) =>
+        grant.effect === 'deny' &&
+        (grant.labels & noOverride) !== 0 &&
+        now >= grant.from &&
+        (grant.until === 0 || now < grant.until) &&
+        (grant.classes === 0 || (grant.classes & classes) !== 0),
+    );
+  return closed ? noOverride : 0;
 };

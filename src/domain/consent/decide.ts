@@ -2,7 +2,7 @@ import type { PurposeOfUse } from '../identity/principal.ts';
 import type { Reason } from '../reason.ts';
 import type { ConsentActor } from './actor.ts';
 import { actionBit, everyClass, labelNames, noOverride, purposeBit } from './bits.ts';
-import { type BreakGlassClaim, breakGlass } from './break-glass.ts';
+import { type BreakGlassClaim, breakGlass, closedByPatient } from './break-glass.ts';
 import type { ConsentAction, ConsentProof, ConsentView, EpochSeconds, Grant, GrantId, SubjectKey } from './grant.ts';
 import { FIT, type Fit, fitBefore, fitResource, type ResourceFacts } from './match.ts';
 import { type ConsentPolicy, modelOf } from './policy.ts';
@@ -120,16 +120,18 @@ const inEmergency = (
   view: ConsentView | undefined,
   question: ConsentQuestion,
   policy: ConsentPolicy,
-  labels: number,
+  resource: ResourceFacts | undefined,
 ): ConsentDecision | undefined => {
   if (question.breakGlass === undefined) return undefined;
+  const { subject, now } = question;
+  const known = view ?? question.breakGlass.lastView;
   const verdict = breakGlass(policy.breakGlass, {
     roles: question.roles,
     purpose: question.purpose,
     action: question.action,
     now: question.now,
     claim: question.breakGlass,
-    labels,
+    labels: (resource?.labels ?? 0) | closedByPatient(known, subject, resource?.classes ?? 0, now),
   });
   if (!verdict.open) return refuse('deny', [verdict.reason]);
   return permit(
@@ -236,7 +238,7 @@ const answer = (
   }
   const judged = view === undefined ? unverifiable() : judge(view, question, policy, resource, possible);
   if (judged.effect === 'permit' || question.breakGlass === undefined) return judged;
-  const emergency = inEmergency(view, question, policy, resource?.labels ?? 0);
+  const emergency = inEmergency(view, question, policy, resource);
   if (emergency === undefined || emergency.effect === 'permit') return emergency ?? judged;
   return { ...judged, reasons: [...emergency.reasons, ...judged.reasons] };
 };

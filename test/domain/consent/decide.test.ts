@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { decide, decideAll, mayTouch } from '../../../src/domain/consent/decide.ts';
-import type { ConsentAction, GrantId } from '../../../src/domain/consent/grant.ts';
+import type {
+  ConsentAction,
+  ConsentView,
+  EpochSeconds,
+  Grant,
+  GranteeKey,
+  GrantId,
+} from '../../../src/domain/consent/grant.ts';
 import { type ConsentPolicy, closedPolicy } from '../../../src/domain/consent/policy.ts';
 import type { PurposeOfUse } from '../../../src/domain/identity/principal.ts';
 import {
@@ -208,6 +215,30 @@ describe('break-glass', () => {
   it('opens sensitive data but never what is marked NO-OVERRIDE', () => {
     expect(effect(viewOf([]), call, facts({ labels: labelBit('PSY') }), emergency)).toBe('permit');
     expect(effect(viewOf([]), call, facts({ labels: labelBit('NO-OVERRIDE') }), emergency)).not.toBe('permit');
+  });
+
+  it('stays closed where the patient closed it, whoever asks, and while the chain is away', () => {
+    const closing = (change: Partial<Grant> = {}) =>
+      grant({ effect: 'deny', purposes: 0, labels: labelBit('NO-OVERRIDE'), grantee: '0x99' as GranteeKey, ...change });
+    const closed = viewOf([closing()]);
+    const verdict = (view: ConsentView | undefined, lastView?: ConsentView, resource = facts()) =>
+      decide(view, { ...call, breakGlass: { ...claim, lastView } }, resource, emergency).effect;
+    expect(verdict(closed)).not.toBe('permit');
+    expect(verdict(undefined, closed)).not.toBe('permit');
+    expect(mayTouch(closed, call, 0, emergency).effect).not.toBe('permit');
+    expect(verdict(viewOf([]), closed)).toBe('permit');
+    expect(verdict(viewOf([closing({ effect: 'permit' })]))).toBe('permit');
+    expect(verdict(viewOf([closing({ until: now })]))).toBe('permit');
+    expect(verdict(viewOf([closing({ from: (now + 1) as EpochSeconds })]))).toBe('permit');
+    const labs = viewOf([closing({ classes: classBit('labs') })]);
+    expect(verdict(labs, undefined, facts({ classes: classBit('labs') }))).not.toBe('permit');
+    expect(verdict(labs, undefined, facts({ classes: classBit('imaging') }))).toBe('permit');
+    expect(mayTouch(labs, call, 0, emergency).effect).toBe('permit');
+  });
+
+  it('closes nothing that was granted: a refusal that names NO-OVERRIDE is about emergencies', () => {
+    const closing = grant({ id: '0x02' as GrantId, effect: 'deny', purposes: 0, labels: labelBit('NO-OVERRIDE') });
+    expect(effect(viewOf([grant({ purposes: 0 }), closing]), question(), facts(), optIn)).toBe('permit');
   });
 
   it.each([

@@ -1,4 +1,5 @@
-import { Card, List, Switch, Text, Title } from '@mantine/core';
+import { Alert, Button, Card, Group, List, Radio, Stack, Text, Title } from '@mantine/core';
+import { useState } from 'react';
 import { useApi } from '../api.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { choicesText } from '../text/choices.ts';
@@ -24,25 +25,42 @@ interface Props {
   readonly tell: (outcome: Outcome) => void;
 }
 
-/** What happens when the patient cannot be asked, what may be opened in advance, and what happened so far. */
+type Way = 'reason' | 'atOnce' | 'closed';
+
+/** Names no caller: a refusal that names the label marks the whole record, whoever asks. */
+const closing = {
+  effect: 'deny',
+  grantee: { kind: 'role', reference: 'emergency' },
+  labels: ['NO-OVERRIDE'],
+} as const;
+
+export const isClosing = ({ effect, labels }: Pick<ShownGrant, 'effect' | 'labels'>): boolean =>
+  effect === 'deny' && labels?.includes('NO-OVERRIDE') === true;
+
+const isAtOnce = ({ effect, grantee, purposes }: ShownGrant): boolean =>
+  effect === 'permit' && grantee.kind === 'role' && purposes?.join() === 'ETREAT';
+
+/** What happens when the patient cannot be asked, what the patient wants then, and what happened so far. */
 export const Emergency = ({ patient, own, grants, tell }: Props) => {
   const t = useTexts(choicesText);
   const format = useFormat();
-  const standing = grants.filter(
-    ({ effect, state, grantee, purposes }) =>
-      effect === 'permit' && state === 'active' && grantee.kind === 'role' && purposes?.join() === 'ETREAT',
-  );
-  const change = useChange<boolean>(
+  const [asking, setAsking] = useState(false);
+  const active = grants.filter(({ state }) => state === 'active');
+  const now: Way = active.some(isClosing) ? 'closed' : active.some(isAtOnce) ? 'atOnce' : 'reason';
+  const change = useChange<Way>(
     'granted',
-    async (open) => {
-      if (open)
-        return grant(patient, [
-          { grantee: { kind: 'role', reference: 'clinician' }, actions: ['read', 'search'], purposes: ['ETREAT'] },
-        ]);
-      for (const { id } of standing) await revoke(patient, id);
-      return { state: 'on-chain' };
+    async (way) => {
+      const ended = [];
+      for (const each of active) if (isClosing(each) || isAtOnce(each)) ended.push(await revoke(patient, each.id));
+      const late = ended.find(({ state }) => state !== 'on-chain');
+      if (way === 'reason' || late?.state === 'refused') return late ?? { state: 'on-chain' };
+      const atOnce = { grantee: { kind: 'role', reference: 'clinician' }, purposes: ['ETREAT'] } as const;
+      return grant(patient, [way === 'closed' ? closing : { ...atOnce, actions: ['read', 'search'] }]);
     },
-    tell,
+    (outcome) => {
+      setAsking(false);
+      tell(outcome);
+    },
   );
   const tasks = useApi<Tasks>('/api/v1/break-glass', { enabled: own });
   const name = useNames([]);
@@ -52,13 +70,41 @@ export const Emergency = ({ patient, own, grants, tell }: Props) => {
         {t.emergency}
       </Title>
       <Text mb="sm">{t.emergencyText}</Text>
-      <Switch
-        label={t.emergencyAllow}
-        description={t.emergencyAllowHelp}
-        checked={standing.length > 0}
-        disabled={change.isPending}
-        onChange={(event) => change.mutate(event.currentTarget.checked)}
-      />
+      <Radio.Group
+        label={t.emergencyHow}
+        value={asking ? 'closed' : change.isPending ? change.variables : now}
+        onChange={(way) => {
+          setAsking(way === 'closed' && now !== 'closed');
+          if (way !== 'closed' && way !== now) change.mutate(way as Way);
+        }}
+      >
+        <Stack gap="xs" mt="xs">
+          {(['reason', 'atOnce', 'closed'] as const).map((way) => (
+            <Radio
+              key={way}
+              value={way}
+              label={t.emergencyWays[way]}
+              description={t.emergencyWaysHelp[way]}
+              disabled={change.isPending}
+            />
+          ))}
+        </Stack>
+      </Radio.Group>
+      {asking ? (
+        <Alert color="red" role="alert" mt="sm" title={t.closeTitle}>
+          <Stack>
+            <Text>{t.closeWarning}</Text>
+            <Group>
+              <Button color="red" loading={change.isPending} onClick={() => change.mutate('closed')}>
+                {t.closeSure}
+              </Button>
+              <Button variant="default" onClick={() => setAsking(false)}>
+                {t.closeNot}
+              </Button>
+            </Group>
+          </Stack>
+        </Alert>
+      ) : null}
       {own ? (
         <>
           <Title order={3} size="h5" mt="md">

@@ -5,7 +5,7 @@ import { useMe } from '../me.ts';
 import { ChangeResult, type Outcome } from '../my/change.tsx';
 import type { ConsentEvent, Grants } from '../my/consents.ts';
 import { Delegates } from '../my/delegates.tsx';
-import { Emergency } from '../my/emergency.tsx';
+import { Emergency, isClosing } from '../my/emergency.tsx';
 import { GrantCard } from '../my/grant-card.tsx';
 import { GrantForm, type Start } from '../my/grant-form.tsx';
 import { useNames } from '../my/names.ts';
@@ -53,8 +53,9 @@ const Choices = () => {
             <Title order={2} size="h4">
               {t.active}
             </Title>
-            {data.grants.length === 0 ? <Text>{t.none}</Text> : null}
-            {[...data.grants]
+            {data.grants.every(isClosing) ? <Text>{t.none}</Text> : null}
+            {data.grants
+              .filter((grant) => !isClosing(grant))
               .sort((a, b) => Number(a.state === 'expired') - Number(b.state === 'expired'))
               .map((grant) => (
                 <GrantCard
@@ -88,12 +89,14 @@ const History = ({
 }) => {
   const t = useTexts(choicesText);
   const format = useFormat();
-  const granteeOf = new Map(
-    events.flatMap(({ grant, grantee }) => (grant && grantee ? [[grant, grantee] as const] : [])),
+  const grantedAs = new Map(
+    events.flatMap((event) => (event.grant && event.grantee ? [[event.grant, event] as const] : [])),
   );
   const words = (event: ConsentEvent): string => {
-    const grantee = event.grantee ?? granteeOf.get(event.grant ?? '');
+    const { effect, labels, grantee } = grantedAs.get(event.grant ?? '') ?? event;
     const who = grantee === undefined ? t.somebody : name(grantee.reference);
+    if (effect !== undefined && isClosing({ effect, ...(labels === undefined ? {} : { labels }) }))
+      return event.what === 'revoked' ? t.event.reopened : t.event.closed;
     switch (event.what) {
       case 'registered':
       case 'chain-refused':

@@ -84,9 +84,23 @@ export const choicesText = texts(
     quickImaging: 'My images to a specialist, after a referral',
     emergency: 'In an emergency',
     emergencyText:
-      'If your life is at risk and you cannot be asked, a doctor may open your record with a stated reason. You are told here, and somebody else checks whether it was right. To close your record even to that, talk to your hospital.',
-    emergencyAllow: 'Emergency doctors may open my record at once',
-    emergencyAllowHelp: 'Then no reason has to be typed first.',
+      'If your life is at risk and you cannot be asked, a doctor may open your record with a stated reason. You are told here, and somebody else checks whether it was right.',
+    emergencyHow: 'What shall hold for you?',
+    emergencyWays: {
+      reason: 'Emergency doctors may open my record with a stated reason',
+      atOnce: 'Emergency doctors may open my record at once',
+      closed: 'My record stays closed, even in an emergency',
+    },
+    emergencyWaysHelp: {
+      reason: 'So it is for everybody who chooses nothing else.',
+      atOnce: 'Then no reason has to be typed first.',
+      closed: 'Only those whom you have allowed yourself can read it.',
+    },
+    closeTitle: 'This can cost your life.',
+    closeWarning:
+      'If you are brought in unconscious, nobody will see your allergies, your medicines or your illnesses, unless you have allowed those who treat you. Talk to a doctor whom you trust first. You can open your record again here at any time.',
+    closeSure: 'Yes, close it even then',
+    closeNot: 'Leave it open for emergencies',
     emergencyPast: 'Emergency accesses so far',
     emergencyNone: 'There was none.',
     review: {
@@ -120,6 +134,8 @@ export const choicesText = texts(
         wallet: 'You have signed with your wallet since then.',
         passkey: 'You have signed with a passkey since then.',
       },
+      closed: 'You closed your record even for emergencies.',
+      reopened: 'You opened your record for emergencies again.',
       'chain-refused': 'A choice was not taken.',
     },
     somebody: 'somebody',
@@ -217,9 +233,23 @@ export const choicesText = texts(
       quickImaging: 'Meine Bilder für Fachärzte, nach einer Überweisung',
       emergency: 'Im Notfall',
       emergencyText:
-        'Wenn Ihr Leben in Gefahr ist und man Sie nicht fragen kann, darf ein Arzt Ihre Akte mit einer Begründung öffnen. Sie erfahren es hier, und jemand anderes prüft, ob es richtig war. Wenn Ihre Akte auch dann geschlossen bleiben soll, sprechen Sie mit Ihrem Krankenhaus.',
-      emergencyAllow: 'Notärzte dürfen meine Akte sofort öffnen',
-      emergencyAllowHelp: 'Dann muss vorher keine Begründung getippt werden.',
+        'Wenn Ihr Leben in Gefahr ist und man Sie nicht fragen kann, darf ein Arzt Ihre Akte mit einer Begründung öffnen. Sie erfahren es hier, und jemand anderes prüft, ob es richtig war.',
+      emergencyHow: 'Was soll für Sie gelten?',
+      emergencyWays: {
+        reason: 'Notärzte dürfen meine Akte mit einer Begründung öffnen',
+        atOnce: 'Notärzte dürfen meine Akte sofort öffnen',
+        closed: 'Meine Akte bleibt zu, auch im Notfall',
+      },
+      emergencyWaysHelp: {
+        reason: 'So ist es für alle, die nichts anderes wählen.',
+        atOnce: 'Dann muss vorher keine Begründung getippt werden.',
+        closed: 'Nur wem Sie es selbst erlaubt haben, der kann sie lesen.',
+      },
+      closeTitle: 'Das kann Sie das Leben kosten.',
+      closeWarning:
+        'Wenn Sie bewusstlos gebracht werden, sieht niemand Ihre Allergien, Ihre Medikamente oder Ihre Krankheiten, außer Sie haben es denen erlaubt, die Sie behandeln. Sprechen Sie vorher mit einem Arzt oder einer Ärztin Ihres Vertrauens. Sie können Ihre Akte hier jederzeit wieder öffnen.',
+      closeSure: 'Ja, auch dann schließen',
+      closeNot: 'Für Notfälle offen lassen',
       emergencyPast: 'Bisherige Notfallzugriffe',
       emergencyNone: 'Es gab keinen.',
       review: {
@@ -253,6 +283,8 @@ export const choicesText = texts(
           wallet: 'Sie unterschreiben seither mit Ihrer Wallet.',
           passkey: 'Sie unterschreiben seither mit einem Passkey.',
         },
+        closed: 'Sie haben Ihre Akte auch für Notfälle geschlossen.',
+        reopened: 'Sie haben Ihre Akte für Notfälle wieder geöffnet.',
         'chain-refused': 'Eine Entscheidung wurde nicht angenommen.',
       },
       somebody: 'jemandem',
