@@ -7,9 +7,10 @@ import type { ReviewCase } from '../domain/risk/review-queue.ts';
 import { DAY } from '../domain/risk/time.ts';
 import type { Opens } from '../http/console-access.ts';
 import { riskRoutes } from '../http/risk.ts';
-import { type ModelAnswer, riskModelRoutes } from '../http/risk-models.ts';
+import { type ModelAnswer, type ModelRefusal, riskModelRoutes } from '../http/risk-models.ts';
 import type { Clock } from '../ports.ts';
 import type { OpenRisk } from './risk.ts';
+import { ChangeNotRecorded } from './risk-models.ts';
 import type { Threats } from './threats.ts';
 
 export interface RiskApiParts {
@@ -80,11 +81,13 @@ export function mountRisk(app: FastifyInstance, parts: RiskApiParts): void {
     },
   });
 
-  const settled = async (change: () => Promise<ModelAnswer>): Promise<ModelAnswer | { readonly refused: string }> => {
+  const settled = async (change: () => Promise<ModelAnswer>): Promise<ModelAnswer | ModelRefusal> => {
     try {
       return await change();
     } catch (error) {
-      if (error instanceof PromotionRefused) return { refused: error.message };
+      if (error instanceof PromotionRefused) return { refused: 'promotion-refused', text: error.message };
+      if (error instanceof ChangeNotRecorded)
+        return { refused: 'ledger-unavailable', text: 'The change comes into force once the ledger takes its entry.' };
       throw error;
     }
   };

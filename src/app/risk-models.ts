@@ -40,6 +40,11 @@ export interface RiskModels {
 
 const CHECK_MS = 5_000;
 
+/** The ledger took no entry of the change: it waits, and comes into force once it is taken. */
+export class ChangeNotRecorded extends Error {
+  override readonly name = 'ChangeNotRecorded';
+}
+
 /**
  * The models in use. Whoever changes the store, over the API or on the command line, a change comes into force once its ledger entry
  * is durable; a model that does not load changes nothing.
@@ -77,7 +82,9 @@ export function openRiskModels(parts: RiskModelsParts): RiskModels {
     const at = changedAt();
     const { history } = store.status();
     for (let next = recorded(); next < history.length; next++) {
-      await record(history[next] as ModelChange);
+      await record(history[next] as ModelChange).catch((cause: unknown) => {
+        throw new ChangeNotRecorded('the ledger took no entry of the change', { cause });
+      });
       writeFileSync(recordedFile, String(next + 1), { flush: true });
     }
     const champion = store.champion() ?? parts.shipped;
@@ -94,6 +101,8 @@ export function openRiskModels(parts: RiskModelsParts): RiskModels {
     return done;
   };
   const settle = async (change: () => Settled): Promise<Settled> => {
+    // What waits for the ledger goes first: no change is made upon one that is not recorded.
+    await inTurn(sync);
     const settled = change();
     await inTurn(sync);
     return settled;

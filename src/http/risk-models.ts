@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
+import { problemRow } from '../domain/problem.ts';
 import { readBody } from './consent-words.ts';
 import type { Opens } from './console-access.ts';
 import { documented } from './documented.ts';
@@ -14,7 +15,12 @@ export interface ModelAnswer {
   readonly text: string;
 }
 
-type Changed = Promise<ModelAnswer | { readonly refused: string }>;
+export interface ModelRefusal {
+  readonly refused: 'promotion-refused' | 'ledger-unavailable';
+  readonly text: string;
+}
+
+type Changed = Promise<ModelAnswer | ModelRefusal>;
 
 export interface RiskModelRoutesParts {
   readonly opens: Opens;
@@ -45,9 +51,9 @@ export function riskModelRoutes(app: FastifyInstance, parts: RiskModelRoutesPart
     const answer = await changed;
     return 'refused' in answer
       ? reply
-          .code(409)
+          .code(problemRow(answer.refused).status)
           .type('application/fhir+json; charset=utf-8')
-          .send(outcomeOf('promotion-refused', [{ rule: 'promotion', text: answer.refused }]))
+          .send(outcomeOf(answer.refused, [{ rule: 'promotion', text: answer.text }]))
       : reply.send(answer);
   };
 

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type FileSystem, nodeFileSystem } from '../../src/adapters/store/file-system.ts';
 import type { Instant } from '../../src/domain/instant.ts';
 import type { Assessment } from '../../src/domain/risk/score.ts';
 import { codeOf, type Rig, startRig } from './rig.ts';
-import { oddUpstream, type Second, startSecond } from './second-gateway.ts';
+import { flakyFiles, oddUpstream, type Second, startSecond } from './second-gateway.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -50,24 +49,7 @@ describe('a stale chain', () => {
 describe('a full disk', () => {
   it('refuses every call as 503 while no entry can be written, and recovers by itself', async () => {
     let full = false;
-    const files: FileSystem = {
-      ...nodeFileSystem,
-      openFile: async (path) => {
-        const file = await nodeFileSystem.openFile(path);
-        return new Proxy(file, {
-          get(target, name) {
-            const member = Reflect.get(target, name) as unknown;
-            if (typeof member !== 'function') return member;
-            return (...args: unknown[]) => {
-              if (full && name !== 'close')
-                return Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
-              return (member as (...given: unknown[]) => unknown).apply(target, args);
-            };
-          },
-        });
-      },
-    };
-    await using(startSecond(rig, { ledgerFiles: files }), async (second) => {
+    await using(startSecond(rig, { ledgerFiles: flakyFiles(() => full) }), async (second) => {
       await second.get('/Patient/patient-ada', 'clinician').expect(200);
       full = true;
       const refused = await second.get('/Patient/patient-ada', 'clinician').expect(503);

@@ -7,7 +7,7 @@ import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import { emptyParts } from '../../src/domain/risk/engine.ts';
 import { writeModel } from '../../src/domain/risk/model.ts';
 import { codeOf, type Rig, startRig } from './rig.ts';
-import { type Second, startSecond } from './second-gateway.ts';
+import { flakyFiles, type Second, startSecond } from './second-gateway.ts';
 
 let rig: Rig;
 let second: Second;
@@ -158,6 +158,31 @@ describe('the review desk', () => {
 });
 
 describe('models over the API', () => {
+  it('answers 503 while the ledger takes no entry, and comes into force once it does', async () => {
+    let full = false;
+    const files = flakyFiles(() => full);
+    const third = await startSecond(rig, { ledgerFiles: files });
+    try {
+      const officer = await api('privacy-officer', {}, third);
+      full = true;
+      const refused = await officer.post('/models/challenger', model(9)).expect(503);
+      expect(codeOf(refused)).toBe('ledger-unavailable');
+      expect(third.gateway.risk.engine.status().challenger).toBeUndefined();
+      full = false;
+      const { hash } = model(9) as { hash: string };
+      let status = 0;
+      for (let tries = 0; status !== 200 && tries < 100; tries++) {
+        status = (await third.get('/Patient/patient-ada', 'clinician')).status;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // Asked again, it is there: the change was kept.
+      await officer.post('/models/challenger', model(9)).expect(409);
+      expect(third.gateway.risk.engine.status().challenger).toBe(`risk-${hash.slice(0, 16)}`);
+    } finally {
+      await third.close();
+    }
+  });
+
   const model = (seed: number): object =>
     JSON.parse(
       writeModel({ ...emptyParts, seed, card: { trainedOn: 'nothing', window: 'none', metrics: [], limits: [] } }),

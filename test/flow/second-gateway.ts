@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
+import { type FileSystem, nodeFileSystem } from '../../src/adapters/store/file-system.ts';
 import { type GatewayOptions, type RunningGateway, startGateway } from '../../src/app/start-gateway.ts';
 import type { Config } from '../../src/config/schema.ts';
 import type { Rig } from './rig.ts';
@@ -49,6 +50,25 @@ export async function startSecond(
     },
   };
 }
+
+/** A disk on which nothing can be written or read while `full` says so. */
+export const flakyFiles = (full: () => boolean): FileSystem => ({
+  ...nodeFileSystem,
+  openFile: async (path) => {
+    const file = await nodeFileSystem.openFile(path);
+    return new Proxy(file, {
+      get(target, name) {
+        const member = Reflect.get(target, name) as unknown;
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]) => {
+          if (full() && name !== 'close')
+            return Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+          return (member as (...given: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+  },
+});
 
 export interface OddUpstream {
   readonly url: string;
