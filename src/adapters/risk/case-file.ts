@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Random } from '../../ports.ts';
 import { type FileSystem, makeFolderDurably, nodeFileSystem, replaceFile, under } from '../store/file-system.ts';
+import { openLine, sealLine } from '../store/sealed-line.ts';
 
 /**
  * Named values, each line sealed (AES-256-GCM): the name's newest line holds. What was resolved survives a crash; a torn last line was
@@ -24,8 +24,6 @@ export interface CaseFileOptions {
   readonly files?: FileSystem;
 }
 
-const NONCE = 12;
-const TAG = 16;
 const utf8 = new TextEncoder();
 
 /** Rewritten at opening, so that it holds each name once. */
@@ -37,10 +35,10 @@ export const openCaseFile = async <Value>(options: CaseFileOptions): Promise<Cas
   const entries = new Map<string, Value>();
   let unreadable = 0;
   const sealed = (each: string, value: Value | undefined): string =>
-    seal(key, random.bytes(NONCE), JSON.stringify([each, value ?? null]));
+    sealLine(key, random, JSON.stringify([each, value ?? null]));
   const known = await (await files.openFile(path)).close().then(() => files.read(path));
   for (const line of Buffer.from(known).toString('latin1').split('\n').slice(0, -1)) {
-    const text = open(key, line);
+    const text = openLine(key, line);
     if (text === undefined) {
       unreadable++;
       continue;
@@ -89,23 +87,4 @@ export const openCaseFile = async <Value>(options: CaseFileOptions): Promise<Cas
       await file.close();
     },
   };
-};
-
-const seal = (key: Uint8Array, nonce: Uint8Array, text: string): string => {
-  const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64');
-};
-
-const open = (key: Uint8Array, line: string): string | undefined => {
-  const box = Buffer.from(line, 'base64');
-  if (box.length < NONCE + TAG) return undefined;
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE), { authTagLength: TAG });
-    decipher.setAuthTag(box.subarray(box.length - TAG));
-    const text = decipher.update(box.subarray(NONCE, box.length - TAG)).toString('utf8');
-    decipher.final();
-    return text;
-  } catch {
-    return undefined;
-  }
 };

@@ -1,10 +1,10 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { hmac } from '../../domain/ledger/hash.ts';
 import type { Random } from '../../ports.ts';
 import { type FileSystem, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
+import { openLine, sealLine } from './sealed-line.ts';
 
 /**
  * Notes about patients, each sealed under the patient's key, so that erasure makes them noise: what patients said about
@@ -29,8 +29,6 @@ export interface SealedBookOptions {
   readonly files?: FileSystem;
 }
 
-const NONCE = 12;
-const TAG = 16;
 const NAME = 16;
 const utf8 = new TextEncoder();
 const NAME_LABEL = utf8.encode('consentry sealed book name v1');
@@ -41,28 +39,6 @@ const nameOf = (key: Uint8Array): string =>
     .toString('hex')
     .slice(0, NAME);
 const sealingKey = (key: Uint8Array): Uint8Array => hmac(nodeHashing, key, KEY_LABEL);
-
-const seal = (key: Uint8Array, nonce: Uint8Array, text: string): string => {
-  const cipher = createCipheriv('aes-256-gcm', sealingKey(key), nonce);
-  const box = cipher.update(text, 'utf8');
-  cipher.final();
-  return Buffer.concat([nonce, box, cipher.getAuthTag()]).toString('base64');
-};
-
-/** `undefined`: another key, or altered. */
-const open = (key: Uint8Array, line: string): string | undefined => {
-  const box = Buffer.from(line, 'base64');
-  if (box.length < NONCE + TAG) return undefined;
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', sealingKey(key), box.subarray(0, NONCE), { authTagLength: TAG });
-    decipher.setAuthTag(box.subarray(box.length - TAG));
-    const text = decipher.update(box.subarray(NONCE, box.length - TAG)).toString('utf8');
-    decipher.final();
-    return text;
-  } catch {
-    return undefined;
-  }
-};
 
 /** One line per note: the keyed name of whose it is, a space, the sealed note. */
 export const openSealedBook = async <Note>(options: SealedBookOptions): Promise<SealedBook<Note>> => {
@@ -88,7 +64,7 @@ export const openSealedBook = async <Note>(options: SealedBookOptions): Promise<
   const append = async (patient: PatientId, note: Note): Promise<void> => {
     const key = keys.keyOf(patient) ?? (await keys.makeKey(patient));
     const name = nameOf(key);
-    const box = seal(key, random.bytes(NONCE), JSON.stringify(note));
+    const box = sealLine(sealingKey(key), random, JSON.stringify(note));
     const line = utf8.encode(`${name} ${box}\n`);
     await file.write(line, end);
     await file.sync();
@@ -96,11 +72,13 @@ export const openSealedBook = async <Note>(options: SealedBookOptions): Promise<
     keep(name, box);
   };
 
-  const notesOf = (key: Uint8Array): readonly Note[] =>
-    (lines.get(nameOf(key)) ?? [])
-      .map((line) => open(key, line))
+  const notesOf = (key: Uint8Array): readonly Note[] => {
+    const sealing = sealingKey(key);
+    return (lines.get(nameOf(key)) ?? [])
+      .map((line) => openLine(sealing, line))
       .filter((text) => text !== undefined)
       .map((text) => JSON.parse(text) as Note);
+  };
 
   return {
     note(patient, note) {
