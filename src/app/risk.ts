@@ -2,7 +2,6 @@ import { hkdfSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCaseFile } from '../adapters/risk/case-file.ts';
-import { loadProfiles, saveProfiles } from '../adapters/risk/profile-store.ts';
 import type { Config } from '../config/schema.ts';
 import { BoundedMap } from '../domain/bounded-map.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
@@ -20,10 +19,12 @@ import { ThreatFeeds } from '../domain/risk/threat.ts';
 import { VolumeGuard } from '../domain/risk/volume-guard.ts';
 import type { Clock, LedgerStore, Random, RiskEngine, Telemetry } from '../ports.ts';
 import type { RiskRules } from '../stages/assess.ts';
+import { type KeptProfiles, openProfiles } from './risk-journal.ts';
 import { openRiskModels, type RiskModels } from './risk-models.ts';
 
 export interface RiskParts {
   readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly vaultKey: Uint8Array;
   readonly ledger: Pick<LedgerStore, 'append'>;
   readonly clock: Clock;
@@ -41,6 +42,7 @@ export interface OpenRisk extends RiskEngine {
   readonly history: ScoreHistory;
   readonly drift: DriftWatch;
   readonly models: RiskModels;
+  readonly profiles: Pick<KeptProfiles, 'sync'>;
   /** Learns who treats whom from the resources that pass. */
   readonly seen: (tape: Tape, node: number) => void;
   /** Resolves when every case as it stands survives a crash. */
@@ -85,9 +87,7 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
     policy,
     threat: (event, time) => feeds.match(event.ip, event.agent, time),
   });
-  // Damaged or foreign profiles begin anew: novelty alone never leads past a notice.
-  const profileFile = join(config.data, 'risk.profiles');
-  loadProfiles(profileFile, engine.features);
+  const profiles = await openProfiles({ ...parts, engine });
   for (const id of config.clients) engine.observeContext({ kind: 'client', id });
 
   const queue = new ReviewQueue();
@@ -161,7 +161,8 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
       if (assessment.action !== 'allow') queue.add(event, assessment, now);
       return assessment;
     },
-    observe: (event, now) => engine.observe(event, now),
+    profiles,
+    observe: (event, now) => profiles.observe(event, now),
     seen(tape, node) {
       const type = stringOf(tape, member(tape, node, 'resourceType'));
       if (type === undefined || !telling.has(type)) return;
@@ -169,7 +170,7 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
       const key = `${type}/${stringOf(tape, member(tape, node, 'id'))}/${version}`;
       if (known.get(key) !== undefined) return;
       known.set(key, true);
-      for (const fact of factsOf(toValue(tape, node))) engine.observeContext(fact);
+      for (const fact of factsOf(toValue(tape, node))) profiles.observeContext(fact);
     },
     keepCases,
     forget(patient) {
@@ -177,7 +178,7 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
       queue.forget(patient);
       keepCases()
         .then(() => cases.rewrite())
-        .then(() => saveProfiles(profileFile, engine.features))
+        .then(() => profiles.forget(patient))
         .catch(trouble);
     },
     async close() {
@@ -186,7 +187,7 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
       await keepCases().catch(trouble);
       await cases.close();
       keepMeasures();
-      saveProfiles(profileFile, engine.features);
+      await profiles.close();
     },
   };
 }

@@ -210,7 +210,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   }
   const peers = await openPeers({ config, replica, relayer: carrier?.relayer, clock, telemetry: watch });
   opened.defer(() => peers.close());
-  const risk = await openRisk({ config, vaultKey, ledger, clock, random, telemetry: watch });
+  const risk = await openRisk({ config, environment, vaultKey, ledger, clock, random, telemetry: watch });
   opened.defer(() => risk.close());
   const verifier = createJwtVerifier({
     issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({

@@ -101,6 +101,31 @@ describe('two gateways on one PostgreSQL', () => {
     }
   }, 60_000);
 
+  it('see harvesting that is split between them as one', async () => {
+    const everybody = (await fetch(`${rig.demo.fhir.url}/Patient?_count=100&_elements=id`).then((response) =>
+      response.json(),
+    )) as { entry: { resource: { id: string } }[] };
+    const readers = everybody.entry.map(({ resource }) => `/Observation?patient=${resource.id}`);
+    /** Calls until the first block. */
+    const harvest = async (through: readonly Second[]): Promise<number> => {
+      for (const [n, path] of readers.entries()) {
+        const answer = await (through[n % through.length] as Second).get(path, 'suspicious');
+        if (codeOf(answer) === 'risk-blocked') return n + 1;
+        for (const { gateway } of [...through, ...through]) await gateway.risk.profiles.sync();
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    const alone = await startSecond(rig, {});
+    const byOne = await harvest([alone]).finally(() => alone.close());
+    expect(byOne).toBeLessThan(readers.length);
+    const both = await Promise.all([onPostgres('one'), onPostgres('other')]);
+    try {
+      expect(await harvest(both)).toBeLessThanOrEqual(byOne + 1);
+    } finally {
+      for (const each of both) await each.close();
+    }
+  }, 60_000);
+
   it('do not start without the database, and say so', async () => {
     const { config, environment } = rig.demo;
     await expect(

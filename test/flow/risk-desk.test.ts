@@ -125,6 +125,26 @@ describe('the review desk', () => {
     }
   });
 
+  it('knows after a crash what it had learnt, though it had no time to save its profiles', async () => {
+    await second.gateway.risk.profiles.sync();
+    const data = mkdtempSync(join(tmpdir(), 'consentry-crash-'));
+    cpSync(join(second.data, 'risk'), join(data, 'risk'), { recursive: true });
+    for (const name of ['patients.vault', 'erased.list'])
+      cpSync(join(second.data, 'vault', name), join(data, 'vault', name));
+    const again = await startSecond(rig, { config: { data } });
+    try {
+      const known = second.gateway.risk.engine.features;
+      expect(known.total).toBeGreaterThan(10);
+      const [user] = [...known.users.keys()];
+      expect(again.gateway.risk.engine.features.total).toBe(known.total);
+      expect(again.gateway.risk.engine.features.user(user ?? '')).toEqual(known.user(user ?? ''));
+      expect(again.gateway.risk.engine.context.sizes).toEqual(second.gateway.risk.engine.context.sizes);
+    } finally {
+      await again.close();
+      rmSync(data, { recursive: true, force: true });
+    }
+  });
+
   it('keeps nothing of a patient who is erased', async () => {
     const [known] = casesOf(await (await api('privacy-officer')).get('/cases?state=confirmed'));
     const alerted = second.gateway.risk.queue.find(known?.id ?? '')?.patients[0] ?? '';

@@ -27,17 +27,17 @@ describe('profiles on disk', () => {
     for (let n = 0; n < 50; n++) engine.observe(event(n), noon + n * 1_000);
     saveProfiles(file, engine.features);
     const features = fresh();
-    expect(loadProfiles(file, features)).toBe('restored');
+    expect(loadProfiles(file, features).outcome).toBe('restored');
     const again = createRiskEngine({ model: shippedModel(), policy: usualRiskPolicy, features });
     for (let n = 0; n < 10; n++)
       expect(again.assess(event(n), noon + 60_000).score).toBe(engine.assess(event(n), noon + 60_000).score);
   });
 
   it('that are damaged or absent let the gateway begin anew', () => {
-    expect(loadProfiles(`${file}.none`, fresh())).toBe('absent');
+    expect(loadProfiles(`${file}.none`, fresh()).outcome).toBe('absent');
     const bytes = readFileSync(file);
     bytes[bytes.length - 9] = (bytes[bytes.length - 9] ?? 0) ^ 1;
     writeFileSync(`${file}.bad`, bytes);
-    expect(loadProfiles(`${file}.bad`, fresh())).toBe('damaged');
+    expect(loadProfiles(`${file}.bad`, fresh()).outcome).toBe('damaged');
   });
 });
