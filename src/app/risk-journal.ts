@@ -1,8 +1,8 @@
 import { hkdfSync } from 'node:crypto';
 import { join } from 'node:path';
 import { openFileJournal } from '../adapters/risk/file-journal.ts';
-import { openPostgresJournal } from '../adapters/risk/postgres-journal.ts';
 import { loadProfiles, saveProfiles } from '../adapters/risk/profile-store.ts';
+import { openPostgresJournal } from '../adapters/store/postgres-journal.ts';
 import type { Config } from '../config/schema.ts';
 import type { ConsentryRiskEngine } from '../domain/risk/engine.ts';
 import type { AccessEvent, ContextFact } from '../domain/risk/event.ts';

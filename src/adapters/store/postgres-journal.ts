@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import pg from 'pg';
 import { type Learnt, learntOf, namedIn, type RiskJournal } from '../../domain/risk/journal.ts';
 import type { Random } from '../../ports.ts';
-import { inTransaction } from '../store/postgres-transaction.ts';
-import { openLine, sealLine } from '../store/sealed-line.ts';
+import { inTransaction } from './postgres-transaction.ts';
+import { openLine, sealLine } from './sealed-line.ts';
 
 export interface PostgresJournalOptions {
   readonly url: string;
