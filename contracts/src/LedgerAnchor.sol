@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 
 /// @title The newest root of each access ledger, held where its operator cannot rewrite it.
 /// @notice A new root is taken only with an RFC 6962 consistency proof that the old tree is a prefix of the new one. A
@@ -39,6 +40,19 @@ contract LedgerAnchor is AccessManaged {
     function setWriter(bytes32 origin, address writer) external restricted {
         _logs[origin].writer = writer;
         emit WriterSet(origin, writer);
+    }
+
+    /// @notice The writer of a log opens the one of a later half-year, `origin/2027h1`. Names of that form under an origin
+    /// belong to its writer, so nobody has to be asked twice a year.
+    function openHalfYear(string calldata origin, uint16 year, bool second) external {
+        if (_logs[keccak256(bytes(origin))].writer != msg.sender) revert NotWriter();
+        bytes32 next = keccak256(
+            bytes(string.concat(origin, "/", Strings.toString(year), second ? "h2" : "h1"))
+        );
+        if (_logs[next].writer == msg.sender) return;
+        if (_logs[next].writer != address(0)) revert NotWriter();
+        _logs[next].writer = msg.sender;
+        emit WriterSet(next, msg.sender);
     }
 
     function latest(bytes32 origin) external view returns (Log memory) {

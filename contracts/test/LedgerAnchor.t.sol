@@ -113,6 +113,28 @@ contract LedgerAnchorTest {
         require(_anchor.latest(other).size == 3 && _anchor.latest(ORIGIN).size == 5);
     }
 
+    function test_the_writer_alone_opens_the_log_of_a_half_year() public {
+        bytes32 next = keccak256("log.example/2027h1");
+        LedgerAnchor.Checkpoint memory first =
+            LedgerAnchor.Checkpoint(next, 3, _root(0, 3), new bytes32[](0));
+        vm.expectRevert(LedgerAnchor.UnknownOrigin.selector);
+        _anchor.anchor(first);
+        vm.prank(address(0xBAD));
+        vm.expectRevert(LedgerAnchor.NotWriter.selector);
+        _anchor.openHalfYear("log.example", 2027, false);
+        vm.expectRevert(LedgerAnchor.NotWriter.selector);
+        _anchor.openHalfYear("other.example", 2027, false);
+        _anchor.openHalfYear("log.example", 2027, false);
+        _anchor.anchor(first);
+        // Twice changes nothing.
+        _anchor.openHalfYear("log.example", 2027, false);
+        require(_anchor.latest(next).size == 3 && _anchor.latest(next).writer == address(this));
+        require(_anchor.latest(keccak256("log.example/2027h2")).writer == address(0));
+        _anchor.setWriter(keccak256("log.example/2027h2"), address(0xBEEF));
+        vm.expectRevert(LedgerAnchor.NotWriter.selector);
+        _anchor.openHalfYear("log.example", 2027, true);
+    }
+
     function _put(uint256 size, bytes32 root, bytes32[] memory proof) private {
         _anchor.anchor(LedgerAnchor.Checkpoint(ORIGIN, uint64(size), root, proof));
     }

@@ -501,7 +501,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const anchoring =
     carrier?.anchor === undefined
       ? undefined
-      : anchorLedger(ledger, carrier.anchor, config.ledger.anchorSeconds, watch, clock);
+      : anchorLedger({ ledger, client: carrier.anchor, config: config.ledger, telemetry: watch, clock });
   if (anchoring !== undefined) opened.defer(() => anchoring.stop());
   const opens = mountConsole(app, {
     ...{ config, policies, directory, bases, random, asker, clock, telemetry: watch, health },

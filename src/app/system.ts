@@ -27,13 +27,16 @@ export interface SystemSources {
     readonly origin: string;
     readonly verifierKey: string;
     size(): number;
-    integrated(): { readonly size: number };
+    logs(): readonly { integrated(): { readonly size: number } }[];
   };
   readonly anchoring: Anchoring | undefined;
   readonly reader: UpstreamReader;
   readonly directory: IssuerDirectory;
   readonly policies: Policies;
 }
+
+const published = ({ logs }: SystemSources['ledger']): number =>
+  logs().reduce((sum, log) => sum + log.integrated().size, 0);
 
 export function chainFigures({ replica, clock, config }: SystemSources): Overview['chain'] {
   const age = replica.headAge(clock.now());
@@ -50,7 +53,7 @@ export function ledgerFigures({ ledger, anchoring }: SystemSources) {
   const anchored = anchoring?.last();
   return {
     size: ledger.size(),
-    published: ledger.integrated().size,
+    published: published(ledger),
     ...(anchored === undefined ? {} : { anchored }),
     anchoring: anchoring !== undefined,
     refusedByChain: anchoring?.refused() === true,
@@ -96,7 +99,7 @@ export async function systemState(sources: SystemSources, startedAt: number): Pr
       origin: ledger.origin,
       verifierKey: ledger.verifierKey,
       size: ledger.size(),
-      published: ledger.integrated().size,
+      published: published(ledger),
       ...(anchored === undefined ? {} : { anchored }),
       witnesses: config.ledger.witnesses.map(({ url }) => new URL(url).host),
     },

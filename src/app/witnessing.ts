@@ -5,11 +5,18 @@ import type { FastifyInstance } from 'fastify';
 import { nodeFileSystem, readText, replaceFile } from '../adapters/store/file-system.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import { nodeHashing } from '../adapters/store/node-hash.ts';
-import { type Cosigner, ed25519Cosigner, mldsa44Cosigner, noteVerifierOf } from '../adapters/store/note-keys.ts';
+import {
+  type Cosigner,
+  ed25519Cosigner,
+  mldsa44Cosigner,
+  noteVerifierOf,
+  rowVerifier,
+} from '../adapters/store/note-keys.ts';
 import { askWitness, openWitness, type WitnessPeer } from '../adapters/store/witness.ts';
 import type { Config } from '../config/schema.ts';
 import { parseCheckpoint } from '../domain/ledger/checkpoint.ts';
-import { type NoteVerifier, parseVerifierKey } from '../domain/ledger/note.ts';
+import { firstOriginOf } from '../domain/ledger/half-year.ts';
+import { type NoteVerifier, parseVerifierKey, type VerifierKey } from '../domain/ledger/note.ts';
 import { witnessRoutes } from '../http/witness.ts';
 import type { Clock, Telemetry } from '../ports.ts';
 import { keyBytes, secret } from './secrets.ts';
@@ -34,10 +41,10 @@ export interface Witnessing {
 
 const ASK_MS = 10_000;
 
-const verifierOf = (text: string, setting: string): NoteVerifier => {
+const keyOf = (text: string, setting: string): VerifierKey => {
   const key = parseVerifierKey(nodeHashing, text);
   if (key === undefined) throw new Error(`${setting} is not a verifier key (name+id+key).`);
-  return noteVerifierOf(key);
+  return key;
 };
 
 /** The second signature line of the log's own checkpoints, for readers who fear quantum computers. */
@@ -50,6 +57,16 @@ export const secondSigner = (
   return mldsaSeed === undefined
     ? undefined
     : mldsa44Cosigner(origin, keyBytes(secret(mldsaSeed, environment), 'ledger.mldsaSeed'), clock);
+};
+
+const witnessedLogs = (texts: readonly string[]) => {
+  const keys = texts.map((text, i) => keyOf(text, `ledger.witness.logs.${i}`));
+  return {
+    get: (origin: string): readonly NoteVerifier[] | undefined => {
+      const verifiers = keys.map((key) => rowVerifier(key, origin)).filter(({ name }) => name === origin);
+      return verifiers.length === 0 ? undefined : verifiers;
+    },
+  };
 };
 
 const cosignersOf = (
@@ -73,7 +90,7 @@ export async function openWitnessing(parts: WitnessingParts): Promise<Witnessing
 
   const peers: readonly WitnessPeer[] = witnesses.map(({ url, key }, i) => ({
     url,
-    verifier: verifierOf(key, `ledger.witnesses.${i}.key`),
+    verifier: noteVerifierOf(keyOf(key, `ledger.witnesses.${i}.key`)),
   }));
   const server =
     witness === undefined
@@ -81,30 +98,41 @@ export async function openWitnessing(parts: WitnessingParts): Promise<Witnessing
       : openWitness({
           path: join(config.data, 'witness.db'),
           cosigners,
-          logs: Map.groupBy(
-            witness.logs.map((log, i) => verifierOf(log, `ledger.witness.logs.${i}`)),
-            ({ name }) => name,
-          ),
+          logs: witnessedLogs(witness.logs),
           alarm: (_origin, body) => {
             telemetry.failed('witness', 'SplitView');
             keepEvidence(join(config.data, 'witness-evidence'), body);
           },
         });
 
-  const path = join(config.data, 'cosigned');
-  let cosigned = peers.length === 0 ? undefined : await readText(nodeFileSystem, path);
-  const seen = new Map<WitnessPeer, number>();
+  /** Of each log of the row: the newest note that witnesses cosigned. */
+  const notes = new Map<string, string>();
+  const pathOf = (origin: string): string => {
+    const half = origin.slice(firstOriginOf(origin).length + 1);
+    return join(config.data, half === '' ? 'cosigned' : `cosigned-${half}`);
+  };
+  const cosignedOf = async (origin: string): Promise<string | undefined> => {
+    const note =
+      peers.length === 0 ? undefined : (notes.get(origin) ?? (await readText(nodeFileSystem, pathOf(origin))));
+    if (note !== undefined) notes.set(origin, note);
+    return note;
+  };
+  for (const { origin } of ledger.logs()) await cosignedOf(origin);
+  const seen = new Map<string, number>();
 
-  const ask = async (): Promise<void> => {
+  const ask = async (ledger: FilesLedger): Promise<void> => {
+    const { origin } = ledger;
     const frozen = { checkpoint: ledger.integrated(), note: ledger.checkpoint() };
+    const cosigned = await cosignedOf(origin);
     const size =
       cosigned === undefined ? -1 : (parseCheckpoint(cosigned.split('\n\n')[0]?.concat('\n') ?? '')?.size ?? -1);
     if (!ledger.leads() || frozen.checkpoint.size === 0 || frozen.checkpoint.size <= size) return;
     const log = { consistency: (from: number) => ledger.consistency(from, frozen) };
     const answers = await Promise.all(
       peers.map(async (peer) => {
-        const answer = await askWitness(log, peer, seen.get(peer) ?? 0, AbortSignal.timeout(ASK_MS));
-        if (answer.ok) seen.set(peer, frozen.checkpoint.size);
+        const place = `${origin} ${peer.url}`;
+        const answer = await askWitness(log, peer, seen.get(place) ?? 0, AbortSignal.timeout(ASK_MS));
+        if (answer.ok) seen.set(place, frozen.checkpoint.size);
         else telemetry.failed('witness-asked', answer.reason);
         return answer;
       }),
@@ -112,14 +140,18 @@ export async function openWitnessing(parts: WitnessingParts): Promise<Witnessing
     const lines = answers.flatMap((answer) => (answer.ok ? [answer.line] : []));
     telemetry.gauge('ledger_cosignatures', lines.length);
     if (lines.length === 0) return;
-    cosigned = frozen.note + lines.join('');
-    await replaceFile(nodeFileSystem, path, Buffer.from(cosigned));
+    const note = frozen.note + lines.join('');
+    notes.set(origin, note);
+    await replaceFile(nodeFileSystem, pathOf(origin), Buffer.from(note));
     telemetry.gauge('ledger_cosigned_size', frozen.checkpoint.size);
+  };
+  const askAll = async (): Promise<void> => {
+    for (const log of ledger.logs()) await ask(log);
   };
 
   let running: Promise<void> | undefined;
   const round = (): void => {
-    running ??= ask()
+    running ??= askAll()
       .catch((error: unknown) => telemetry.failed('witness-asked', error instanceof Error ? error.name : typeof error))
       .finally(() => {
         running = undefined;
@@ -133,7 +165,7 @@ export async function openWitnessing(parts: WitnessingParts): Promise<Witnessing
     mount: async (app) => {
       if (server !== undefined) await app.register(witnessRoutes(server));
     },
-    cosigned: () => cosigned,
+    cosigned: () => notes.get(ledger.origin),
     keys: [...cosigners, ...(second === undefined ? [] : [second])].map(({ verifierKey }) => verifierKey),
     stop: async () => {
       clearInterval(timer);

@@ -231,6 +231,20 @@ export const configSchema = Type.Object(
           default: 60,
           description: 'How often the root is anchored on chain.',
         }),
+        anchorFor: Type.Array(
+          Type.Object(
+            {
+              url: Type.String({ pattern: '^https?://', description: 'Where it serves its log: https://HOST/ledger.' }),
+              key: Type.String({ description: 'Verifier key (name+id+key) of its log.' }),
+            },
+            strict,
+          ),
+          {
+            default: [],
+            description:
+              'Gateways of the house whose logs this one anchors in the same transaction as its own. The account of `chain.relayerKey` must be the writer of their origins; they need no account.',
+          },
+        ),
         mldsaSeed: Type.Optional(
           secret('32 bytes in hex: checkpoints carry a second signature, ML-DSA-44, made with the key of this seed.'),
         ),

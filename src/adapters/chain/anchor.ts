@@ -1,4 +1,5 @@
 import { Interface } from 'ethers';
+import { originOf } from '../../domain/ledger/half-year.ts';
 import type { RawLog } from './event-codec.ts';
 import { ledgerAnchorAbi } from './generated/ledger-anchor.ts';
 import { hexQuantity, quantity } from './header.ts';
@@ -34,6 +35,11 @@ export interface Anchored {
   readonly block: number;
 }
 
+export interface Mined {
+  readonly tx: string;
+  readonly block: number;
+}
+
 /** The chain holds another history of this log, or the proof does not hold. Nothing that is retried mends that. */
 export class AnchorRefusedError extends Error {
   override readonly name = 'AnchorRefusedError';
@@ -48,7 +54,11 @@ export class AnchorRefusedError extends Error {
 
 export interface LedgerAnchorClient {
   /** Resolves when mined. Idempotent: a checkpoint that is anchored already is told as it stands. */
-  anchor(request: AnchorRequest): Promise<{ readonly tx: string; readonly block: number }>;
+  anchor(request: AnchorRequest): Promise<Mined>;
+  /** Several logs in one transaction, as long as the chain takes each of them. `undefined`: all of them were anchored already. */
+  anchorAll(requests: readonly AnchorRequest[]): Promise<Mined | undefined>;
+  /** Lets the account anchor the log of a half-year that follows the log `first`. Nothing when it may already. */
+  openHalfYear(first: string, half: string): Promise<void>;
   /** The newest anchored checkpoint of a log. */
   latest(origin: string): Promise<Anchored | undefined>;
   stop(): Promise<void>;
@@ -62,11 +72,11 @@ export function createLedgerAnchor(options: LedgerAnchorOptions): LedgerAnchorCl
   const to = options.contract;
   let stopped = false;
 
-  async function stateOf(origin: string): Promise<{ readonly size: number; readonly root: string }> {
+  async function stateOf(origin: string) {
     const data = contractAbi.encodeFunctionData('latest', [originHash(origin)]);
     const answer = await sender.rpc.call<string>('eth_call', [{ to, data }, 'latest']);
     const [log] = contractAbi.decodeFunctionResult('latest', answer);
-    return { size: Number(log.size), root: log.root };
+    return { size: Number(log.size), root: String(log.root), writer: String(log.writer) };
   }
 
   async function anchoredAt(origin: string, size: number): Promise<Anchored | undefined> {
@@ -82,7 +92,15 @@ export function createLedgerAnchor(options: LedgerAnchorOptions): LedgerAnchorCl
     return log && { size, root: log.data, tx: log.transactionHash, block: quantity(log.blockNumber) };
   }
 
-  async function attempt(request: AnchorRequest): Promise<{ readonly tx: string; readonly block: number }> {
+  interface Checkpoint {
+    readonly origin: string;
+    readonly size: number;
+    readonly root: string;
+    readonly proof: readonly string[];
+  }
+
+  /** What the contract takes, or where it was anchored before. */
+  async function prepared(request: AnchorRequest): Promise<Checkpoint | Mined> {
     const { origin, size, root, oldSize, proof } = request;
     const state = await stateOf(origin);
     if (state.size >= size && size > 0) {
@@ -93,8 +111,11 @@ export function createLedgerAnchor(options: LedgerAnchorOptions): LedgerAnchorCl
     }
     // The proof starts elsewhere than the chain stands: the caller has to make another one.
     if (state.size !== oldSize) throw new AnchorRefusedError('Stale');
-    const checkpoint = { origin: originHash(origin), size, root, proof };
-    const data = contractAbi.encodeFunctionData('anchor', [checkpoint]);
+    return { origin: originHash(origin), size, root, proof };
+  }
+
+  async function call(method: 'anchor' | 'anchorAll' | 'openHalfYear', parameters: readonly unknown[]): Promise<Mined> {
+    const data = contractAbi.encodeFunctionData(method, parameters);
     try {
       const receipt = await sender.send({ to, data });
       if (receipt.ok) return { tx: receipt.tx, block: receipt.block };
@@ -106,19 +127,44 @@ export function createLedgerAnchor(options: LedgerAnchorOptions): LedgerAnchorCl
     throw new RpcError('The transaction was mined without success; another one came before it.');
   }
 
+  async function attempt(requests: readonly AnchorRequest[]): Promise<Mined | undefined> {
+    const known: Mined[] = [];
+    const checkpoints: Checkpoint[] = [];
+    for (const request of requests) {
+      const made = await prepared(request);
+      if ('tx' in made) known.push(made);
+      else checkpoints.push(made);
+    }
+    const [first] = checkpoints;
+    if (first === undefined) return known.at(-1);
+    return checkpoints.length === 1 ? call('anchor', [first]) : call('anchorAll', [checkpoints]);
+  }
+
+  async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    const began = performance.now();
+    for (let wait = 100; ; wait = Math.min(wait * 2, 10_000)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof RpcError) && !(error instanceof NonceTakenError)) throw error;
+        if (stopped || performance.now() - began > (options.giveUpMs ?? Number.POSITIVE_INFINITY)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
   return {
     async anchor(request) {
-      const began = performance.now();
-      for (let wait = 100; ; wait = Math.min(wait * 2, 10_000)) {
-        try {
-          return await attempt(request);
-        } catch (error) {
-          if (!(error instanceof RpcError) && !(error instanceof NonceTakenError)) throw error;
-          if (stopped || performance.now() - began > (options.giveUpMs ?? Number.POSITIVE_INFINITY)) throw error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, wait));
-      }
+      const mined = await patiently(() => attempt([request]));
+      if (mined === undefined) throw new AnchorRefusedError('Stale');
+      return mined;
     },
+    anchorAll: (requests) => patiently(() => attempt(requests)),
+    openHalfYear: (first, half) =>
+      patiently(async () => {
+        if (BigInt((await stateOf(originOf(first, half))).writer) !== 0n) return;
+        await call('openHalfYear', [first, Number(half.slice(0, 4)), half.endsWith('h2')]);
+      }),
     async latest(origin) {
       const { size } = await stateOf(origin);
       return size === 0 ? undefined : anchoredAt(origin, size);

@@ -6,15 +6,8 @@ import { auditEventOf } from '../../domain/ledger/audit-event.ts';
 import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import type { GroupName } from '../../domain/ledger/commitment.ts';
 import { type CopyVerdict, readCopy, verifyCopy } from '../../domain/ledger/copy.ts';
-import { firstOriginOf } from '../../domain/ledger/half-year.ts';
 import { decodeLeaf } from '../../domain/ledger/leaf.ts';
-import {
-  type NoteVerifier,
-  parseNote,
-  parseVerifierKey,
-  signatureType,
-  type VerifierKey,
-} from '../../domain/ledger/note.ts';
+import { type NoteVerifier, parseNote, parseVerifierKey } from '../../domain/ledger/note.ts';
 import { type ProofVerdict, parseProofFile, verifyProofFile } from '../../domain/ledger/receipt.ts';
 import { parseTrustPolicy, type TrustPolicy } from '../../domain/ledger/trust-policy.ts';
 import type { Remembered } from '../../domain/ledger/verify.ts';
@@ -24,13 +17,13 @@ import { exportLines } from './ledger-export.ts';
 import { checkFolder, type FsckReport } from './ledger-fsck.ts';
 import { openReaders, placeOf } from './ledger-reader.ts';
 import { nodeHashing } from './node-hash.ts';
-import { noteVerifierOf } from './note-keys.ts';
+import { noteVerifierOf, rowVerifier } from './note-keys.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans, readSpan } from './recovery.ts';
 import { logFolders } from './rotating-files.ts';
 import { auditServed } from './served-audit.ts';
-import { ed25519Verifier, logKey } from './signing-key.ts';
+import { logKey } from './signing-key.ts';
 
 /** A sentence for the user: what was given is wrong. */
 export class LedgerInputError extends Error {}
@@ -55,27 +48,19 @@ const readPolicy = async (file: string): Promise<TrustPolicy> => {
   return policy;
 };
 
-/** A key is trusted for the first log and for those that follow it: they are signed with it under their own origins. */
-const keysFor = (key: VerifierKey, origin: string): readonly NoteVerifier[] => [
-  noteVerifierOf(key),
-  ...(key.type === signatureType.ed25519 && firstOriginOf(origin) === key.name && origin !== key.name
-    ? [ed25519Verifier(origin, key.publicKey)]
-    : []),
-];
-
 const verifiersOf = async (
   options: { readonly verifierKey?: string; readonly policyFile?: string },
   origin: string,
 ): Promise<{ readonly verifiers: readonly NoteVerifier[]; readonly policy?: TrustPolicy }> => {
   if (options.policyFile !== undefined) {
     const policy = await readPolicy(options.policyFile);
-    const logs = policy.logs.flatMap((key) => keysFor(key, origin));
+    const logs = policy.logs.map((key) => rowVerifier(key, origin));
     return { verifiers: [...logs, ...policy.witnesses.map(({ key }) => noteVerifierOf(key))], policy };
   }
   const key = options.verifierKey === undefined ? undefined : parseVerifierKey(nodeHashing, options.verifierKey);
   if (key === undefined)
     throw new LedgerInputError('Give the key of the log with --key, or a trust file with --policy.');
-  return { verifiers: keysFor(key, origin) };
+  return { verifiers: [rowVerifier(key, origin)] };
 };
 
 /** The witnesses whose cosignatures on this note verify. */

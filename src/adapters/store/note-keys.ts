@@ -2,6 +2,7 @@ import { type KeyObject, sign, verify } from 'node:crypto';
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import { cosignedMessage, joinTimed, splitTimed } from '../../domain/ledger/cosignature.ts';
+import { firstOriginOf } from '../../domain/ledger/half-year.ts';
 import {
   formatVerifierKey,
   keyId,
@@ -85,3 +86,11 @@ export const noteVerifierOf = (key: VerifierKey): NoteVerifier => {
   const ed25519 = ed25519PublicKey(publicKey);
   return timedVerifier(key, ED25519_BYTES, (message, signature) => verify(null, message, ed25519, signature));
 };
+
+/** A key is trusted for the first log of a row and for those of later half-years: they are signed with it under their own origins. */
+export const rowVerifier = (key: VerifierKey, origin: string): NoteVerifier =>
+  noteVerifierOf(
+    firstOriginOf(origin) === key.name
+      ? { ...key, name: origin, id: keyId(nodeHashing, origin, key.type, key.publicKey) }
+      : key,
+  );

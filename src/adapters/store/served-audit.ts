@@ -5,8 +5,7 @@ import { tilePath } from '../../domain/ledger/tiles.ts';
 import { type Remembered, verifyLog } from '../../domain/ledger/verify.ts';
 import type { FolderAudit } from './folder-audit.ts';
 import { nodeHashing } from './node-hash.ts';
-import { noteVerifierOf } from './note-keys.ts';
-import { ed25519Verifier } from './signing-key.ts';
+import { rowVerifier } from './note-keys.ts';
 
 export interface ServedAuditOptions {
   /** Of the log: `https://gateway.example/ledger`. */
@@ -34,10 +33,7 @@ const auditLog = async (options: ServedAuditOptions, get: Get, half: string | un
   const text = Buffer.from(note).toString('utf8');
   const origin = text.split('\n', 1)[0] ?? '';
   const key = parseVerifierKey(nodeHashing, options.verifierKey);
-  const verifiers: readonly NoteVerifier[] =
-    key === undefined
-      ? []
-      : [half === undefined ? noteVerifierOf(key) : ed25519Verifier(originOf(key.name, half), key.publicKey)];
+  const verifiers: readonly NoteVerifier[] = key === undefined ? [] : [rowVerifier(key, originOf(key.name, half))];
   let closedAt: number | undefined;
   let next: string | undefined;
   const result = await verifyLog({

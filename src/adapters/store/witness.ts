@@ -28,7 +28,7 @@ export interface WitnessServer {
 export const openWitness = (options: {
   readonly path: string;
   readonly cosigners: readonly Cosigner[];
-  readonly logs: ReadonlyMap<string, readonly NoteVerifier[]>;
+  readonly logs: Pick<ReadonlyMap<string, readonly NoteVerifier[]>, 'get'>;
   /** A log showed two roots of one size, or a proof that does not hold: somebody must look. */
   readonly alarm: (origin: string, body: string) => void;
 }): WitnessServer => {

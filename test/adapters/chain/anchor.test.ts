@@ -84,4 +84,23 @@ describe('the ledger anchor', () => {
     expect(await refusal({ ...next, oldSize: 300 })).toBe('Stale');
     expect(await refusal({ ...next, origin: 'other.example', oldSize: 0, proof: [] })).toBe('UnknownOrigin');
   });
+
+  it('anchors several logs in one transaction, later ones of a row once they were opened', async () => {
+    const row = `${origin}/2027h1`;
+    const both = [
+      { origin, size: 305, root: root(305), oldSize: 301, proof: proof(301, 305) },
+      { origin: row, size: 4, root: root(4), oldSize: 0, proof: [] },
+    ];
+    await expect(anchor.anchorAll(both)).rejects.toMatchObject({ reason: 'UnknownOrigin' });
+    expect((await anchor.latest(origin))?.size).toBe(301);
+    await anchor.openHalfYear(origin, '2027h1');
+    await anchor.openHalfYear(origin, '2027h1');
+    const mined = await anchor.anchorAll(both);
+    expect(await Promise.all([anchor.latest(origin), anchor.latest(row)])).toMatchObject([
+      { size: 305, tx: mined?.tx },
+      { size: 4, tx: mined?.tx },
+    ]);
+    expect(await anchor.anchorAll(both)).toEqual(mined);
+    await expect(anchor.openHalfYear('other.example', '2027h1')).rejects.toMatchObject({ reason: 'NotWriter' });
+  });
 });

@@ -12,7 +12,13 @@ import { type Chain, far, newPatient, newSubject, origin, seconds, startChain, t
 
 /** Whole transactions, as the chain charges them. UPDATE_GAS=1 writes the snapshot anew. */
 const file = join(import.meta.dirname, '../../../contracts/gas-snapshot.json');
-const reach: Record<string, number> = { grant: 85_000, 'signed grant': 115_000, revoke: 40_000, anchor: 65_000 };
+const reach: Record<string, number> = {
+  grant: 85_000,
+  'signed grant': 115_000,
+  revoke: 40_000,
+  anchor: 65_000,
+  'anchor of one log of three': 65_000,
+};
 
 const registry = new Interface(consentRegistryAbi);
 const anchor = new Interface(ledgerAnchorAbi);
@@ -103,6 +109,35 @@ describe('the gas of each transaction', () => {
       const receipt = await owner.send({ to: chain.deployment.ledgerAnchor, data });
       expect(receipt.ok).toBe(true);
       measured[old === 0 ? 'first anchor' : 'anchor'] = receipt.gasUsed;
+    }
+    const row = async (name: string, half: number) => {
+      const opened = anchor.encodeFunctionData('openHalfYear', [origin, 2027 + half, false]);
+      const receipt = await owner.send({ to: chain.deployment.ledgerAnchor, data: opened });
+      measured[name] = receipt.gasUsed;
+      return originHash(`${origin}/${2027 + half}h1`);
+    };
+    // Three logs of a cluster, each with the longest proof of its size: the share of one.
+    const logs = [originHash(origin), await row('open a half-year', 0), await row('open a half-year', 1)];
+    for (const [old, size] of [
+      [0, 70_001],
+      [70_001, 1_199_999],
+    ] as const) {
+      const grown = logs.slice(1).map((each) => ({
+        origin: each,
+        size,
+        root: rootOf(size),
+        proof: old === 0 ? [] : consistency(old, size),
+      }));
+      const first = {
+        origin: logs[0],
+        size: 2_400_001,
+        root: rootOf(2_400_001),
+        proof: consistency(1_199_999, 2_400_001),
+      };
+      const data = anchor.encodeFunctionData('anchorAll', [old === 0 ? grown : [first, ...grown]]);
+      const receipt = await owner.send({ to: chain.deployment.ledgerAnchor, data });
+      expect(receipt.ok).toBe(true);
+      if (old > 0) measured['anchor of one log of three'] = Math.ceil(receipt.gasUsed / logs.length);
     }
     if (process.env.UPDATE_GAS) writeFileSync(file, `${JSON.stringify(measured, null, 2)}\n`);
   });

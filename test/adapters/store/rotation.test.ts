@@ -5,11 +5,14 @@ import type { FilesLedger } from '../../../src/adapters/store/files-ledger.ts';
 import { auditFolder } from '../../../src/adapters/store/folder-audit.ts';
 import { checkFolder } from '../../../src/adapters/store/ledger-fsck.ts';
 import { createLedgerTools } from '../../../src/adapters/store/ledger-tools.ts';
+import { nodeHashing } from '../../../src/adapters/store/node-hash.ts';
+import { rowVerifier } from '../../../src/adapters/store/note-keys.ts';
 import { openRotatingFiles } from '../../../src/adapters/store/rotating-files.ts';
 import type { PatientId } from '../../../src/domain/fhir/interaction.ts';
 import type { Instant } from '../../../src/domain/instant.ts';
 import { halfYearOf } from '../../../src/domain/ledger/half-year.ts';
 import { decodeLeaf } from '../../../src/domain/ledger/leaf.ts';
+import { openNote, parseVerifierKey } from '../../../src/domain/ledger/note.ts';
 import { type Fault, faultyFiles } from './faulty-files.ts';
 import { entryOf, memoryKeys, ORIGIN, systemRandom, temporaryFolder } from './ledger-fixture.ts';
 
@@ -106,6 +109,10 @@ describe('the rotation of the log', () => {
     for await (const line of tools.exportLines(folder, { format: 'ndjson', from: 2, until: 6 })) lines.push(line);
     expect(lines.map((line) => JSON.parse(line).index)).toEqual([undefined, 2, 3, undefined, 4, 5]);
     expect(await auditFolder({ folder, verifierKey })).toMatchObject({ ok: true });
+    const later = parseVerifierKey(nodeHashing, verifierKey);
+    const note = readFileSync(join(folder, '2027h1', 'log', 'checkpoint'), 'utf8');
+    expect(later && openNote(note, [rowVerifier(later, `${ORIGIN}/2027h1`)])).toBeDefined();
+    expect(later && openNote(note, [rowVerifier(later, 'other.example/2027h1')])).toBeUndefined();
     expect(await tools.status(folder)).toMatchObject({ published: 7, durable: 7 });
     expect(await checkFolder({ folder, repair: false })).toMatchObject({ ok: true, published: 7, faults: [] });
   });

@@ -6,10 +6,12 @@ import { parseCheckpoint } from '../../../src/domain/ledger/checkpoint.ts';
 import { groupNames, type Opening, verifyOpening } from '../../../src/domain/ledger/commitment.ts';
 import type { LedgerEntry } from '../../../src/domain/ledger/entry.ts';
 import { entryOf, showPatients } from '../../../src/domain/ledger/field-groups.ts';
+import { firstOriginOf } from '../../../src/domain/ledger/half-year.ts';
 import type { Hashing } from '../../../src/domain/ledger/hash.ts';
 import { decodeLeaf, type Leaf } from '../../../src/domain/ledger/leaf.ts';
 import { leafHash, verifyInclusion } from '../../../src/domain/ledger/merkle.ts';
 import {
+  keyId,
   type NoteVerifier,
   openNote,
   parseNote,
@@ -44,14 +46,18 @@ async function verifierFor(keyText: string, note: string): Promise<NoteVerifier 
   const key = parseVerifierKey(hashing, keyText.trim());
   const parsed = parseNote(note);
   if (key === undefined || parsed === undefined || key.type !== signatureType.ed25519) return undefined;
+  // A key is trusted for the first log and for those of later half-years, which it signs under their own origins.
+  const origin = parsed.text.split('\n', 1)[0] ?? '';
+  const name = firstOriginOf(origin) === key.name ? origin : key.name;
+  const own = toHex(keyId(hashing, name, key.type, key.publicKey));
   const imported = await crypto.subtle.importKey('raw', key.publicKey.slice(), 'Ed25519', false, ['verify']);
   const good = new Set<string>();
-  for (const { name, id, signature } of parsed.signatures) {
-    if (name !== key.name || toHex(id) !== toHex(key.id)) continue;
+  for (const { name: signer, id, signature } of parsed.signatures) {
+    if (signer !== name || toHex(id) !== own) continue;
     if (await crypto.subtle.verify('Ed25519', imported, signature.slice(), utf8.encode(parsed.text)))
       good.add(toHex(signature));
   }
-  return { name: key.name, id: key.id, verify: (_text, signature) => good.has(toHex(signature)) };
+  return { name, id: fromHex(own) ?? key.id, verify: (_text, signature) => good.has(toHex(signature)) };
 }
 
 const isKey = (text: string): boolean => parseVerifierKey(hashing, text.trim())?.type === signatureType.ed25519;
