@@ -1,7 +1,7 @@
 import { type ElementSchema, lineage, primitiveTypes, resourceTypes, typeSchema } from '../fhir/schema.ts';
 import { member, size, stringOf } from '../json/cursor.ts';
 import { KIND, type Tape } from '../json/tape.ts';
-import { compileCondition, equalValues, type Test } from '../policy/condition.ts';
+import { compileCondition, equalValues, saidOf, type Test } from '../policy/condition.ts';
 import type { Condition, ElementPath, PathStep } from '../policy/path.ts';
 import { ByteMemo } from './byte-memo.ts';
 import { KeyTable } from './key-table.ts';
@@ -299,8 +299,12 @@ export class State {
   outcomes(known: Known = {}): readonly number[] {
     const builtIn = this.type === 'Extension' ? 0 : this.#builtInBit;
     if (known.system !== undefined) {
-      const met = this.#groups.find((group) => group.path === 'system')?.bits.get(known.system) ?? 0;
-      return [met | builtIn];
+      let met = builtIn;
+      for (const { item, bit } of this.#conditional) {
+        const condition = conditionAt(item);
+        if (condition !== undefined && saidOf(condition, 'system', known.system) === true) met |= bit;
+      }
+      return [met];
     }
     const bits = new Set<number>();
     for (const { item, bit } of this.#conditional) {

@@ -32,7 +32,7 @@ const gather = (tape: Tape, node: number, name: string, found: Set<string>): voi
     if (value.length >= minWord) found.add(value);
     for (const word of value.split(/[\s,;]+/)) {
       if (
-        word.length > minWord &&
+        (word.length > minWord || (word.length === minWord && /^\p{Lu}/u.test(word))) &&
         !/^(?:street|avenue|road|suite|unit|apt|the|and|medical|center|hospital|clinic)$/i.test(word)
       ) {
         found.add(word);
@@ -51,7 +51,10 @@ const knownWords = (walk: WalkState): RegExp | null => {
   if (pattern === undefined) {
     const words = new Set<string>(walk.context.known ?? []);
     gather(walk.tape, 0, '', words);
-    const list = [...words].filter((word) => word.length >= minWord).sort((a, b) => b.length - a.length);
+    const list = [...words]
+      .map((word) => word.normalize('NFC'))
+      .filter((word) => word.length >= minWord)
+      .sort((a, b) => b.length - a.length);
     pattern =
       list.length === 0
         ? null
@@ -62,6 +65,14 @@ const knownWords = (walk: WalkState): RegExp | null => {
 };
 
 /** What gives a person away whoever it is; the order matters, as the longer forms come first. */
+const months =
+  'january|february|march|april|may|june|july|august|september|october|november|december|' +
+  'januar|februar|märz|mai|juni|juli|oktober|dezember|januari|februari|maart|mei|augustus|' +
+  'janvier|février|mars|avril|juin|juillet|août|septembre|octobre|novembre|décembre|' +
+  'enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|' +
+  'gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|' +
+  'janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|dezembro|' +
+  'jan|feb|mar|apr|jun|jul|aug|sept?|oct|okt|nov|dec|dez';
 const patterns: readonly RegExp[] = [
   /\b(?:https?|ftp):\/\/[^\s"'<>]+|\bwww\.[^\s"'<>]+/gi,
   /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g,
@@ -70,13 +81,18 @@ const patterns: readonly RegExp[] = [
   /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi,
   /\b\d{4}-\d{2}-\d{2}(?:T[\d:.+Z-]*)?/g,
   /\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b/g,
-  /\b\d{1,2}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?(?:,?\s+\d{4})?\b/gi,
-  /\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?\s+\d{1,2}(?:st|nd|rd|th)?(?:,?\s+\d{4})?\b/gi,
+  new RegExp(
+    `(?<![\\p{L}\\d])\\d{1,2}(?:st|nd|rd|th|er|º|\\.)?\\s?(?:(?:of|de|d[’'])\\s?)?(?:${months})(?!\\p{L})\\.?(?:,?\\s+(?:de\\s+|del\\s+)?\\d{4})?`,
+    'giu',
+  ),
+  new RegExp(`(?<!\\p{L})(?:${months})(?!\\p{L})\\.?\\s+\\d{1,4}(?:st|nd|rd|th)?(?!\\d)(?:,?\\s+\\d{4})?`, 'giu'),
+  /\d{4}\s?年\s?\d{1,2}\s?月(?:\s?\d{1,2}\s?日)?/gu,
   /\b\d{3}-\d{2}-\d{4}\b/g,
-  /(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,4}\)|\b\d{2,4})[\s.-]\d{3,4}[\s.-]\d{3,5}\b/g,
+  /(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,4}\)[\s.-]?|\b\d{2,4}[\s./-])\d{3,4}[\s.-]\d{3,5}\b/g,
   /\b\d{3}[-.]\d{4}\b/g,
   /\b(?:9\d|1[0-4]\d)[\s-]?(?:y\/?o\b|yo\b|years?[\s-]old|year[\s-]old|yrs?\b)/gi,
   /\b(?:aged?|age:?)\s*(?:9\d|1[0-4]\d)\b/gi,
+  /\bninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?\b|\bnineties\b|\bcentenarian\b/gi,
   /\b\d{1,5}\s+(?:[A-Z][\p{L}\d'-]*\s+){1,3}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|ct|boulevard|blvd|way|place|pl|square|sq|trail|run|spur|terrace|highway|hwy)\b\.?/giu,
   /\b(?:mrn|ssn|dob|mbi|id|no|number|account|acct|policy|licen[cs]e|serial|lot|udi|vin|plate|room|bed)\s*[:#.=]\s*[\w-]{2,}/gi,
   /\b(?=[A-Z0-9-]*\d{4})[A-Z]{1,4}-?[0-9][A-Z0-9-]{4,}\b/g,
@@ -93,11 +109,14 @@ const dictionary = new RegExp(`\\b(?:${commonNames.join('|')})\\b(?:\\s+\\p{Lu}[
  * then patterns, then common names. No such list is complete, so restricted roles drop free text outright.
  */
 export const scrubText = (value: string, walk: WalkState, markup: boolean): string => {
-  const clean = (plain: string): string => {
+  const clean = (text: string): string => {
+    // A name is the same whether its accents are letters or marks of their own.
+    const plain = text.normalize('NFC');
     const words = knownWords(walk);
     let out = words === null ? plain : plain.replace(words, REDACTED);
     for (const pattern of patterns) out = out.replace(pattern, REDACTED);
-    return out.replace(dictionary, REDACTED);
+    out = out.replace(dictionary, REDACTED);
+    return out === plain ? text : out;
   };
   if (!markup) return clean(value);
   // Of the markup only the plain tags stay: attributes and comments can carry anything.

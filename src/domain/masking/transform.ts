@@ -398,6 +398,27 @@ const onlyWhere = (ask: (value: string) => boolean, slots?: number): Transform =
   return (walk, node) => (walk.tape.kind[node] === KIND.string && memo.of(walk.tape, node) ? undefined : null);
 };
 const onlyWord = onlyWhere((value) => /^[^\s"<>\\@]{1,100}$/.test(value));
+/** What codes of the systems that everybody uses look like: there, a name or a number of a person is no code. */
+const codeForms: ReadonlyMap<string, RegExp> = new Map([
+  ['http://loinc.org', /^(?:\d{1,7}|L[APGLT]\d{1,8}|MTHU\d{1,7})-\d$/],
+  ['http://snomed.info/sct', /^\d{6,18}$/],
+  ['http://www.nlm.nih.gov/research/umls/rxnorm', /^\d{1,8}$/],
+  ['http://hl7.org/fhir/sid/cvx', /^\d{1,3}$/],
+  ['http://hl7.org/fhir/sid/icd-10', /^[A-Z]\d[\dA-Z](?:\.?[\dA-Z]{1,4})?$/],
+  ['http://hl7.org/fhir/sid/icd-10-cm', /^[A-Z]\d[\dA-Z](?:\.?[\dA-Z]{1,4})?$/],
+]);
+/** The form of most codes of those systems: nothing else has it. */
+const plainCode = /^\d{1,7}-\d$|^\d{1,18}$/;
+const wordOf = new ByteMemo((value) =>
+  /^[^\s"<>\\@]{1,100}$/.test(value) ? (plainCode.test(value) ? 'plain' : 'word') : 'no',
+);
+const onlyCodeOfSystem: Transform = (walk, node) => {
+  const { tape } = walk;
+  const form = tape.kind[node] === KIND.string ? wordOf.of(tape, node) : 'no';
+  if (form !== 'word') return form === 'plain' ? undefined : null;
+  const expected = codeForms.get(siblingText(walk, 'system'));
+  return expected === undefined || expected.test(stringOf(tape, node) ?? '') ? undefined : null;
+};
 const bound = new Map<string, Transform>();
 /** One for all places that are bound to the list. */
 const onlyBound = (list: string): Transform => {
@@ -417,7 +438,8 @@ const openCodes: readonly (readonly [RegExp, RegExp])[] = [
 ];
 const onlyCode = (place: LeafPlace): Transform => {
   if (place.codes !== undefined) return onlyBound(place.codes);
-  if (place.parent === 'Coding' || lineage(place.parent).includes('Quantity')) return onlyWord;
+  if (place.parent === 'Coding') return onlyCodeOfSystem;
+  if (lineage(place.parent).includes('Quantity')) return onlyWord;
   const form = openCodes.find(([where]) => where.test(`${place.parent}.${place.name}`))?.[1];
   if (form === undefined) return gone;
   return onlyWhere((value) => form.test(value), 64);

@@ -58,6 +58,38 @@ export const equalValues = (
   return undefined;
 };
 
+/** What a condition says of an element of which no more is known than one member; undefined: that hangs on the others. */
+export const saidOf = (condition: Condition, name: string, value: string): boolean | undefined => {
+  switch (condition.kind) {
+    case 'not': {
+      const inner = saidOf(condition.inner, name, value);
+      return inner === undefined ? undefined : !inner;
+    }
+    case 'and':
+    case 'or': {
+      const settled = condition.kind === 'or';
+      const parts = condition.parts.map((part) => saidOf(part, name, value));
+      if (parts.includes(settled)) return settled;
+      return parts.includes(undefined) ? undefined : !settled;
+    }
+    default:
+      break;
+  }
+  if (condition.path.length !== 1 || condition.path[0] !== name) return undefined;
+  switch (condition.kind) {
+    case 'compare':
+      return comparisons[condition.operator](value, condition.value);
+    case 'in':
+      return condition.values.includes(value);
+    case 'starts':
+      return value.startsWith(condition.value);
+    case 'matches':
+      return new RegExp(condition.value).test(value);
+    case 'exists':
+      return true;
+  }
+};
+
 /** The closure of a condition; made when the policy loads, so that a request interprets nothing. */
 export const compileCondition = (condition: Condition): Test => {
   switch (condition.kind) {
@@ -82,6 +114,12 @@ export const compileCondition = (condition: Condition): Test => {
     case 'starts': {
       const { path, value } = condition;
       const leaf: Test = (tape, node) => tape.kind[node] === KIND.string && text(tape, node).startsWith(value);
+      return (tape, node) => eachValue(tape, node, path, 0, leaf);
+    }
+    case 'matches': {
+      const { path } = condition;
+      const pattern = new RegExp(condition.value);
+      const leaf: Test = (tape, node) => tape.kind[node] === KIND.string && pattern.test(text(tape, node));
       return (tape, node) => eachValue(tape, node, path, 0, leaf);
     }
     case 'exists': {

@@ -4,7 +4,7 @@ import type { PolicyFault } from './fault.ts';
 export type Condition =
   | { readonly kind: 'compare'; readonly path: readonly string[]; readonly operator: Operator; readonly value: Literal }
   | { readonly kind: 'in'; readonly path: readonly string[]; readonly values: readonly Literal[] }
-  | { readonly kind: 'starts'; readonly path: readonly string[]; readonly value: string }
+  | { readonly kind: 'starts' | 'matches'; readonly path: readonly string[]; readonly value: string }
   | { readonly kind: 'exists'; readonly path: readonly string[] }
   | { readonly kind: 'not'; readonly inner: Condition }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Condition[] };
@@ -70,7 +70,11 @@ class PathError extends Error {
   }
 }
 
-const refused = 'policies may use only `where`, `ofType`, `extension`, `exists`, `startsWith`, `not` and comparisons';
+const refused =
+  'policies may use only `where`, `ofType`, `extension`, `exists`, `startsWith`, `matches`, `not` and comparisons';
+
+/** Characters, sets of them and counts: nothing that could run long on a hostile value. */
+const plainPattern = /^\^?(?:(?:[\w /:@-]|\\[.d-]|\[[\w /:.-]+\])(?:\{\d{1,2}\})?)+\$?$/;
 
 class PathParser {
   readonly #tokens: readonly Token[];
@@ -202,7 +206,11 @@ class PathParser {
     let condition: Condition;
     if (name === 'exists') condition = { kind: 'exists', path };
     else if (name === 'startsWith') condition = { kind: 'starts', path, value: this.#take('string').text };
-    else {
+    else if (name === 'matches') {
+      if (!plainPattern.test(this.#token.text))
+        this.#fail('A pattern is of characters, sets in brackets and counts in braces, such as `^[0-9]{3}-[0-9]{4}$`.');
+      condition = { kind: 'matches', path, value: this.#take('string').text };
+    } else {
       this.#here -= 2;
       return this.#fail(`\`${name}\` is not allowed here: ${refused}.`);
     }

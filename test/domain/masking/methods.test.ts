@@ -439,6 +439,12 @@ describe('scrub', () => {
     ['seen 5/6/2024', '5/6'],
     ['seen May 6, 2024', 'May 6'],
     ['seen 6th of May 2024', '6th'],
+    ['vu le 6 mai 2024', 'mai'],
+    ['am 6. März 2024 gesehen', 'März'],
+    ['el 6 de mayo de 2024', 'mayo'],
+    ['2024年5月6日', '5月'],
+    ['Call (555)867-5309', '867'],
+    ['a ninety-three year old', 'three'],
     ['a 93yo woman', '93'],
     ['is 93 years old', '93'],
     ['aged 101', '101'],
@@ -459,6 +465,8 @@ describe('scrub', () => {
     'aspirin 100 mg twice daily',
     'no fever for 3 days',
     'aged 45',
+    'may return in 3 weeks',
+    'cafe\u0301 au lait spots',
   ])('leaves "%s"', (text) => {
     expect(scrubbed(text)).toBe(text);
   });
@@ -468,6 +476,8 @@ describe('scrub', () => {
       performer: [{ reference: 'Practitioner/2', display: 'Pell Aruba' }],
     };
     expect(scrubbed('Vosk and pell were there', more)).toBe('[redacted] and [redacted] were there');
+    const accented = { subject: { reference: 'Patient/1', display: 'Zoé Vosk' } };
+    expect(scrubbed('Zoe\u0301 was there', accented)).toBe('[redacted] was there');
   });
   it('keeps the markup of a narrative and drops what hides in it', () => {
     const div =

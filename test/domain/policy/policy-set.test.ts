@@ -34,7 +34,8 @@ describe('a policy that is not understood', () => {
       '0.yaml:10:5: error: A rule has no field `mehtod`. Did you mean `method`?',
     ],
     [policy('paths: [Patient.name.first()]\nmethod: remove'), '`first` is not allowed here'],
-    [policy('paths: ["Patient.name.where(given.matches(\'x\'))"]\nmethod: remove'), '`matches` is not allowed here'],
+    [policy('paths: ["Patient.name.where(given.matches(\'(a+)+$\'))"]\nmethod: remove'), 'A pattern is of characters'],
+    [policy('paths: ["Patient.name.where(given.contains(\'x\'))"]\nmethod: remove'), '`contains` is not allowed here'],
     [policy('paths: ["Patient.identifier.where(sytem = \'x\')"]\nmethod: remove'), 'Did you mean `system`?'],
     [policy('paths: ["Observation.where(value = 1).note"]\nmethod: remove'), 'Did you mean `valueQuantity`?'],
     [
