@@ -10,6 +10,7 @@ import type { Clock, Random } from '../ports.ts';
 import { bulkFiles } from '../stages/bulk/files.ts';
 import { type JobBook, jobBook } from '../stages/bulk/jobs.ts';
 import { type Bulk, bulk } from '../stages/bulk.ts';
+import type { OwnerLookup } from '../stages/owners.ts';
 import type { ReleaseAny } from '../stages/release/container.ts';
 import type { VolumeGuard } from '../stages/volume.ts';
 
@@ -26,6 +27,7 @@ export async function openBulk(parts: {
   readonly upstream: ReaderOptions;
   readonly bases: Bases;
   readonly release: ReleaseAny;
+  readonly owners: OwnerLookup;
   readonly guard: VolumeGuard;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -45,6 +47,7 @@ export async function openBulk(parts: {
         upstream,
         spools: await openSpools(join(config.data, 'exports', 'spool')),
         release: parts.release,
+        owners: parts.owners,
         limits,
         atOnce: config.bulk.atOnce,
         stopped: stopping.signal,

@@ -381,12 +381,14 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   };
   const containers = containerRelease(resourceRelease(releasing), { ...releasing, bases, operations });
   const guard = volumeGuard(risk.volume, risk.rules);
+  const owners = ownerLookup({ reader, limits, bases });
   const exports = await openBulk({
     config,
     key: subKey(vaultKey, 'exports'),
     upstream,
     bases,
     release: containers.release,
+    owners,
     guard,
     limits,
     clock,
@@ -439,7 +441,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
             project,
           },
           limits,
-          owners: ownerLookup({ reader, limits, bases }),
+          owners,
           further: audited((cleared, signal) => reader.read(cleared, signal)),
           seen,
           gone: (reference) => circumstances?.gone(reference),

@@ -99,6 +99,46 @@ describe('a file of an export', () => {
     expect(answer.headers['content-length']).toBe(String(Buffer.byteLength(answer.text)));
   });
 
+  it('holds lines that name nobody themselves, by the owners of what they are about, looked up for many at once', async () => {
+    const message = (id: string, ...about: readonly string[]) => ({
+      resourceType: 'Provenance',
+      id,
+      target: about.map((each) => ({ reference: `Observation/${each}` })),
+      recorded: '2026-01-01T00:00:00Z',
+      agent: [{ who: { reference: 'Practitioner/practitioner-okafor' } }],
+    });
+    const lines = [
+      ...Array.from({ length: 60 }, (_, i) => message(`p${i}`, `of-${i % 2 === 0 ? 'ada' : 'noor'}-${i}`)),
+      message('both', 'of-ada-1', 'of-noor-1'),
+      message('gone', 'not-there'),
+      { ...message('own'), target: [{ reference: 'Patient/patient-ada' }] },
+    ];
+    const asked: string[] = [];
+    const files = upstreamWith([{ type: 'Provenance', lines: ndjson(...lines) }]);
+    house.impersonate((request, response) => {
+      const ids = new URL(request.url ?? '', 'http://x').searchParams.get('_id')?.split(',');
+      if (ids === undefined) {
+        files(request, response);
+        return;
+      }
+      asked.push(...ids);
+      const entry = ids
+        .filter((id) => id !== 'not-there')
+        .map((id) => ({ resource: of(id.startsWith('of-ada') ? 'patient-ada' : 'patient-noor', id) }));
+      response.writeHead(200, { 'content-type': 'application/fhir+json' });
+      response.end(JSON.stringify({ resourceType: 'Bundle', type: 'searchset', entry }));
+    });
+    const { manifest } = await exported(house, '/Patient/$export', service);
+    house.forget();
+    asked.length = 0;
+    const answer = await house.ask(`GET ${below(house, fileOf(manifest, 'Provenance'))}`, { token: service });
+    expect(answer.status).toBe(200);
+    expect(linesOf(answer.text)).toHaveLength(31);
+    expect(answer.all).not.toMatch(/noor|patient-ada/);
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(house.received.length).toBeLessThanOrEqual(3);
+  });
+
   it('whose every line is withheld is not in the manifest, and neither is any number', async () => {
     const { manifest } = await exporting([
       { type: 'Observation', lines: ndjson(of('patient-noor', 'n1'), of('patient-june', 'j1')) },

@@ -98,6 +98,38 @@ describe('what apps send works', () => {
     expect([answer.status, idsIn(answer.text).length]).toEqual([200, found]);
   });
 
+  it('$match tells how well a candidate fits, and nothing else does', async () => {
+    const resource = { resourceType: 'Patient', name: [{ family: 'Byrne', given: ['Ada'] }], birthDate: '1958-03-14' };
+    const body = { resourceType: 'Parameters', parameter: [{ name: 'resource', resource }] };
+    const grade = 'http://hl7.org/fhir/StructureDefinition/match-grade';
+    const scored = (search: object) =>
+      json({
+        resourceType: 'Bundle',
+        type: 'searchset',
+        entry: [{ resource: { resourceType: 'Patient', id: 'patient-ada', active: true }, search }],
+      });
+    const searchOf = (answer: Answer) =>
+      (JSON.parse(answer.text) as { entry: { search: object }[] }).entry.map(({ search }) => search);
+    const match = () => house.ask('POST /Patient/$match', { as: 'clinician', body });
+    expect(searchOf(await match())).toEqual([{ mode: 'match', score: expect.any(Number) }]);
+    const extension = [{ url: grade, valueCode: 'probable' }];
+    house.impersonate(scored({ mode: 'match', score: 0.75, extension }));
+    expect(searchOf(await match())).toEqual([{ mode: 'match', score: 0.75, extension }]);
+    expect(searchOf(await read('/Patient?_id=patient-ada'))).toEqual([{ mode: 'match' }]);
+    house.impersonate(scored({ mode: 'match', score: 5, extension: [{ url: 'http://x', valueCode: 'Rahman' }] }));
+    expect(searchOf(await match())).toEqual([{ mode: 'match' }]);
+  });
+
+  it('$match by what is masked for the caller is refused, so that no score tells of it', async () => {
+    const resource = {
+      resourceType: 'Patient',
+      identifier: [{ system: 'http://hl7.org/fhir/sid/us-ssn', value: '1' }],
+    };
+    const body = { resourceType: 'Parameters', parameter: [{ name: 'resource', resource }] };
+    const answer = await house.ask('POST /Patient/$match', { as: 'clinician', body });
+    expect([answer.status, answer.code, house.received]).toEqual([403, 'masked-parameter', []]);
+  });
+
   it.each(['GET', 'POST'])('$everything by %s of more pages than one answer is filled from', async (method) => {
     house.impersonate((request, response) => {
       const at = Number(new URL(request.url ?? '', 'http://x').searchParams.get('at') ?? '0');

@@ -1,9 +1,7 @@
 import type { BulkFile } from '../../domain/fhir/bulk-manifest.ts';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
-import { is, member } from '../../domain/json/cursor.ts';
 import type { Limits } from '../../domain/json/fault.ts';
 import { scanLines } from '../../domain/json/lines.ts';
-import type { Scan } from '../../domain/json/scan.ts';
 import type { ProblemCode } from '../../domain/problem.ts';
 import type { BulkUpstream, Spool, Spools } from '../../ports.ts';
 import type { BodyStream } from '../answer.ts';
@@ -11,11 +9,11 @@ import { clearPlace } from '../clear.ts';
 import type { Planned } from '../exchange.ts';
 import type { Judged } from '../judge.ts';
 import { count, emptyTally, type Tally } from '../release/bundle.ts';
-import type { ReleaseAny } from '../release/container.ts';
 import { refusalOf } from '../release/refusal.ts';
 import { type Disclosed, type Released, told } from '../release.ts';
 import { deny, proceed, type StageContext, type Verdict } from '../stage.ts';
-import { inSlices, turn } from '../steps.ts';
+import { turn } from '../steps.ts';
+import { judgedLines, type LineParts } from './lines.ts';
 import { tallyNotes } from './notes.ts';
 
 export interface BulkFiles {
@@ -25,10 +23,9 @@ export interface BulkFiles {
   release(judged: Judged, part: Planned, file: BulkFile, context: StageContext): Promise<Verdict<Released>>;
 }
 
-export interface BulkFilesParts {
+export interface BulkFilesParts extends LineParts {
   readonly upstream: BulkUpstream;
   readonly spools: Spools;
-  readonly release: ReleaseAny;
   /** On each line. */
   readonly limits: Limits;
   /** Files that are made ready at the same time. */
@@ -56,9 +53,9 @@ export function bulkFiles(parts: BulkFilesParts): BulkFiles {
         const lines = await linesOf(judged, file, parts.stopped);
         if (typeof lines === 'string') return lines;
         let something = false;
-        for await (const line of lines.each) {
-          if (!line.ok) return lines.torn() ?? 'upstream-malformed';
-          something = (await released(part, file, line)) !== undefined;
+        for await (const line of judgedLines(parts, part, file, lines.each, parts.stopped)) {
+          if (line === 'torn') return lines.torn() ?? 'upstream-malformed';
+          something = line !== undefined;
           if (something) break;
         }
         const torn = something ? undefined : lines.torn();
@@ -112,9 +109,8 @@ export function bulkFiles(parts: BulkFilesParts): BulkFiles {
       await into.notes.add(tally);
       tally = emptyTally();
     };
-    for await (const line of lines.each) {
-      if (!line.ok) return lines.torn() ?? 'upstream-malformed';
-      const resource = await released(part, file, line);
+    for await (const resource of judgedLines(parts, part, file, lines.each, context.signal)) {
+      if (resource === 'torn') return lines.torn() ?? 'upstream-malformed';
       if (resource === undefined) {
         tally.withheld += 1;
         continue;
@@ -138,13 +134,6 @@ export function bulkFiles(parts: BulkFilesParts): BulkFiles {
       body: streamOf(into.body, into.notes),
       disclosures: disclosuresOf(into.notes.read(), judged),
     };
-  }
-
-  /** A line of another type than its file says is not what was asked for. */
-  async function released(part: Planned, file: BulkFile, { tape }: Extract<Scan, { readonly ok: true }>) {
-    if (!is(tape, member(tape, 0, 'resourceType'), file.type)) return undefined;
-    const resource = await inSlices(parts.release(tape, 0, part));
-    return resource.kind === 'released' ? resource : undefined;
   }
 
   async function linesOf(judged: Judged, file: BulkFile, signal: AbortSignal) {

@@ -181,6 +181,7 @@ export function* releaseBundle(
   if (whole) out.text(`,"total":${matches + beyond}`);
   if (links.length > 0) out.text(`,"link":${JSON.stringify(links)}`);
   const base = `"fullUrl":${JSON.stringify(`${parts.bases.gatewayBase}/`).slice(0, -1)}`;
+  const matched = part.interaction.kind === 'operation' && part.interaction.name === 'match';
   let before = ',"entry":[{';
   for (const { tape, entry, mode, released } of kept) {
     if (onlyCount) {
@@ -195,7 +196,7 @@ export function* releaseBundle(
     if (id === undefined) out.text('"resource":');
     else if (plainId.test(id)) out.text(base).text(released.type).text('/').text(id).text('","resource":');
     else out.text(base).text(`${JSON.stringify(`${released.type}/${id}`).slice(1)},"resource":`);
-    out.bytes(parts.project(released, part)).text(entryTail(tape, entry, mode, released));
+    out.bytes(parts.project(released, part)).text(entryTail(tape, entry, mode, released, matched));
   }
   return out.text(before === '},{' ? '}]}' : '}').done();
 }

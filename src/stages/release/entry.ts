@@ -1,4 +1,4 @@
-import { member, raw, stringOf } from '../../domain/json/cursor.ts';
+import { is, member, raw, stringOf } from '../../domain/json/cursor.ts';
 import { KIND, type Tape } from '../../domain/json/tape.ts';
 import type { JsonWriter } from '../../domain/json/writer.ts';
 import { type IntegrityState, integrityExtension } from '../../domain/ledger/record-integrity.ts';
@@ -10,9 +10,37 @@ export const extensionOf = (integrity: IntegrityState | undefined): string =>
 
 const modes: ReadonlySet<string> = new Set(['match', 'include']);
 
+const grades: ReadonlySet<string | undefined> = new Set(['certain', 'probable', 'possible', 'certainly-not']);
+
+/**
+ * How well a candidate of $match fits (R4 patient-operation-match). It is reckoned from what was sent, and whoever sends an
+ * element that is masked for them was refused; of any other search it could be reckoned from what nobody judged.
+ */
+function likeness(tape: Tape, search: number): string {
+  const score = member(tape, search, 'score');
+  const told = score >= 0 && tape.kind[score] === KIND.number ? raw(tape, score) : '';
+  const extension = member(tape, search, 'extension');
+  const grade = extension < 0 ? undefined : stringOf(tape, member(tape, extension + 1, 'valueCode'));
+  return (
+    (/^(?:0(?:\.\d{1,17})?|1(?:\.0{1,17})?)$/.test(told) ? `,"score":${told}` : '') +
+    (grades.has(grade) && is(tape, member(tape, extension + 1, 'url'), matchGrade)
+      ? `,"extension":[{"url":"${matchGrade}","valueCode":"${grade}"}]`
+      : '')
+  );
+}
+
+const matchGrade = 'http://hl7.org/fhir/StructureDefinition/match-grade';
+
 /** What else an entry tells: how it matched, or, in a history, what was done. URLs are rebuilt, never copied. */
-export function entryTail(tape: Tape, entry: number, mode: string | undefined, released: ReleasedResource): string {
-  let tail = mode !== undefined && modes.has(mode) ? `,"search":{"mode":"${mode}"}` : '';
+export function entryTail(
+  tape: Tape,
+  entry: number,
+  mode: string | undefined,
+  released: ReleasedResource,
+  matched = false,
+): string {
+  const fits = matched ? likeness(tape, member(tape, entry, 'search')) : '';
+  let tail = mode !== undefined && modes.has(mode) ? `,"search":{"mode":"${mode}"${fits}}` : '';
   const request = member(tape, entry, 'request');
   if (request >= 0) {
     const method = stringOf(tape, member(tape, request, 'method')) ?? 'GET';
