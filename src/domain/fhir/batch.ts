@@ -11,16 +11,6 @@ import { isInstant } from './search-value.ts';
 
 /** What FHIR lets an entry of a request hold. `response` belongs to answers: a request that has one is not understood. */
 const entryKeys: ReadonlySet<string> = new Set(['id', 'fullUrl', 'link', 'resource', 'search', 'request']);
-const requestKeys: ReadonlySet<string> = new Set([
-  'id',
-  'method',
-  'url',
-  'ifMatch',
-  'ifNoneMatch',
-  'ifModifiedSince',
-  'ifNoneExist',
-]);
-
 /** A name or address under which the other entries can point to this one. */
 const fullUrlPattern = /^(?:urn:(?:uuid|oid):[0-9A-Za-z.-]{1,64}|https?:\/\/[!$-;=@-Z_a-z~]{1,2000})$/;
 
@@ -43,24 +33,34 @@ const optional = (tape: Tape, object: number, name: string): string | undefined 
   return node < 0 ? undefined : (stringOf(tape, node) ?? null);
 };
 
+const headerOf: ReadonlyMap<string, string> = new Map([
+  ['ifMatch', 'if-match'],
+  ['ifNoneMatch', 'if-none-match'],
+  ['ifNoneExist', 'if-none-exist'],
+]);
+
+/** Undefined: it holds what no request has, or something that is no string. */
 const requestOf = (tape: Tape, entry: number): Request | undefined => {
   const node = member(tape, entry, 'request');
-  if (node < 0 || tape.kind[node] !== KIND.object || !onlyKeys(tape, node, requestKeys)) return undefined;
-  const method = optional(tape, node, 'method');
-  const url = optional(tape, node, 'url');
-  const modifiedSince = optional(tape, node, 'ifModifiedSince');
-  if (typeof method !== 'string' || typeof url !== 'string') return undefined;
-  if (modifiedSince === null || (modifiedSince !== undefined && !isInstant.test(modifiedSince))) return undefined;
+  if (node < 0 || tape.kind[node] !== KIND.object) return undefined;
+  let method: string | undefined;
+  let url: string | undefined;
+  let modifiedSince: string | undefined;
   const headers: Record<string, string> = {};
-  for (const [name, header] of [
-    ['ifMatch', 'if-match'],
-    ['ifNoneMatch', 'if-none-match'],
-    ['ifNoneExist', 'if-none-exist'],
-  ] as const) {
-    const value = optional(tape, node, name);
-    if (value === null) return undefined;
-    if (value !== undefined) headers[header] = value;
+  const past = tape.next[node] as number;
+  for (let key = node + 1; key < past; key = tape.next[key] as number) {
+    const name = text(tape, key);
+    if (name === 'id') continue;
+    const value = stringOf(tape, key + 1);
+    if (value === undefined) return undefined;
+    const header = headerOf.get(name);
+    if (header !== undefined) headers[header] = value;
+    else if (name === 'method') method = value;
+    else if (name === 'url') url = value;
+    else if (name === 'ifModifiedSince' && isInstant.test(value)) modifiedSince = value;
+    else return undefined;
   }
+  if (method === undefined || url === undefined) return undefined;
   return { method, url, headers, ...(modifiedSince !== undefined && { modifiedSince }) };
 };
 

@@ -79,14 +79,12 @@ const lineOf = (i: FhirInteraction): Line => {
 const requestJson = (i: FhirInteraction): string => {
   const { method, path, query } = lineOf(i);
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifNoneExist } = i.headers;
-  return JSON.stringify({
-    method,
-    url: withQuery(path, query).slice(1),
-    ...(ifNoneMatch !== undefined && { ifNoneMatch }),
-    ...(ifModifiedSince !== undefined && { ifModifiedSince }),
-    ...(ifMatch !== undefined && { ifMatch }),
-    ...(ifNoneExist !== undefined && { ifNoneExist: queryText(ifNoneExist) }),
-  });
+  let json = `{"method":"${method}","url":${JSON.stringify(withQuery(path, query).slice(1))}`;
+  if (ifNoneMatch !== undefined) json += `,"ifNoneMatch":${JSON.stringify(ifNoneMatch)}`;
+  if (ifModifiedSince !== undefined) json += `,"ifModifiedSince":${JSON.stringify(ifModifiedSince)}`;
+  if (ifMatch !== undefined) json += `,"ifMatch":${JSON.stringify(ifMatch)}`;
+  if (ifNoneExist !== undefined) json += `,"ifNoneExist":${JSON.stringify(queryText(ifNoneExist))}`;
+  return `${json}}`;
 };
 
 /** Entries that were refused are left out; the rest keep their order and every byte but those of their request. */

@@ -186,13 +186,13 @@ export const resolveName = (types: readonly (ResourceType | undefined)[], name: 
 
 /** Of all that is remembered: a name that can reach every type weighs as much as a hundred plain ones. */
 const MAX_TARGETS = 50_000;
-const cache = new Map<string, SearchName>();
+const cache = new Map<string, Map<string, SearchName>>();
 let remembered = 0;
 
 /** `resolveName` for one type, remembered: names repeat, and only ones that resolve are kept. */
 export const searchName = (types: readonly (ResourceType | undefined)[], name: string): SearchName | undefined => {
-  const key = types.length === 1 ? `${types[0] ?? ''}?${name}` : `${types.join(',')}?${name}`;
-  const known = cache.get(key);
+  const searched = types.length === 1 ? (types[0] ?? '') : types.join(',');
+  const known = cache.get(searched)?.get(name);
   if (known !== undefined) return known;
   const found = resolveName(types, name);
   if (found === undefined) return undefined;
@@ -201,6 +201,8 @@ export const searchName = (types: readonly (ResourceType | undefined)[], name: s
     cache.clear();
     remembered = found.targets.length + 1;
   }
-  cache.set(key, found);
+  const names = cache.get(searched);
+  if (names === undefined) cache.set(searched, new Map([[name, found]]));
+  else names.set(name, found);
   return found;
 };

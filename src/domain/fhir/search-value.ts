@@ -6,7 +6,7 @@ import type { SearchKind, SearchParameter } from './search-parameters.ts';
  * `|` system from code, and a backslash takes the meaning from any of them and from itself.
  */
 export const splitAt = (text: string, separator: string): readonly string[] => {
-  if (!text.includes('\\')) return text.split(separator);
+  if (!text.includes('\\')) return text.includes(separator) ? text.split(separator) : [text];
   const found: string[] = [];
   let from = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -28,9 +28,10 @@ export const unescapeValue = (text: string): string =>
 
 /** `system|code` of one alternative still escaped. `system` absent: any system; empty: no system. */
 export const tokenParts = (alternative: string): { readonly system?: string; readonly code: string } => {
-  const parts = splitAt(alternative, '|').map(unescapeValue);
-  const [first = '', second] = parts;
-  return second === undefined ? { code: first } : { system: first, code: second };
+  const [first = '', second] = splitAt(alternative, '|');
+  return second === undefined
+    ? { code: unescapeValue(first) }
+    : { system: unescapeValue(first), code: unescapeValue(second) };
 };
 
 const number = String.raw`[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?`;
