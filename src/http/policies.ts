@@ -1,6 +1,8 @@
 import type { Static, TSchema } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
+import type { ReidentificationReport } from '../domain/masking/reidentification.ts';
+import { reidentificationPage } from '../domain/masking/reidentification-page.ts';
 import { type FileChange, maskingFiles, withChanges, withoutTests } from '../domain/policy/draft.ts';
 import type { ReplayFact } from '../domain/policy/replay.ts';
 import type { PolicySnapshot } from '../domain/policy/snapshot.ts';
@@ -18,6 +20,7 @@ import {
   draftBody,
   previewBody,
   proposalBody,
+  reidentificationBody,
   replayBody,
   rollbackBody,
   testBody,
@@ -111,14 +114,14 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
     summary: string,
     schema: Schema,
     task: (asked: Static<Schema>, files: readonly PolicyFile[]) => PolicyTask,
-    told: (result: object) => object = (result) => result,
+    told: (result: object, asked: Static<Schema>) => object = (result) => result,
   ): void => {
     app.post(`${root}${path}`, documented(summary, { body: schema }), async (request, reply) => {
       if ((await admitted(request, reply, readers)) === undefined) return reply;
       const asked = body(schema, request, reply);
       if (asked === undefined) return reply;
       const draft = drafted((asked as { readonly changes?: readonly FileChange[] }).changes);
-      return send(reply, 200, told('files' in draft ? await parts.run(task(asked, draft.files)) : draft));
+      return send(reply, 200, told('files' in draft ? await parts.run(task(asked, draft.files)) : draft, asked));
     });
   };
 
@@ -209,6 +212,21 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
     }),
   );
 
+  question(
+    '/reidentification',
+    'How well patients could be told apart, before masking and as a role gets them, as figures and as a page.',
+    reidentificationBody,
+    ({ changes: _changes, patients, asOf, ...who }, files) => ({
+      kind: 'reidentification',
+      files: withoutTests(files),
+      request: { ...who, asOf: asOf ?? today() },
+      patients,
+    }),
+    (result, { role }) => {
+      const { report } = result as { readonly report?: ReidentificationReport };
+      return report === undefined ? result : { ...result, page: reidentificationPage(report, role) };
+    },
+  );
   question(
     '/test-case',
     'A preview as a test of the policies.',

@@ -37,6 +37,15 @@ export const replayBody = Type.Object(
   { changes: draft, days: Type.Optional(Type.Integer({ minimum: 1, maximum: 366, default: 7 })) },
   strict,
 );
+export const reidentificationBody = Type.Object(
+  {
+    changes: draft,
+    role: word,
+    ...who,
+    patients: Type.Array(Type.Object({ resourceType: Type.Literal('Patient') }), { minItems: 1, maxItems: 20_000 }),
+  },
+  strict,
+);
 /** A preview that is to stay as it is, by the name of the case. */
 export const testBody = Type.Object({ changes: draft, name: word, role: word, ...who, resource }, strict);
 export const proposalBody = Type.Object(

@@ -125,6 +125,23 @@ describe('a look', () => {
     expect(body.rules).toContainEqual(expect.objectContaining({ rule: 'clinician-ssn', tested: true }));
   });
 
+  it('tells how well patients could be told apart before masking and after, as figures and as a page', async () => {
+    const patients = Array.from({ length: 12 }, (_, at) => ({
+      resourceType: 'Patient',
+      gender: 'female',
+      birthDate: `1960-01-${10 + at}`,
+    }));
+    const { status, body } = await rig.call('audit', 'POST', '/reidentification', { role: 'safe-harbor', patients });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ report: { before: { unique: 1 }, after: { unique: 0, people: 12 } } });
+    expect(body.page).toMatch(/^<!doctype html>[\s\S]*<svg/i);
+    const nobody = await rig.call('audit', 'POST', '/reidentification', { role: 'nobody', patients });
+    expect(nobody.body).not.toHaveProperty('report');
+    expect((await rig.call('audit', 'POST', '/reidentification', { role: 'safe-harbor', patients: [] })).status).toBe(
+      400,
+    );
+  });
+
   it('sets roles against element classes', async () => {
     const { body } = await rig.call('audit', 'POST', '/matrix', {});
     const rows = body.rows as {

@@ -412,11 +412,13 @@ const plainCode = /^\d{1,7}-\d$|^\d{1,18}$/;
 const wordOf = new ByteMemo((value) =>
   /^[^\s"<>\\@]{1,100}$/.test(value) ? (plainCode.test(value) ? 'plain' : 'word') : 'no',
 );
+const formOf = new ByteMemo((system) => codeForms.get(system), 64);
 const onlyCodeOfSystem: Transform = (walk, node) => {
   const { tape } = walk;
   const form = tape.kind[node] === KIND.string ? wordOf.of(tape, node) : 'no';
   if (form !== 'word') return form === 'plain' ? undefined : null;
-  const expected = codeForms.get(siblingText(walk, 'system'));
+  const system = member(tape, walk.holder, 'system');
+  const expected = system >= 0 && tape.kind[system] === KIND.string ? formOf.of(tape, system) : undefined;
   return expected === undefined || expected.test(stringOf(tape, node) ?? '') ? undefined : null;
 };
 const bound = new Map<string, Transform>();

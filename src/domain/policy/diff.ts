@@ -139,12 +139,46 @@ const planChanges = (
       changes.push(change('narrows', type, `${name(view)} loses ${type}.`));
       continue;
     }
-    for (const { kind, path, verb, how } of elementChanges(old, fresh, type))
+    for (const { kind, path, verb, how } of atNearest(elementChanges(old, fresh, type), old, fresh, type))
       changes.push(change(kind, path, `${name(view)} ${verb} ${path}: ${how}.`));
   }
   const projects = old.project !== fresh.project;
   if (projects) changes.push(change('widens', '*', `${name(view)} gets the pseudonyms of another project.`));
   return changes;
+};
+
+/** Where everything below an element becomes the same, and what changes there changes alike, the element is told once. */
+const atNearest = (
+  changes: readonly ElementChange[],
+  old: CompiledPlan,
+  fresh: CompiledPlan,
+  type: string,
+): readonly ElementChange[] => {
+  const is = new Map(effectsOf(fresh, type).map((effect) => [effect.path, effect]));
+  const paths = new Set([...effectsOf(old, type).map(({ path }) => path), ...is.keys()]);
+  const becomes = (path: string): string => {
+    const effect = is.get(path) ?? above(is, path);
+    return effect === undefined ? '' : spoken(effect);
+  };
+  const told = new Map(changes.map((change) => [change.path, change]));
+  const outer = new Set(
+    changes.flatMap(({ path }) => {
+      const names = path.split('.');
+      // The type as a whole is no element.
+      return names.slice(2).map((_, at) => names.slice(0, at + 2).join('.'));
+    }),
+  );
+  for (const parent of [...outer].sort((a, b) => b.split('.').length - a.split('.').length)) {
+    const own = [...told.values()].filter(({ path }) => path === parent || path.startsWith(`${parent}.`));
+    const [first] = own;
+    if (first === undefined || own.length < 2) continue;
+    const alike = own.every(({ kind, verb, how }) => kind === first.kind && verb === first.verb && how === first.how);
+    const below = [...paths].filter((path) => path.startsWith(`${parent}.`));
+    if (!alike || below.some((path) => becomes(path) !== becomes(first.path))) continue;
+    for (const { path } of own) told.delete(path);
+    told.set(parent, { ...first, path: parent });
+  }
+  return [...told.values()];
 };
 
 const above = (effects: ReadonlyMap<string, Effect>, path: string): Effect | undefined => {

@@ -179,6 +179,26 @@ describe('a change of policies', () => {
     ]);
     expect(diffPolicies(strict, strict)).toEqual([]);
   });
+  it('names the element, where all of it becomes the same, and its parts where they differ', () => {
+    const rule = (paths: string) => one(`paths: [${paths}]\nmethod: remove`, 'resources: [Patient]\n');
+    const sentences = (before: string, after: string) =>
+      diffPolicies(rule(before), rule(after)).map((change) => change.text);
+    const phones =
+      'Patient.telecom.value, Patient.telecom.system, Patient.telecom.use, Patient.telecom.rank, Patient.telecom.period, Patient.telecom.extension';
+    expect(sentences('Patient.birthDate', `Patient.birthDate, Patient.photo`)).toEqual([
+      'R (TREAT) loses Patient.photo: keep becomes remove.',
+    ]);
+    expect(sentences('Patient.birthDate, Patient.photo', 'Patient.birthDate')).toEqual([
+      'R (TREAT) gains Patient.photo: remove becomes keep.',
+    ]);
+    expect(sentences('Patient.birthDate', `Patient.birthDate, ${phones}`)).toEqual([
+      'R (TREAT) loses Patient.telecom: keep becomes remove.',
+    ]);
+    expect(sentences('Patient.birthDate', 'Patient.birthDate, Patient.telecom.value, Patient.telecom.use')).toEqual([
+      'R (TREAT) loses Patient.telecom.value: keep becomes remove.',
+      'R (TREAT) loses Patient.telecom.use: keep becomes remove.',
+    ]);
+  });
   it('that opens a type or a role widens', () => {
     const types = one(
       'paths: [Patient.address.city, Patient.name]\nmethod: remove',
