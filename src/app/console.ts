@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import { disclosureProof } from '../adapters/store/disclosure-proof.ts';
+import { disclosureProof, disclosureProofs } from '../adapters/store/disclosure-proof.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import type { ConsoleSettings } from '../domain/console/settings.ts';
 import type { Bases } from '../domain/fhir/references.ts';
+import type { AuditSource } from '../domain/ledger/audit-event.ts';
 import type { BreakGlassDesk } from '../http/break-glass.ts';
 import { type ConsoleAccessParts, consoleAccess, meRoutes, type Opens } from '../http/console-access.ts';
 import { consoleFiles } from '../http/console-files.ts';
@@ -18,6 +19,7 @@ import { chainFigures, ledgerFigures, type SystemSources, systemState } from './
 export interface ConsoleParts extends ConsoleAccessParts, SystemSources {
   readonly bases: Bases;
   readonly random: Random;
+  readonly source: AuditSource;
   readonly ledger: FilesLedger;
   readonly breakGlass: Pick<BreakGlassDesk, 'tasks'>;
 }
@@ -63,6 +65,7 @@ export function mountConsole(app: FastifyInstance, parts: ConsoleParts): Opens {
   disclosureProofRoutes(app, {
     ...parts,
     proof: (index, patient) => disclosureProof(parts.ledger, index, patient),
+    proofs: (patient, query) => disclosureProofs(parts.ledger, parts.source, patient, query),
   });
   systemRoutes(app, { opens, state: () => systemState(parts, startedAt) });
   return opens;

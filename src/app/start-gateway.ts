@@ -507,7 +507,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   if (anchoring !== undefined) opened.defer(() => anchoring.stop());
   const opens = mountConsole(app, {
     ...{ config, policies, directory, bases, random, asker, clock, telemetry: watch, health },
-    ...{ replica, ledger, anchoring, reader, breakGlass: consentApi.breakGlass, relayer: carrier?.relayer },
+    ...{ replica, ledger, source, anchoring, reader, breakGlass: consentApi.breakGlass, relayer: carrier?.relayer },
     origins: options.origins ?? new Map(),
   });
   mountRisk(app, { risk, threats, ledger, clock, opens });

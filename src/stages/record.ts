@@ -137,9 +137,9 @@ function disclosureOf(judged: Judged, status: number, disclosed: Disclosed, cont
   };
 }
 
-/** RFC 9651 item with parameters: the entry's index, its leaf hash and the log's origin. */
+/** RFC 9651 item with parameters: the entry's index, its leaf hash, the log's origin and, where it differs, the number through all logs. */
 const receiptHeader = (receipt: LedgerReceipt): string =>
-  `${receipt.index};leaf="${receipt.leaf}";log="${receipt.log}"`;
+  `${receipt.index};leaf="${receipt.leaf}";log="${receipt.log}"${receipt.entry === undefined ? '' : `;entry=${receipt.entry}`}`;
 
 const nothing = (status: number) => ({ status, returned: 0, withheld: 0, masked: 0 });
 

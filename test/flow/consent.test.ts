@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import supertest from 'supertest';
+import { nodeHashing } from '../../src/adapters/store/node-hash.ts';
+import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
+import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
+import { verifyProofFile } from '../../src/domain/ledger/receipt.ts';
 import { codeOf, type Rig, startRig } from './rig.ts';
 
 let rig: Rig;
@@ -123,6 +127,32 @@ describe('the audit', () => {
     await rig.get(`${path}?_count=1`, 'patient').expect(200);
     for (const persona of ['clinician', 'billing', 'researcher']) await rig.get(path, persona).expect(403);
     await rig.get('/Patient/patient-ben/$accounting-of-disclosures', 'patient').expect(403);
+  });
+
+  it('is taken home as one file with a proof of each access, page by page, by the patient alone', async () => {
+    const path = '/api/v1/disclosures/proofs';
+    const ask = async (query: string, persona = 'patient') =>
+      supertest(rig.demo.gateway.url)
+        .get(`${path}${query}`)
+        .set('authorization', `Bearer ${await rig.token(persona)}`);
+    const file = (await ask('')).body as {
+      readonly meta: { readonly extension: readonly { readonly valueString: string }[] };
+      readonly entry: readonly { readonly resource: { readonly outcomeDesc: string } }[];
+    };
+    expect(file.entry.length).toBeGreaterThan(1);
+    const key = parseVerifierKey(nodeHashing, rig.demo.gateway.ledger.verifierKey);
+    const proofs = file.meta.extension.map(({ valueString }) =>
+      verifyProofFile(nodeHashing, valueString, key === undefined ? [] : [noteVerifierOf(key)]),
+    );
+    expect(proofs.map(({ ok }) => ok)).toEqual(file.entry.map(() => true));
+    const page = await ask('?_count=1');
+    expect(page.headers['link']).toMatch(/before=\d+>; rel="next"$/);
+    expect((page.body as { entry: unknown[] }).entry).toHaveLength(1);
+    expect((await ask('?start=2999-01-01T00:00:00Z')).body).toMatchObject({ entry: [] });
+    for (const query of ['?start=never', '?_count=0', '?before=-1', '?patient=patient-noor'])
+      expect((await ask(query)).status).toBe(400);
+    expect((await ask('', 'clinician')).status).toBe(403);
+    expect((await supertest(rig.demo.gateway.url).get(path)).status).toBe(401);
   });
 
   it('is told to a guardian of the patient whom they opened, without opening the record', async () => {

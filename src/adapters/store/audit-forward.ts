@@ -62,7 +62,7 @@ export const searchAudit = async (
   return { events, next: before };
 };
 
-interface AccountingQuery {
+export interface AccountingQuery {
   readonly limit: number;
   /** Entries below this number only. */
   readonly before?: number;

@@ -1,6 +1,6 @@
 import type { Instant } from '../../domain/instant.ts';
 import type { Checkpoint } from '../../domain/ledger/checkpoint.ts';
-import type { LedgerEntry } from '../../domain/ledger/entry.ts';
+import type { LedgerEntry, LedgerReceipt } from '../../domain/ledger/entry.ts';
 import { halfYearOf, isHalfYear, originOf } from '../../domain/ledger/half-year.ts';
 import { decodeLeaf } from '../../domain/ledger/leaf.ts';
 import type { Random } from '../../ports.ts';
@@ -122,15 +122,21 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
     return turning;
   };
 
+  const firstOf = (log: FilesLedger): number =>
+    logs.slice(0, logs.indexOf(log)).reduce((sum, each) => sum + each.size(), 0);
+  const numbered = (log: FilesLedger, receipt: LedgerReceipt): LedgerReceipt =>
+    log === logs[0] ? receipt : { ...receipt, entry: firstOf(log) + receipt.index };
+
   const append: FilesLedger['append'] = async (entry) => {
     for (let tries = 0; ; tries++) {
       await turning;
       const due = halfYearOf(entry.at);
       if (half !== undefined && due > half) await turn(entry.at);
       try {
-        const receipt = await current().append(entry);
+        const log = current();
+        const receipt = await log.append(entry);
         half ??= due;
-        return receipt;
+        return numbered(log, receipt);
       } catch (error) {
         if (!(error instanceof LedgerFrozen) || tries > 2) throw error;
         await turn(undefined);
@@ -138,8 +144,6 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
     }
   };
 
-  const firstOf = (log: FilesLedger): number =>
-    logs.slice(0, logs.indexOf(log)).reduce((sum, each) => sum + each.size(), 0);
   const at: FilesLedger['at'] = (number) => {
     let index = number;
     for (const log of logs.slice(0, -1)) {
@@ -183,7 +187,7 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
     find: async (requestId) => {
       for (const log of logs.toReversed()) {
         const found = await log.find(requestId);
-        if (found !== undefined) return found;
+        if (found !== undefined) return { entry: found.entry, receipt: numbered(log, found.receipt) };
       }
       return undefined;
     },

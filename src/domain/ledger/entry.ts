@@ -88,4 +88,6 @@ export interface LedgerReceipt {
   readonly index: number;
   /** Base64url of the RFC 6962 leaf hash. */
   readonly leaf: string;
+  /** The number of the entry through all logs, when it is another than the index. */
+  readonly entry?: number;
 }

@@ -55,7 +55,7 @@ describe('the rotation of the log', () => {
     expect(kinds.map((leaf) => leaf && decodeLeaf(leaf)?.kind)).toEqual(['read', 'rotation', 'rotation', 'read']);
     await expect(ledger.logs()[0]?.append(entryOf('late'))).rejects.toThrow('This log ended');
     const { receipt } = (await ledger.find('d')) ?? {};
-    expect(receipt).toMatchObject({ log: `${ORIGIN}/2027h1`, index: 1 });
+    expect(receipt).toMatchObject({ log: `${ORIGIN}/2027h1`, index: 1, entry: 5 });
     expect((await ledger.find('b'))?.receipt).toMatchObject({ log: ORIGIN, index: 1 });
     await ledger.close();
     expect(await auditFolder({ folder })).toMatchObject({

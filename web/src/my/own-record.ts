@@ -31,7 +31,7 @@ export async function readOwnRecord(patient: string): Promise<OwnRecord> {
   for (let page = 0; path !== undefined && page < MOST_PAGES; page++) {
     const { body, headers }: { body: Bundle; headers: Headers } = await call<Bundle>(path);
     const receipt = headers.get('x-ledger-receipt');
-    if (receipt !== null) receipts.push(receipt.split(';')[0] ?? '');
+    if (receipt !== null) receipts.push(/;entry=(\d+)/.exec(receipt)?.[1] ?? receipt.split(';')[0] ?? '');
     for (const { resource, extension } of body.entry ?? []) {
       if (resource === undefined) continue;
       entries.push({ ...(extension === undefined ? {} : { extension }), resource });
