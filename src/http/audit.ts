@@ -14,6 +14,7 @@ export interface AuditFilter {
   readonly client?: string;
   readonly purpose?: string;
   readonly type?: string;
+  readonly code?: string;
   readonly decision?: 'permit' | 'deny';
   readonly kinds?: readonly EntryKind[];
   readonly from?: number;
@@ -52,6 +53,7 @@ const readFilter = (query: Query, more: readonly string[]): AuditFilter | undefi
       case 'client':
       case 'purpose':
       case 'type':
+      case 'code':
         filter[name] = value;
         break;
       case 'outcome':

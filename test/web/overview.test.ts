@@ -18,6 +18,8 @@ describe('the overview', () => {
     const row = page.getByRole('row', { name: /^Consent / });
     await row.waitFor();
     expect(await row.textContent()).toContain('consent-not-granted: 1');
+    const reason = row.getByRole('link', { name: 'consent-not-granted: 1' });
+    expect(await reason.getAttribute('href')).toBe('/console/audit?code=consent-not-granted');
     await page
       .getByRole('row', { name: /No consent on record allows this access/ })
       .first()

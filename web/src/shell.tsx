@@ -150,7 +150,7 @@ const Account = ({ name }: { readonly name: string }) => {
   return (
     <Popover position="bottom-end" width={300} withinPortal={false} trapFocus returnFocus>
       <Popover.Target>
-        <Button variant="default" size="sm" maw="45vw" aria-label={`${t.account}: ${name}`}>
+        <Button variant="default" size="sm" maw="45vw" className="account" aria-label={`${t.account}: ${name}`}>
           <Text truncate component="span" size="sm">
             {name}
           </Text>

@@ -15,7 +15,7 @@ export interface IndexNames {
   patientOf(name: Uint8Array): PatientId | undefined;
 }
 
-export type NamedColumn = 'user' | 'client' | 'organisation' | 'purpose' | 'type' | 'request' | 'resource';
+export type NamedColumn = 'user' | 'client' | 'organisation' | 'purpose' | 'type' | 'code' | 'request' | 'resource';
 
 const NAME = 16;
 const REMEMBERED = 10_000;

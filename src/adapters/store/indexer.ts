@@ -58,6 +58,7 @@ export const rowOf = (
       organisation: entry.actor?.organisation,
       purpose: entry.purpose,
       type: entry.interaction?.type,
+      code: entry.code,
       request: entry.requestId,
       patients: entry.patients,
       resources: entry.resources,
@@ -65,13 +66,20 @@ export const rowOf = (
   };
 };
 
-/** The index counts users without knowing them: one entry of each is opened for the name. */
+/** Who makes the picture: nobody looks at a table of thousands. */
+const MOST_USERS = 40;
+
+/** The index counts users without knowing them: one entry of each of the busiest is opened for the name. */
 export const namedUsers = async (
   users: IndexTally['users'],
   open: (index: number) => Promise<{ readonly entry: LedgerEntry } | undefined>,
 ): Promise<Tally['users']> => {
-  const names = new Map<number, string | undefined>();
-  for (const { sample } of users) if (!names.has(sample)) names.set(sample, (await open(sample))?.entry.actor?.user);
+  const totals = new Map<number, number>();
+  for (const { sample, count } of users) totals.set(sample, (totals.get(sample) ?? 0) + count);
+  const busiest = [...totals].sort(([, a], [, b]) => b - a).slice(0, MOST_USERS);
+  const names = new Map(
+    await Promise.all(busiest.map(async ([sample]) => [sample, (await open(sample))?.entry.actor?.user] as const)),
+  );
   return users.flatMap(({ sample, hour, count }) => {
     const user = names.get(sample);
     return user === undefined ? [] : [{ user, hour, count }];

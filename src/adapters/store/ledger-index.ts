@@ -18,6 +18,8 @@ export interface EntryQuery {
   readonly organisation?: string;
   readonly purpose?: string;
   readonly type?: string;
+  /** Of a refusal: its row in the table of problems. */
+  readonly code?: string;
   readonly resource?: string;
   readonly kinds?: readonly EntryKind[];
   readonly decision?: 'permit' | 'deny';
@@ -32,7 +34,7 @@ export interface EntryQuery {
   readonly limit: number;
 }
 
-/** How many entries there are, by hour and by user; hours are those of the caller's offset from UTC. */
+/** How many entries there are, by hour and by user, the busiest users alone; hours are those of the caller's offset from UTC. */
 export interface Tally {
   /** `hour`: since 1970. */
   readonly hours: readonly { readonly hour: number; readonly permit: boolean; readonly count: number }[];
@@ -53,6 +55,7 @@ export interface IndexRow {
     readonly organisation: string | undefined;
     readonly purpose: string | undefined;
     readonly type: string | undefined;
+    readonly code: string | undefined;
     readonly request: string;
     readonly patients: readonly PatientId[];
     readonly resources: readonly string[];
@@ -85,13 +88,14 @@ export interface LedgerIndex {
 }
 
 /** Of the tables below, and of how names are made: what an earlier version left is made again. */
-const VERSION = 2;
+const VERSION = 3;
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS entries (
   idx INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
   at INTEGER NOT NULL, kind INTEGER NOT NULL, permit INTEGER NOT NULL,
-  user BLOB, client BLOB, organisation BLOB, purpose BLOB, type BLOB, request BLOB);
+  user BLOB, client BLOB, organisation BLOB, purpose BLOB, type BLOB, request BLOB, code BLOB);
+CREATE INDEX IF NOT EXISTS entries_code ON entries (code, idx) WHERE code IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entries_request ON entries (request);
 CREATE INDEX IF NOT EXISTS entries_user ON entries (user, idx);
 CREATE TABLE IF NOT EXISTS subjects (patient BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (patient, idx)) WITHOUT ROWID;
@@ -115,7 +119,7 @@ const whereOf = (
     where('idx IN (SELECT idx FROM subjects WHERE patient = ?)', names.ofPatient(query.patient));
   if (query.resource !== undefined)
     where('idx IN (SELECT idx FROM resources WHERE ref = ?)', names.of('resource', query.resource));
-  for (const column of ['user', 'client', 'organisation', 'purpose', 'type'] as const) {
+  for (const column of ['user', 'client', 'organisation', 'purpose', 'type', 'code'] as const) {
     const value = query[column];
     if (value !== undefined) where(`${column} = ?`, names.of(column, value));
   }
@@ -152,7 +156,7 @@ export const openLedgerIndex = (path: string, key: Uint8Array): LedgerIndex => {
     database.prepare('INSERT INTO made_with VALUES (?)').run(ownMark);
   }
   const prepare = (sql: string) => database.prepare(sql);
-  const addEntry = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const addEntry = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const addSubject = prepare('INSERT OR IGNORE INTO subjects VALUES (?, ?)');
   const addResource = prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
   const setSize = prepare('INSERT OR REPLACE INTO state VALUES (1, ?)');
@@ -177,8 +181,10 @@ export const openLedgerIndex = (path: string, key: Uint8Array): LedgerIndex => {
       throw error;
     }
   };
-  const optional = (column: 'user' | 'client' | 'organisation' | 'purpose' | 'type', value: string | undefined) =>
-    value === undefined ? null : names.of(column, value);
+  const optional = (
+    column: 'user' | 'client' | 'organisation' | 'purpose' | 'type' | 'code',
+    value: string | undefined,
+  ) => (value === undefined ? null : names.of(column, value));
 
   return {
     size: () => Number(getSize.get()?.size ?? 0),
@@ -199,6 +205,7 @@ export const openLedgerIndex = (path: string, key: Uint8Array): LedgerIndex => {
             optional('purpose', named?.purpose),
             optional('type', named?.type),
             named === undefined ? null : names.of('request', named.request),
+            optional('code', named?.code),
           );
           for (const patient of named?.patients ?? []) addSubject.run(names.ofPatient(patient), index);
           for (const reference of named?.resources ?? []) addResource.run(names.of('resource', reference), index);
@@ -262,7 +269,7 @@ export const openLedgerIndex = (path: string, key: Uint8Array): LedgerIndex => {
           `DELETE FROM resources WHERE idx IN (${alone}) OR (ref = ?2 AND idx IN (SELECT idx FROM subjects WHERE patient = ?1))`,
         ).run(name, names.of('resource', `Patient/${patient}`));
         prepare(
-          `UPDATE entries SET at = at - at % 1000, user = NULL, client = NULL, organisation = NULL, purpose = NULL, type = NULL, request = NULL
+          `UPDATE entries SET at = at - at % 1000, user = NULL, client = NULL, organisation = NULL, purpose = NULL, type = NULL, request = NULL, code = NULL
            WHERE idx IN (${alone})`,
         ).run(name);
         prepare('DELETE FROM subjects WHERE patient = ?').run(name);

@@ -56,7 +56,7 @@ interface Waiting extends SealedEntry {
 /** Rows of one statement: bounded so that no other gateway waits long for the row that hands out indexes. */
 const MOST_PER_COMMIT = 500;
 const RECENT = 10_000;
-const NAMED = ['usr', 'client', 'organisation', 'purpose', 'type', 'request'];
+const NAMED = ['usr', 'client', 'organisation', 'purpose', 'type', 'code', 'request'];
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const column = <Value>(batch: readonly Waiting[], value: (one: Waiting) => Value): Value[] => batch.map(value);
@@ -87,7 +87,7 @@ const whereOf = (
   if (query.patient !== undefined) where('patients @> ?', [names.ofPatient(query.patient)]);
   if (query.resource !== undefined) where('resources @> ?', [names.of('resource', query.resource)]);
   if (query.user !== undefined) where('usr = ?', names.of('user', query.user));
-  for (const name of ['client', 'organisation', 'purpose', 'type'] as const) {
+  for (const name of ['client', 'organisation', 'purpose', 'type', 'code'] as const) {
     const value = query[name];
     if (value !== undefined) where(`${name} = ?`, names.of(name, value));
   }
@@ -174,6 +174,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
         column(batch, ({ entry }) => JSON.stringify(entry.resources.map((each) => hex(names.of('resource', each))))),
         batch[0]?.place === 'last',
         batch[0]?.place === 'first',
+        named(batch, 'code', ({ entry }) => entry.code),
       ]);
       if (rows.length === 0) throw new LedgerFrozen('This log ended, or was begun.');
       const first = Number(rows[0]?.first);

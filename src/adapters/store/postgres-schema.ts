@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS ledger_tiles (
 CREATE TABLE IF NOT EXISTS ledger_entries (
   origin text NOT NULL, idx bigint NOT NULL, leaf bytea NOT NULL, payload bytea NOT NULL,
   request bytea, at bigint, kind smallint, permit boolean, usr bytea, client bytea, organisation bytea, purpose bytea,
-  type bytea, patients bytea[] NOT NULL, resources bytea[] NOT NULL, PRIMARY KEY (origin, idx));
+  type bytea, patients bytea[] NOT NULL, resources bytea[] NOT NULL, code bytea, PRIMARY KEY (origin, idx));
+ALTER TABLE ledger_entries ADD COLUMN IF NOT EXISTS code bytea;
 CREATE INDEX IF NOT EXISTS ledger_entries_request ON ledger_entries (origin, request);
 CREATE INDEX IF NOT EXISTS ledger_entries_patients ON ledger_entries USING gin (patients);
 CREATE INDEX IF NOT EXISTS ledger_entries_resources ON ledger_entries USING gin (resources);`;
@@ -32,11 +33,11 @@ WITH taken AS (
   INSERT INTO ledger_entries
   SELECT $1, taken.first + u.n - 1, u.leaf, u.payload, u.request, u.at, u.kind, u.permit, u.usr, u.client, u.organisation,
     u.purpose, u.type, ARRAY(SELECT decode(jsonb_array_elements_text(u.patients::jsonb), 'hex')),
-    ARRAY(SELECT decode(jsonb_array_elements_text(u.resources::jsonb), 'hex'))
+    ARRAY(SELECT decode(jsonb_array_elements_text(u.resources::jsonb), 'hex')), u.code
   FROM taken, unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::smallint[], $8::boolean[], $9::bytea[],
-    $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::text[], $15::text[])
+    $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::text[], $15::text[], $18::bytea[])
     WITH ORDINALITY AS u(leaf, payload, request, at, kind, permit, usr, client, organisation, purpose, type, patients,
-    resources, n)
+    resources, code, n)
 )
 SELECT first FROM taken`;
 

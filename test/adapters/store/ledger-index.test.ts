@@ -19,6 +19,7 @@ const canary = 'canary-patient' as PatientId;
 const other = 'p2' as PatientId;
 const marks = /canary-[a-z]+/g;
 const planted = entryOf('canary-request', {
+  code: 'record-altered',
   actor: {
     user: 'canary-user',
     issuer: 'https://issuer.example',
@@ -48,6 +49,7 @@ const searches: readonly Omit<EntryQuery, 'limit'>[] = [
   { organisation: 'Organization/canary-house' },
   { resource: 'Observation/canary-result' },
   { requestId: 'canary-request' },
+  { code: 'record-altered' },
   { purpose: 'TREAT', type: 'Observation', user: 'canary-user' },
 ];
 const findings = (ledger: FilesLedger) => Promise.all(searches.map((query) => ledger.query({ ...query, limit: 5 })));

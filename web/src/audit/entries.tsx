@@ -1,6 +1,8 @@
 import { Button, Group, NativeSelect, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
+import { problemCodes } from '../../../src/domain/problem.ts';
 import { ApiError } from '../api.ts';
+import { useCodeWords } from '../parts/code-words.ts';
 import { ProblemAlert } from '../parts/problem.tsx';
 import { navigate, useHere } from '../router.tsx';
 import { accessToken } from '../session.ts';
@@ -19,14 +21,16 @@ export const Entries = () => {
   return (
     <Stack>
       <Filters key={key} filter={filter} />
-      <Summary filter={asked(filter)} />
+      <Summary filter={asked(filter)} shows="time" />
       <Rows key={`rows ${key}`} filter={asked(filter)} />
+      <Summary filter={asked(filter)} shows="hours" />
     </Stack>
   );
 };
 
 const Filters = ({ filter }: { readonly filter: URLSearchParams }) => {
   const t = useTexts(auditText);
+  const words = useCodeWords();
   const [exporting, setExporting] = useState(false);
   const [error, setError] = useState<unknown>(undefined);
 
@@ -58,7 +62,7 @@ const Filters = ({ filter }: { readonly filter: URLSearchParams }) => {
 
   return (
     <form onSubmit={apply} aria-label={t.filters} className="no-print">
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+      <SimpleGrid cols={{ base: 2, md: 4 }} spacing="sm" verticalSpacing="sm">
         {(['patient', 'user', 'client', 'purpose'] as const).map((name) => (
           <TextInput key={name} name={name} label={t[name]} defaultValue={filter.get(name) ?? ''} autoComplete="off" />
         ))}
@@ -70,6 +74,17 @@ const Filters = ({ filter }: { readonly filter: URLSearchParams }) => {
             { value: '', label: '–' },
             { value: 'permit', label: t.outcomes.permit },
             { value: 'deny', label: t.outcomes.deny },
+          ]}
+        />
+        <NativeSelect
+          name="code"
+          label={t.code}
+          defaultValue={filter.get('code') ?? ''}
+          data={[
+            { value: '', label: '–' },
+            ...problemCodes
+              .map((value) => ({ value, label: words(value) }))
+              .sort((a, b) => a.label.localeCompare(b.label)),
           ]}
         />
         <TextInput type="datetime-local" name="from" label={t.from} defaultValue={filter.get('from') ?? ''} />

@@ -1,5 +1,5 @@
 /** The filter as it stands in the address of the page and goes to the API. */
-export const filterNames = ['patient', 'user', 'client', 'purpose', 'outcome', 'from', 'until'] as const;
+export const filterNames = ['patient', 'user', 'client', 'purpose', 'outcome', 'code', 'from', 'until'] as const;
 
 export const filterOf = (query: URLSearchParams): URLSearchParams =>
   new URLSearchParams(

@@ -1,6 +1,6 @@
 import { Badge, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import type { AuditPage, AuditRow } from '../../../src/domain/console/audit.ts';
 import { call } from '../api.ts';
 import { Loaded } from '../parts/loaded.tsx';
@@ -16,6 +16,7 @@ const PAGE = 100;
 export const Rows = ({ filter }: { readonly filter: URLSearchParams }) => {
   const t = useTexts(auditText);
   const format = useFormat();
+  /** The row at the upper edge: within a row nothing is drawn anew. */
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   const box = useRef<HTMLDivElement>(null);
@@ -30,9 +31,9 @@ export const Rows = ({ filter }: { readonly filter: URLSearchParams }) => {
     },
     getNextPageParam: (last) => last.next,
   });
-  const rows = pages.data?.pages.flatMap((page) => page.rows) ?? [];
-  const first = Math.max(0, Math.floor(top / ROW) - AHEAD);
-  const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + AHEAD);
+  const rows = useMemo(() => pages.data?.pages.flatMap((page) => page.rows) ?? [], [pages.data]);
+  const first = Math.max(0, top - AHEAD);
+  const last = Math.min(rows.length, top + Math.ceil(height / ROW) + AHEAD);
   const near = last + AHEAD >= rows.length;
   const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = pages;
   useEffect(() => {
@@ -59,7 +60,7 @@ export const Rows = ({ filter }: { readonly filter: URLSearchParams }) => {
             tabIndex={0}
             aria-label={t.views.list}
             onScroll={(event) => {
-              setTop(event.currentTarget.scrollTop);
+              setTop(Math.floor(event.currentTarget.scrollTop / ROW));
               setHeight(event.currentTarget.clientHeight);
             }}
           >
@@ -88,7 +89,7 @@ export const Rows = ({ filter }: { readonly filter: URLSearchParams }) => {
   );
 };
 
-const Row = ({ row, place }: { readonly row: AuditRow; readonly place: number }) => {
+const Row = memo(({ row, place }: { readonly row: AuditRow; readonly place: number }) => {
   const t = useTexts(auditText);
   const format = useFormat();
   const { index, at, decision, state, code, patients = [] } = row;
@@ -116,7 +117,7 @@ const Row = ({ row, place }: { readonly row: AuditRow; readonly place: number })
       </td>
     </tr>
   );
-};
+});
 
 /** The rows that are not in the document. */
 const Space = ({ rows }: { readonly rows: number }) =>

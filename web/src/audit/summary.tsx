@@ -1,4 +1,4 @@
-import { Card, Stack, Text, Title } from '@mantine/core';
+import { Card, Text, Title } from '@mantine/core';
 import type { AuditSummary } from '../../../src/domain/console/audit.ts';
 import { useApi } from '../api.ts';
 import { Loaded } from '../parts/loaded.tsx';
@@ -7,19 +7,14 @@ import { auditText } from '../text/audit.ts';
 import { useFormat, useTexts } from '../text.tsx';
 import { filterOf } from './filter.ts';
 
-/** The filtered entries in two pictures: over time, and by user and hour of the day. */
-export const Summary = ({ filter }: { readonly filter: URLSearchParams }) => {
+/** The filtered entries in a picture: over time, or by user and hour of the day. Both are one answer. */
+export const Summary = ({ filter, shows }: { readonly filter: URLSearchParams; readonly shows: 'time' | 'hours' }) => {
   const query = new URLSearchParams(filter);
   query.set('offset', String(-new Date().getTimezoneOffset()));
   const summary = useApi<AuditSummary>(`/api/v1/audit/summary?${query.toString()}`);
   return (
     <Loaded query={summary} height={200}>
-      {(data) => (
-        <Stack>
-          <Timeline data={data} />
-          <HeatMap data={data} />
-        </Stack>
-      )}
+      {(data) => (shows === 'time' ? <Timeline data={data} /> : <HeatMap data={data} />)}
     </Loaded>
   );
 };
@@ -33,6 +28,8 @@ const Timeline = ({ data: { buckets, bucketMs, counted } }: { readonly data: Aud
   const slots = Math.max(1, Math.round(((buckets.at(-1)?.at ?? start) - start) / bucketMs) + 1);
   const most = buckets.reduce((top, { permit, deny }) => Math.max(top, permit + deny), 1);
   const width = 1000 / slots;
+  // One hour alone is a bar, not a wall.
+  const bar = Math.min(40, Math.max(1, width * 0.85));
   return (
     <Card withBorder>
       <Title order={2} size="h5">
@@ -49,8 +46,8 @@ const Timeline = ({ data: { buckets, bucketMs, counted } }: { readonly data: Aud
           return (
             <g key={at}>
               <title>{`${format.time(at)}: ${t.calls(format.number(permit + deny), format.number(deny))}`}</title>
-              <rect className="bars-permit" x={x} y={120 - all} width={Math.max(1, width * 0.85)} height={all - red} />
-              <rect className="bars-deny" x={x} y={120 - red} width={Math.max(1, width * 0.85)} height={red} />
+              <rect className="bars-permit" x={x} y={120 - all} width={bar} height={all - red} />
+              <rect className="bars-deny" x={x} y={120 - red} width={bar} height={red} />
             </g>
           );
         })}

@@ -49,12 +49,12 @@ export const GrantCard = ({ patient, grant, name, tell }: Props) => {
             </Button>
           </Group>
         ) : (
-          <Group>
-            <Button variant="default" onClick={() => setAsking('revoke')}>
+          <Group gap="xs">
+            <Button variant="default" px="sm" onClick={() => setAsking('revoke')}>
               {t.takeBack}
             </Button>
             {grant.effect === 'permit' ? (
-              <Button variant="default" onClick={() => setAsking('narrow')}>
+              <Button variant="default" px="sm" onClick={() => setAsking('narrow')}>
                 {t.narrow}
               </Button>
             ) : null}

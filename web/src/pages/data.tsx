@@ -32,7 +32,7 @@ const Data = () => {
           {t.shareTitle}
         </Title>
         <Text mb="sm">{t.shareHelp}</Text>
-        <Button component="a" href={hrefOf('choices?share=imaging')} variant="default">
+        <Button component="a" href={hrefOf('choices?share=imaging')} variant="default" style={{ alignSelf: 'start' }}>
           {t.share}
         </Button>
       </Card>

@@ -94,7 +94,7 @@ const leads = {
   'policy-faulty': { page: 'policies' },
   'break-glass-open': { page: 'consent' },
   'break-glass-overdue': { page: 'consent' },
-  'risk-blocked': { page: 'audit', filter: { outcome: 'deny' } },
+  'risk-blocked': { page: 'audit', filter: { code: 'risk-blocked' } },
   'part-failed': { page: 'system' },
 } as const;
 
@@ -153,7 +153,7 @@ const Stages = ({ rows }: { readonly rows: readonly StageRow[] }) => {
               <Table.Td>
                 <Group gap="md">
                   {refusals.map(({ code, count }) => (
-                    <Entries key={code} page="audit" filter={{ outcome: 'deny' }}>
+                    <Entries key={code} page="audit" filter={{ code }}>
                       {code}: {format.number(count)}
                     </Entries>
                   ))}
@@ -196,7 +196,7 @@ const Answers = ({ rows }: { readonly rows: OverviewData['answers'] }) => {
               <Table.Td>{code}</Table.Td>
               <Table.Td ta="right">{status}</Table.Td>
               <Table.Td ta="right">
-                <Entries page="audit" filter={{ outcome: status < 400 ? 'permit' : 'deny' }}>
+                <Entries page="audit" filter={status < 400 ? { outcome: 'permit' } : { code }}>
                   {format.number(count)}
                 </Entries>
               </Table.Td>

@@ -189,7 +189,7 @@ const AccessActions = ({ id, ask }: { readonly id: string; readonly ask?: () => 
   });
   return (
     <>
-      <Group gap="xs" className="no-print">
+      <Group gap="xs" ml={-7} className="no-print">
         {ask === undefined ? null : (
           <Button variant="subtle" size="compact-sm" onClick={ask}>
             {t.question}

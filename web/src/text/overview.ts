@@ -53,6 +53,7 @@ export const overviewText = texts(
     names: {
       classify: 'Understand the call',
       authenticate: 'Who calls',
+      admit: 'Allowance and origin',
       authorise: 'Scope and role',
       resolve: 'Resolve references',
       locate: 'Whose record',
@@ -122,6 +123,7 @@ export const overviewText = texts(
       names: {
         classify: 'Aufruf verstehen',
         authenticate: 'Wer ruft',
+        admit: 'Kontingent und Herkunft',
         authorise: 'Scope und Rolle',
         resolve: 'Verweise auflösen',
         locate: 'Wessen Akte',

@@ -9,7 +9,7 @@ export const riskText = texts(
     queue: {
       about: 'Accesses that stood out, gathered by person and day. The worst come first.',
       which: 'Which cases',
-      none: 'No such case.',
+      none: 'No such case. What stands out is listed here as soon as it happens.',
       day: (user: string, day: string) => `${user}, ${day}`,
       pair: (user: string, patient: string, days: number) => `${user} and ${patient}, on ${days} days`,
       figures: (role: string, events: string, patients: string, score: string) =>
@@ -132,7 +132,7 @@ export const riskText = texts(
       queue: {
         about: 'Auffällige Zugriffe, nach Person und Tag gesammelt. Die schwersten zuerst.',
         which: 'Welche Fälle',
-        none: 'Kein solcher Fall.',
+        none: 'Kein solcher Fall. Was auffällt, steht hier, sobald es geschieht.',
         day: (user: string, day: string) => `${user}, ${day}`,
         pair: (user: string, patient: string, days: number) => `${user} und ${patient}, an ${days} Tagen`,
         figures: (role: string, events: string, patients: string, score: string) =>

@@ -38,11 +38,11 @@ export const GrantCard = ({ grant, patient }: { readonly grant: ConsoleGrant; re
           </Title>
           <Group gap="xs" wrap="nowrap">
             {state === 'active' ? null : (
-              <Badge color="gray" variant="light">
+              <Badge color="gray" variant="light" miw="fit-content">
                 {t.grantState[state]}
               </Badge>
             )}
-            <Badge color={effect === 'permit' ? 'green' : 'red'} variant="light">
+            <Badge color={effect === 'permit' ? 'green' : 'red'} variant="light" miw="fit-content">
               {t.effect[effect]}
             </Badge>
           </Group>
