@@ -353,6 +353,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     get address() {
       return address.url;
     },
+    hiddenBy: (rule: string) => policies.current()?.masking.titlesOf(rule) ?? [],
   };
   const audited = (forward: Forward): Forward => withAudit(forward, ledger, source);
   const credentials =

@@ -25,7 +25,7 @@ describe('who saw my record', () => {
     expect(text).toContain('Dr Amara Okafor looked at your personal details to treat you.');
     expect(text).toContain('Dr Amara Okafor looked at your measurements and test results to treat you.');
     expect(text).toMatch(/looked at your personal details to run the hospital/);
-    expect(text).toContain('details were hidden. You had allowed it.');
+    expect(text).toMatch(/details were hidden: [^.]*Social security numbers[^.]*\. You had allowed it\./);
     expect(text).toContain('With the program “ward-app”.');
     expect(text).not.toContain('“Consentry”');
     expect(text).not.toContain('You looked at');

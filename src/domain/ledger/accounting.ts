@@ -92,6 +92,12 @@ export const disclosureOf = (entry: LedgerEntry, index: number, patient: Patient
   return { entry: index, at, sentence: parts.join(' ') };
 };
 
+const hiddenWhat = ({ policy }: LedgerEntry, { hiddenBy }: AuditSource) =>
+  [...new Set((policy?.rules ?? []).flatMap((rule) => hiddenBy?.(rule) ?? []))].map((valueString) => ({
+    type: 'hidden',
+    valueString,
+  }));
+
 /**
  * The entry as an AuditEvent about this patient alone, with the sentence as its description: who else was in the same
  * answer is no part of a patient's accounting.
@@ -121,5 +127,14 @@ export const disclosureEventOf = (
               }),
         };
   const story = [{ stage: 'record', rule: 'disclosure', text: disclosure.sentence }];
-  return auditEventOf({ ...reduced, patients: [patient], story }, source, String(index));
+  const event = auditEventOf({ ...reduced, patients: [patient], story }, source, String(index));
+  // Of a call that touched others too the rules may have been about them.
+  const hidden = entry.patients.length === 1 && entry.outcome.masked > 0 ? hiddenWhat(entry, source) : [];
+  if (hidden.length === 0) return event;
+  return {
+    ...event,
+    entity: event.entity.map((entity) =>
+      entity.detail === undefined ? entity : { ...entity, detail: [...entity.detail, ...hidden] },
+    ),
+  };
 };

@@ -7,6 +7,8 @@ export interface AuditSource {
   readonly name: string;
   /** Its address as a client sees it. */
   readonly address: string;
+  /** What a masking rule hides, in the words of the policies in force; empty for a rule that is gone. */
+  readonly hiddenBy?: (rule: string) => readonly string[];
 }
 
 interface Coding {

@@ -53,6 +53,12 @@ export class PolicySet {
     return this.documents.flatMap((document) => document.rules.map((rule) => rule.id));
   }
 
+  /** What a rule is about, in words: the titles of its element classes. */
+  titlesOf(ruleId: string): readonly string[] {
+    const rule = this.documents.flatMap(({ rules }) => rules).find(({ id }) => id === ruleId);
+    return (rule?.classes ?? []).flatMap(({ name }) => this.classes.get(name)?.title ?? []);
+  }
+
   get roles(): readonly string[] {
     return [...new Set(this.documents.flatMap((document) => document.roles))].sort();
   }

@@ -14,6 +14,8 @@ export interface Access {
   /** Types of what was seen; empty when the entry does not say. */
   readonly types: readonly string[];
   readonly hidden: number;
+  /** What of it, as the house's policies call it; empty when that is not known any more. */
+  readonly hiddenWhat: readonly string[];
   readonly allowedByYou: boolean;
 }
 
@@ -83,6 +85,9 @@ function accessOf(event: AuditEvent, at: number, patient: string): Access {
     self: asker?.who?.reference === `Patient/${patient}`,
     types: [...new Set(types)],
     hidden: Number(details.get('masked') ?? 0) || 0,
+    hiddenWhat: (event.entity ?? []).flatMap(({ detail }) =>
+      (detail ?? []).flatMap(({ type, valueString }) => (type === 'hidden' && valueString ? valueString : [])),
+    ),
     allowedByYou: details.get('consent-basis') === 'grant',
   };
 }

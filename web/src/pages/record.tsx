@@ -143,7 +143,8 @@ const AccessItem = ({
   const t = useTexts(recordText);
   const format = useFormat();
   const sentence = useSentence()(access);
-  const { kind, hidden, allowedByYou, client, self } = access;
+  const { list } = useWords();
+  const { kind, hidden, hiddenWhat, allowedByYou, client, self } = access;
   return (
     <li>
       <Group justify="space-between" align="flex-start" wrap="nowrap">
@@ -168,7 +169,7 @@ const AccessItem = ({
             {[
               kind === 'refused' ? t.nothingShown : '',
               kind === 'emergency' ? t.reviewed : '',
-              hidden > 0 ? t.hidden(format.number(hidden), hidden === 1) : '',
+              hidden > 0 ? t.hidden(format.number(hidden), hidden === 1, list(hiddenWhat)) : '',
               allowedByYou ? t.allowed : '',
               client === undefined ? '' : t.through(client),
             ]

@@ -15,7 +15,8 @@ export const recordText = texts(
     refused: (what: string, purpose: string) => `wanted to see ${what} ${purpose}`.trim(),
     emergency: (what: string, purpose: string) => `looked at ${what} ${purpose}`.trim(),
     through: (program: string) => `With the program “${program}”.`,
-    hidden: (count: string, one: boolean) => (one ? 'One detail was hidden.' : `${count} details were hidden.`),
+    hidden: (count: string, one: boolean, what: string) =>
+      `${one ? 'One detail was hidden' : `${count} details were hidden`}${what === '' ? '' : `: ${what}`}.`,
     allowed: 'You had allowed it.',
     nothingShown: 'It was refused. Nothing was shown.',
     reviewed: 'It was an emergency: somebody else checks whether it was right.',
@@ -47,7 +48,8 @@ export const recordText = texts(
       refused: (what: string, purpose: string) => `wollte ${what} ansehen, ${purpose}`.replace(/, $/, ''),
       emergency: (what: string, purpose: string) => `hat ${what} angesehen, ${purpose}`.replace(/, $/, ''),
       through: (program: string) => `Mit dem Programm „${program}“.`,
-      hidden: (count: string, one: boolean) => (one ? 'Eine Angabe war verdeckt.' : `${count} Angaben waren verdeckt.`),
+      hidden: (count: string, one: boolean, what: string) =>
+        `${one ? 'Eine Angabe war verdeckt' : `${count} Angaben waren verdeckt`}${what === '' ? '' : `: ${what}`}.`,
       allowed: 'Sie hatten es erlaubt.',
       nothingShown: 'Es wurde abgelehnt. Nichts wurde gezeigt.',
       reviewed: 'Es war ein Notfall: jemand anderes prüft, ob es richtig war.',
