@@ -19,7 +19,8 @@ export const ownRead = (path: string): OwnRead =>
   ({
     method: 'GET',
     path,
-    headers: { accept: 'application/fhir+json', prefer: 'handling=strict' },
+    // A server may answer from what it found a minute ago (HAPI does), and a decision is made on what is there now.
+    headers: { accept: 'application/fhir+json', prefer: 'handling=strict', 'cache-control': 'no-cache' },
   }) as unknown as OwnRead;
 
 /** An address that the upstream named for a part of a bulk export. */

@@ -73,7 +73,13 @@ export type Meant =
 /** Which patients the call can touch, as far as it can be known before the upstream answers. */
 export type SubjectSet =
   /** Named by the call: by path, search parameter, compartment or body. */
-  | { readonly kind: 'patients'; readonly ids: readonly PatientId[]; readonly every: boolean }
+  | {
+      readonly kind: 'patients';
+      readonly ids: readonly PatientId[];
+      readonly every: boolean;
+      /** The criteria ask for records of these alone: whatever else comes back, they were ignored. */
+      readonly only?: true;
+    }
   /** Known only from what comes back: every returned resource is judged. */
   | { readonly kind: 'discover' }
   /** Types that belong to no patient. */

@@ -106,7 +106,7 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     context: StageContext,
   ): Verdict<Located> {
     const named = namedBySearch(interaction, bases);
-    if (named !== undefined) return found(input, { kind: 'patients', ids: named, every: false }, context);
+    if (named !== undefined) return found(input, named, context);
     const { type } = interaction;
     if (type !== undefined && isUniversal(type)) return found(input, universal, context);
     const { patientOnly } = input;
@@ -136,7 +136,7 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
     if (by?.by === 'none') return found(input, universal, context);
     if (type !== undefined && isUniversal(type)) return found(input, universal, context);
     const named = type === undefined ? undefined : namedByCriteria(type, interaction.query, bases);
-    return found(input, named === undefined ? discover : { kind: 'patients', ids: named, every: false }, context);
+    return found(input, named ?? discover, context);
   }
 
   function created(
@@ -306,41 +306,38 @@ const byId = (type: ResourceType, id: string): SubjectSet => {
   return isUniversal(type) ? universal : discover;
 };
 
-function namedBySearch(
-  interaction: Extract<FhirInteraction, { kind: 'search' }>,
-  bases: Bases,
-): readonly PatientId[] | undefined {
-  const ids = new Set<PatientId>();
+function namedBySearch(interaction: Extract<FhirInteraction, { kind: 'search' }>, bases: Bases): Named | undefined {
   const { compartment, type, query } = interaction;
-  if (compartment?.type === 'Patient') ids.add(compartment.id as string as PatientId);
-  const criteria = type === undefined ? undefined : namedByCriteria(type, query, bases);
-  for (const id of criteria ?? []) ids.add(id);
-  return ids.size === 0 ? undefined : [...ids];
+  const named = type === undefined ? undefined : namedByCriteria(type, query, bases);
+  if (compartment?.type !== 'Patient') return named;
+  return { kind: 'patients', ids: [compartment.id as string as PatientId, ...(named?.ids ?? [])], every: false };
 }
 
+type Named = Extract<SubjectSet, { kind: 'patients' }>;
+
 /** Patients that plain criteria name: `_id` of Patient, `patient`, `subject` and the like; not through chains. */
-function namedByCriteria(type: ResourceType, query: SearchQuery, bases: Bases): readonly PatientId[] | undefined {
-  const ids: PatientId[] = [];
+function namedByCriteria(type: ResourceType, query: SearchQuery, bases: Bases): Named | undefined {
+  const ids = new Set<PatientId>();
   const parameters = searchSubjects(type);
-  for (const criterion of query.criteria) {
-    if (criterion.chain.length > 0 || criterion.has.length > 0) continue;
-    if (type === 'Patient' && criterion.code === '_id') {
-      for (const value of criterion.values) pushId(ids, value);
-      continue;
-    }
-    const parameter = parameters.find((each) => each.code === criterion.code);
-    if (parameter === undefined || parameter.role !== 'owner') continue;
-    if (criterion.modifier !== undefined && criterion.modifier !== 'Patient') continue;
-    for (const value of criterion.values) {
-      if (!value.includes('/')) {
-        if (parameter.patientOnly || criterion.modifier === 'Patient') pushId(ids, value);
-        continue;
-      }
-      const reference = parseReference(value, bases);
-      if (reference.kind === 'local' && reference.type === 'Patient') pushId(ids, reference.id);
-    }
+  let only = false;
+  for (const { code, modifier, chain, has, values } of query.criteria) {
+    if (chain.length > 0 || has.length > 0) continue;
+    const byId = type === 'Patient' && code === '_id';
+    const parameter = byId ? undefined : parameters.find((each) => each.code === code && each.role === 'owner');
+    if (!byId && parameter === undefined) continue;
+    if (modifier !== undefined && (byId || modifier !== 'Patient')) continue;
+    const bare = byId || parameter?.patientOnly === true || modifier === 'Patient';
+    const named = values.map((value) => patientIn(value, bare, bases));
+    for (const id of named) if (id !== undefined) ids.add(id);
+    only ||= !named.includes(undefined);
   }
-  return ids.length === 0 ? undefined : ids;
+  return ids.size === 0 ? undefined : { kind: 'patients', ids: [...ids], every: false, ...(only ? { only } : {}) };
+}
+
+function patientIn(value: string, bare: boolean, bases: Bases): PatientId | undefined {
+  if (!value.includes('/')) return bare ? patientId(value) : undefined;
+  const reference = parseReference(value, bases);
+  return reference.kind === 'local' && reference.type === 'Patient' ? patientId(reference.id) : undefined;
 }
 
 function pushId(ids: PatientId[], value: string): void {

@@ -63,6 +63,8 @@ export function release(parts: ReleaseParts): Release {
       const begun = performance.now();
       const finish = ({ verdict, tally }: Attempt): Verdict<Released> => {
         for (const effect of tally.effects) effect();
+        // An alarm for the operator: the FHIR server does not do what it is asked.
+        if (tally.strayed > 0) context.telemetry.failed('upstream', 'CriterionIgnored');
         for (const reason of verdict.reasons) context.story.push({ stage: 'release', ...reason });
         context.telemetry.stage(
           'release',

@@ -176,7 +176,14 @@ export const restrictCapability = (
       .filter(({ mode }) => mode === 'server')
       .map((each) => rest(each, can)),
   };
-  return encoder.encode(JSON.stringify(restricted));
+  return encoder.encode(JSON.stringify(restricted, (_name, member: unknown) => anchored(member, bases)));
+};
+
+/** Definitions that the upstream keeps itself are named where the caller can ask for them. */
+const anchored = (member: unknown, { upstreamBase, upstreamAliases = [], gatewayBase }: Bases): unknown => {
+  if (typeof member !== 'string') return member;
+  const base = [upstreamBase, ...upstreamAliases].find((each) => member.startsWith(`${each}/`));
+  return base === undefined ? member : `${gatewayBase}${member.slice(base.length)}`;
 };
 
 /** What an issuer says of itself in its OpenID discovery document (OpenID Connect Discovery 1.0, section 3). */

@@ -32,6 +32,8 @@ export interface Tally {
   basis: string | undefined;
   returned: number;
   withheld: number;
+  /** Of those, matches of a search that the upstream did not do as it was asked. */
+  strayed: number;
   masked: number;
 }
 
@@ -47,6 +49,7 @@ export const emptyTally = (): Tally => ({
   basis: undefined,
   returned: 0,
   withheld: 0,
+  strayed: 0,
   masked: 0,
 });
 
@@ -148,6 +151,11 @@ export function* releaseBundle(
         tally.withheld += 1;
         continue;
       }
+      if (mode !== 'include' && strayed(part, released)) {
+        tally.withheld += 1;
+        tally.strayed += 1;
+        continue;
+      }
       if (mode !== 'include' && matches === wanted) {
         next ??= { upstream: path, skip: position - 1 };
         beyond += 1;
@@ -200,6 +208,13 @@ export function* releaseBundle(
   }
   return out.text(before === '},{' ? '}]}' : '}').done();
 }
+
+/** The call asked for records of certain patients alone, and the upstream sent another's: it does not know the criterion. */
+const strayed = ({ subjects }: Planned, { patients }: ReleasedResource): boolean =>
+  subjects.kind === 'patients' &&
+  subjects.only === true &&
+  patients.length > 0 &&
+  !patients.some((patient) => subjects.ids.includes(patient));
 
 /** Entries with a resource. The upstream's own remarks quote values; they stay here. */
 function* entriesOf(

@@ -47,6 +47,16 @@ const upstream = {
 };
 
 describe('restrictCapability', () => {
+  it('names what the upstream keeps by the address of the gateway', () => {
+    const operation = [
+      { name: 'everything', definition: 'http://internal:8080/fhir/OperationDefinition/Patient-i-everything' },
+    ];
+    const statement = { ...upstream, rest: [{ mode: 'server', resource: [{ type: 'Patient', operation }] }] };
+    const text = JSON.stringify(restricted(statement));
+    expect(text).toContain('https://gate.example/fhir/OperationDefinition/Patient-i-everything');
+    expect(text).not.toContain('internal');
+  });
+
   it('promises what the upstream can do and the gateway will do, and no more', () => {
     expect(restricted(upstream)).toMatchObject({
       implementation: { url: 'https://gate.example/fhir' },
