@@ -14,7 +14,7 @@ import { withAudit } from '../adapters/store/audit-forward.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import type { RecordNotary } from '../adapters/store/record-notary.ts';
-import { openVault, type Vault } from '../adapters/store/vault.ts';
+import type { Vault } from '../adapters/store/vault.ts';
 import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
 import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
 import { upstreamReader } from '../adapters/upstream/reader.ts';
@@ -85,6 +85,7 @@ import { mountRisk } from './risk-api.ts';
 import { keyBytes, secret } from './secrets.ts';
 import { type Threats, watchThreats } from './threats.ts';
 import { openTimestamping } from './timestamping.ts';
+import { openKeyVault } from './vault.ts';
 import { openWitnessing } from './witnessing.ts';
 
 export interface GatewayOptions {
@@ -171,13 +172,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const policies = openPolicies(config.policies, config.upstream.url, watch);
   opened.defer(() => policies.close());
   const vaultKey = keyBytes(secret(config.vaultKey, environment), 'vaultKey');
-  const vault = await openVault({
-    folder: join(data, 'vault'),
-    masterKey: vaultKey,
-    organisation: config.organisation,
-    epoch: String(config.epoch),
-    random,
-  });
+  const { vault, holds } = await openKeyVault({ config, environment, key: vaultKey, random, telemetry: watch });
   opened.defer(() => vault.close());
   const ledger = await openLedgerStore({
     config,
@@ -346,7 +341,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
 
   const records = openRecords({ config, vault, ledger, key: subKey(vaultKey, 'records'), clock, telemetry: watch });
   if (records !== undefined) opened.defer(() => records.close());
-  const eraser = await openErasure({ data, vault, ledger, records, risk, clock, random });
+  const eraser = await openErasure({ data, vault, holds, ledger, records, risk, telemetry: watch, clock, random });
   opened.defer(() => eraser.close());
   const source = {
     name: 'Consentry',

@@ -6,8 +6,10 @@ import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
 import { leafHashOf } from '../../src/adapters/store/recovery.ts';
 import { auditServed } from '../../src/adapters/store/served-audit.ts';
 import { startGateway } from '../../src/app/start-gateway.ts';
+import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
 import { parseProof, verifyProof } from '../../src/domain/ledger/proof.ts';
+import { entryOf } from '../adapters/store/ledger-fixture.ts';
 import { startPostgres, type TestPostgres } from '../adapters/store/postgres-server.ts';
 import { codeOf, type Rig, startRig } from './rig.ts';
 import { type Second, startSecond } from './second-gateway.ts';
@@ -79,6 +81,28 @@ describe('two gateways on one PostgreSQL', () => {
         .get(`/api/v1/explain/${answers[2]?.headers['x-request-id']}`)
         .set('authorization', `Bearer ${await rig.token('clinician')}`);
       expect(elsewhere.status).toBe(200);
+    } finally {
+      await Promise.all([one.close(), other.close()]);
+    }
+  }, 60_000);
+
+  it('open what the other wrote about a patient whom it alone had met, until either erases the patient', async () => {
+    const [one, other] = await Promise.all([onPostgres('one'), onPostgres('other')]);
+    try {
+      const patient = 'patient-of-one' as PatientId;
+      const { index, entry = index } = await one.gateway.ledger.append(entryOf('met', { patients: [patient] }));
+      expect((await other.gateway.ledger.open(entry))?.entry.patients).toEqual([patient]);
+      expect(other.gateway.vault.subjectOf(patient)).toBe(one.gateway.vault.subjectOf(patient));
+      const officer = `Bearer ${await rig.token('privacy-officer')}`;
+      const api = (gateway: Second, path: string, body: object) =>
+        supertest(gateway.gateway.url).post(`/api/v1/${path}`).set('authorization', officer).send(body);
+      await api(one, 'legal-holds', { patient, reason: 'a court' }).expect(201);
+      await api(other, 'erasures', { patient, confirm: patient }).expect(409);
+      await api(other, 'legal-holds/lift', { patient }).expect(200);
+      await api(other, 'erasures', { patient, confirm: patient }).expect(200);
+      expect(await one.gateway.ledger.open(entry)).toBeUndefined();
+      expect(await one.gateway.ledger.query({ patient, limit: 5 })).toEqual([]);
+      expect(one.gateway.vault.subjectOf(patient)).toBeUndefined();
     } finally {
       await Promise.all([one.close(), other.close()]);
     }

@@ -4,6 +4,7 @@ import type { Instant } from '../../domain/instant.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
 import type { EntryQuery } from './ledger-index.ts';
+import type { HoldBook } from './vault-postgres.ts';
 
 /** A duty to keep what is known of a patient: GDPR Art. 17(3), HIPAA documentation, a court. */
 export interface LegalHold {
@@ -31,6 +32,8 @@ export interface EraserOptions {
     open(index: number): Promise<{ readonly entry: LedgerEntry } | undefined>;
     forget(patient: PatientId): Promise<void>;
   };
+  /** Where several gateways keep their holds together; in `path` by default. */
+  readonly holds?: HoldBook;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -55,6 +58,31 @@ const PRINT = /^[0-9a-f]{16} key:([0-9a-f]{64})$/;
  * Erasure destroys one key; payloads and openings go with it, every proof still verifies. What is begun is written down
  * first and finished at the next start, so a crash cannot leave an index that still names the patient.
  */
+const ownHolds = (database: DatabaseSync): HoldBook => {
+  const read = (row: Record<string, unknown>): LegalHold => ({
+    reason: String(row['reason']),
+    ...(row['until'] === null ? {} : { until: Number(row['until']) as Instant }),
+  });
+  return {
+    get: (patient) => {
+      const row = database.prepare('SELECT reason, until FROM holds WHERE patient = ?').get(patient);
+      return row && read(row);
+    },
+    all: () =>
+      database
+        .prepare('SELECT patient, reason, until FROM holds ORDER BY patient')
+        .all()
+        .map((row) => [String(row['patient']) as PatientId, read(row)]),
+    set: async (patient, { reason, until }) => {
+      database.prepare('INSERT OR REPLACE INTO holds VALUES (?, ?, ?)').run(patient, reason, until ?? null);
+    },
+    remove: async (patient) => {
+      database.prepare('DELETE FROM holds WHERE patient = ?').run(patient);
+    },
+    refresh: async () => undefined,
+  };
+};
+
 export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
   const { destroyKey, ledger, clock, random } = options;
   const database = new DatabaseSync(options.path, { timeout: 5000 });
@@ -62,12 +90,10 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
   database.exec(`CREATE TABLE IF NOT EXISTS holds (patient TEXT PRIMARY KEY, reason TEXT NOT NULL, until INTEGER);
     CREATE TABLE IF NOT EXISTS begun (patient TEXT PRIMARY KEY, id TEXT NOT NULL);`);
 
+  const book = options.holds ?? ownHolds(database);
   const heldBy = (patient: PatientId): LegalHold | undefined => {
-    const row = database.prepare('SELECT reason, until FROM holds WHERE patient = ?').get(patient);
-    if (row === undefined) return undefined;
-    const until = row.until === null ? undefined : (Number(row.until) as Instant);
-    if (until !== undefined && until <= clock.now()) return undefined;
-    return { reason: String(row.reason), ...(until === undefined ? {} : { until }) };
+    const held = book.get(patient);
+    return held?.until !== undefined && held.until <= clock.now() ? undefined : held;
   };
 
   const told = (
@@ -136,25 +162,23 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
   return {
     heldBy,
     holds: () =>
-      database
-        .prepare('SELECT patient FROM holds ORDER BY patient')
-        .all()
-        .flatMap((row) => {
-          const patient = String(row.patient) as PatientId;
-          const held = heldBy(patient);
-          return held === undefined ? [] : [{ patient, ...held }];
-        }),
+      book.all().flatMap(([patient]) => {
+        const held = heldBy(patient);
+        return held === undefined ? [] : [{ patient, ...held }];
+      }),
     hold: async (patient, { reason, until }, by) => {
       await ledger.append(told(newId(), 'legal-hold', 'A legal hold was set.', { by, patients: [patient] }));
-      database.prepare('INSERT OR REPLACE INTO holds VALUES (?, ?, ?)').run(patient, reason, until ?? null);
+      await book.set(patient, { reason, ...(until === undefined ? {} : { until }) });
     },
     lift: async (patient, by) => {
+      await book.refresh();
       if (heldBy(patient) === undefined) return false;
       await ledger.append(told(newId(), 'legal-hold', 'A legal hold was lifted.', { by, patients: [patient] }));
-      database.prepare('DELETE FROM holds WHERE patient = ?').run(patient);
+      await book.remove(patient);
       return true;
     },
     erase: async (patient, by) => {
+      await book.refresh();
       const held = heldBy(patient);
       const id = newId();
       if (held !== undefined) {

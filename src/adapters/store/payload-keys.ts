@@ -13,4 +13,6 @@ export interface PayloadKeys {
   all(): Iterable<readonly [PatientId, Uint8Array]>;
   /** 32 bytes from which the index makes its names: kept where the keys come from, never beside the index. */
   readonly indexKey: Uint8Array;
+  /** Where gateways share the keys: learns what the others made and destroyed until now. */
+  refresh?(): Promise<void>;
 }

@@ -261,6 +261,8 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   const open: FilesLedger['open'] = async (index) => {
     const row = await rowAt(index);
     if (row === undefined) return undefined;
+    // Another gateway may have made the key since, or destroyed it.
+    await payloadKeys.refresh?.();
     const patients = row.patients.map(names.patientOf).filter((patient) => patient !== undefined);
     return sealer.open(index, row, 'ledger_entries', patients);
   };

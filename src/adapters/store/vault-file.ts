@@ -8,16 +8,18 @@ import type { Random } from '../../ports.ts';
  * A record of kind `erased` has a box of zeros: the key is gone from the disk, and the length still leads to the next.
  */
 const MAGIC = Buffer.from('CSNTVLT1');
-const NONCE = 12;
+export const NONCE = 12;
 const TAG = 16;
-const KEY = 32;
+export const KEY = 32;
 export const HEADER = MAGIC.length + NONCE + TAG;
 const RECORD_HEAD = 4 + 1 + NONCE;
 const LONGEST_BOX = 4096;
 
-const kinds = { key: 1, erased: 0 } as const;
+export const kinds = { key: 1, erased: 0 } as const;
 
-export class VaultUnreadable extends Error {}
+export class VaultUnreadable extends Error {
+  override readonly name = 'VaultUnreadable';
+}
 
 export interface VaultRecord {
   readonly patient: string;
@@ -26,7 +28,7 @@ export interface VaultRecord {
   readonly length: number;
 }
 
-const sealBox = (sealing: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Buffer => {
+export const sealBox = (sealing: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Buffer => {
   const cipher = createCipheriv('aes-256-gcm', sealing, nonce);
   cipher.setAAD(aad);
   const box = cipher.update(plain);
@@ -34,7 +36,12 @@ const sealBox = (sealing: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain:
   return Buffer.concat([box, cipher.getAuthTag()]);
 };
 
-const openBox = (sealing: Uint8Array, nonce: Uint8Array, aad: Uint8Array, box: Uint8Array): Buffer | undefined => {
+export const openBox = (
+  sealing: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  box: Uint8Array,
+): Buffer | undefined => {
   try {
     const decipher = createDecipheriv('aes-256-gcm', sealing, nonce, { authTagLength: TAG });
     decipher.setAAD(aad);

@@ -1,15 +1,18 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import type { GranteeKey, GranteeKind, SubjectKey } from '../../domain/consent/grant.ts';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
+import { equalBytes } from '../../domain/ledger/hash.ts';
 import type { Random, SubjectKeys } from '../../ports.ts';
-import { type FileSystem, isMissing, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
-import { thisProcess } from './owner.ts';
+import { type FileSystem, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
 import type { PayloadKeys } from './payload-keys.ts';
-import { encodeHeader, encodeRecord, erasedRecord, HEADER, readVault, VaultUnreadable } from './vault-file.ts';
+import { KEY, readVault, VaultUnreadable } from './vault-file.ts';
+import { openErasedList, openVaultFile, readErased } from './vault-folder.ts';
 
 export interface VaultOptions {
-  /** Holds `patients.vault` and, kept apart so that a restored backup does not revive anyone, `erased.list`. */
+  /** Holds `erased.list`, kept apart so that a restored backup does not revive anyone, and `patients.vault` unless the keys are elsewhere. */
   readonly folder: string;
+  /** Where the keys are kept; a file in the folder by default. */
+  readonly store?: (parts: VaultStoreParts) => Promise<VaultStore>;
   /** 32 bytes, from where the configuration points. */
   readonly masterKey: Uint8Array;
   /** `Organization/o1`: pseudonyms differ per organisation. */
@@ -18,6 +21,31 @@ export interface VaultOptions {
   readonly epoch: string;
   readonly random: Random;
   readonly files?: FileSystem;
+}
+
+export interface VaultStoreParts {
+  readonly folder: string;
+  readonly files: FileSystem;
+  readonly sealing: Uint8Array;
+  /** For names of patients that are not told. */
+  readonly naming: Uint8Array;
+  readonly random: Random;
+  /** Keys that were destroyed stay destroyed. */
+  readonly isErased: (key: Uint8Array) => boolean;
+  readonly printOf: (key: Uint8Array) => Uint8Array;
+  /** What another gateway on the same store did. */
+  readonly made: (patient: PatientId, key: Uint8Array) => void;
+  readonly destroyed: (patient: PatientId, print: Uint8Array) => void;
+}
+
+/** Where sealed keys are kept durably. */
+export interface VaultStore {
+  /** Resolves when they are durable, with the keys that hold: where another gateway made one first, that one. */
+  add(batch: readonly { readonly patient: PatientId; readonly key: Uint8Array }[]): Promise<readonly Uint8Array[]>;
+  destroy(patient: PatientId, key: Uint8Array): Promise<void>;
+  /** Learns what others did until now. */
+  refresh?(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface Erasure {
@@ -36,6 +64,8 @@ export interface Vault extends SubjectKeys, PayloadKeys {
   /** Destroys the patient's key, on disk and here. Resolves when that is durable. */
   erase(patient: PatientId): Promise<Erasure>;
   patients(): Iterable<PatientId>;
+  /** When another gateway destroyed a patient's key. */
+  onErased(listener: (patient: PatientId) => void): void;
   /** Names the patient's key without telling what it is. */
   printOf(patient: PatientId): string | undefined;
   readonly size: number;
@@ -47,20 +77,16 @@ interface Entry {
   readonly key: Uint8Array;
   subject: SubjectKey | undefined;
   payload: Uint8Array | undefined;
-  offset: number;
-  length: number;
 }
 
 interface Waiting {
   readonly patient: PatientId;
-  readonly entry: Entry;
-  readonly resolve: () => void;
+  readonly key: Uint8Array;
+  readonly resolve: (entry: Entry) => void;
   readonly reject: (error: unknown) => void;
 }
 
 const utf8 = new TextEncoder();
-const KEY = 32;
-const FINGERPRINT = 32;
 /** Names come from verified tokens, but their number has no bound of its own. */
 const CACHED_GRANTEES = 100_000;
 
@@ -72,54 +98,6 @@ const mac = (key: Uint8Array, ...parts: readonly string[]): Buffer => {
   // Each part with its length: `a|b` and `a`, `|b` are different names.
   for (const part of parts) hmac.update(`${utf8.encode(part).length}:`).update(part);
   return hmac.digest();
-};
-
-interface Holder {
-  readonly pid?: number;
-  readonly birth?: string;
-}
-
-const holderOf = (bytes: Uint8Array): Holder => {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as Holder;
-  } catch {
-    // A lock torn by a crash holds nothing.
-    return {};
-  }
-};
-
-const readIfThere = (files: FileSystem, path: string): Promise<Uint8Array> =>
-  files.read(path).catch((error: unknown) => {
-    if (isMissing(error)) return new Uint8Array();
-    throw error;
-  });
-
-/** Two writers would write over each other's keys. */
-const lockOf = async (files: FileSystem, folder: string): Promise<() => Promise<void>> => {
-  const path = under(folder, 'vault.lock');
-  const me = thisProcess();
-  const { pid, birth } = holderOf(await readIfThere(files, path));
-  if (pid !== undefined && birth !== undefined && me.isAlive(pid, birth) !== false) {
-    throw new VaultUnreadable('Another process holds the key vault; if it is gone for good, remove vault.lock.');
-  }
-  const file = await files.openFile(path);
-  await file.truncate(0);
-  await file.write(utf8.encode(JSON.stringify({ pid: me.pid, birth: me.birth })), 0);
-  await file.sync();
-  return async () => {
-    await file.close();
-    await files.removeFile(path).catch(() => undefined);
-  };
-};
-
-/** Reads the whole list; a torn last fingerprint was never acknowledged. */
-const readErased = async (files: FileSystem, path: string): Promise<Set<string>> => {
-  const bytes = await readIfThere(files, path);
-  const erased = new Set<string>();
-  for (let at = 0; at + FINGERPRINT <= bytes.length; at += FINGERPRINT) {
-    erased.add(Buffer.from(bytes.subarray(at, at + FINGERPRINT)).toString('hex'));
-  }
-  return erased;
 };
 
 /**
@@ -134,13 +112,7 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
   const naming = derive(masterKey, 'grantees');
   const printing = derive(masterKey, 'fingerprints');
 
-  const entryOf = (key: Uint8Array, offset: number, length: number): Entry => ({
-    key,
-    subject: undefined,
-    payload: undefined,
-    offset,
-    length,
-  });
+  const entryOf = (key: Uint8Array): Entry => ({ key, subject: undefined, payload: undefined });
   const subjectOf = (entry: Entry): SubjectKey => {
     entry.subject ??= `0x${mac(entry.key, 'subject', organisation, epoch).toString('hex')}` as SubjectKey;
     return entry.subject;
@@ -152,49 +124,43 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
   const fingerprintOf = (key: Uint8Array): Buffer => createHmac('sha256', printing).update(key).digest();
 
   await makeFolderDurably(files, folder, folder);
-  const unlock = await lockOf(files, folder);
-  const path = under(folder, 'patients.vault');
   const entries = new Map<PatientId, Entry>();
   let bySubject: Map<SubjectKey, PatientId> | undefined;
-  const file = await files.openFile(path);
-  const list = await files.openFile(under(folder, 'erased.list'));
-  const erased = await readErased(files, under(folder, 'erased.list'));
-  let listEnd = erased.size * FINGERPRINT;
-  let end = 0;
-
-  const overwrite = async (offset: number, length: number): Promise<void> => {
-    await file.write(erasedRecord(length), offset);
-    await file.sync();
+  const erased = await openErasedList(files, folder);
+  const listeners = new Set<(patient: PatientId) => void>();
+  const keep = (patient: PatientId, key: Uint8Array): Entry => {
+    const known = entries.get(patient);
+    if (known !== undefined && equalBytes(known.key, key)) return known;
+    const entry = entryOf(key);
+    entries.set(patient, entry);
+    bySubject?.set(subjectOf(entry), patient);
+    return entry;
   };
-
-  try {
-    const bytes = Buffer.from(await files.read(path));
-    if (bytes.length < HEADER) {
-      // New, or torn before its first record: nothing was ever acknowledged from it.
-      await file.truncate(0);
-      await file.write(encodeHeader(sealing, random), 0);
-      await file.sync();
-      await files.syncFolder(folder);
-      end = HEADER;
-    } else {
-      const read = readVault(bytes, sealing);
-      end = read.end;
-      if (end < bytes.length) {
-        await file.truncate(end);
-        await file.sync();
-      }
-      for (const record of read.records) {
-        const gone = erased.size > 0 && erased.has(fingerprintOf(record.key).toString('hex'));
-        if (gone) await overwrite(record.offset, record.length);
-        else entries.set(record.patient as PatientId, entryOf(record.key, record.offset, record.length));
-      }
-    }
-  } catch (error) {
-    await file.close();
-    await list.close();
-    await unlock();
+  const drop = (patient: PatientId, entry: Entry): void => {
+    entries.delete(patient);
+    bySubject?.delete(subjectOf(entry));
+    entry.key.fill(0);
+    entry.payload?.fill(0);
+  };
+  const store = await (options.store ?? openVaultFile)({
+    folder,
+    files,
+    sealing,
+    naming: derive(masterKey, 'names'),
+    random,
+    isErased: (key) => erased.has(fingerprintOf(key)),
+    printOf: fingerprintOf,
+    made: keep,
+    destroyed: (patient, print) => {
+      const entry = entries.get(patient);
+      if (entry === undefined || !fingerprintOf(entry.key).equals(print)) return;
+      drop(patient, entry);
+      for (const listener of listeners) listener(patient);
+    },
+  }).catch(async (error: unknown) => {
+    await erased.close();
     throw error;
-  }
+  });
 
   const pending = new Map<PatientId, Promise<Entry>>();
   let waiting: Waiting[] = [];
@@ -203,25 +169,11 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
 
   const writeBatch = async (batch: readonly Waiting[]): Promise<void> => {
     try {
-      let at = end;
-      const records = batch.map(({ patient, entry }) => {
-        const record = encodeRecord(sealing, random, patient, entry.key);
-        entry.offset = at;
-        entry.length = record.length;
-        at += record.length;
-        return record;
+      const keys = await store.add(batch);
+      batch.forEach(({ patient, key, resolve }, i) => {
+        resolve(keep(patient, keys[i] ?? key));
       });
-      await file.write(Buffer.concat(records), end);
-      await file.sync();
-      end = at;
-      for (const { patient, entry, resolve } of batch) {
-        entries.set(patient, entry);
-        bySubject?.set(subjectOf(entry), patient);
-        resolve();
-      }
     } catch (error) {
-      // What a failed sync kept is unknown, and nobody was told of it.
-      await file.truncate(end).catch(() => undefined);
       for (const { reject } of batch) reject(error);
     }
   };
@@ -242,11 +194,11 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
     if (closed) return Promise.reject(new VaultUnreadable('The key vault is closed.'));
     const underway = pending.get(patient);
     if (underway !== undefined) return underway;
-    const entry = entryOf(Uint8Array.from(random.bytes(KEY)), 0, 0);
-    const made = new Promise<void>((resolve, reject) => {
-      waiting.push({ patient, entry, resolve, reject });
+    const key = Uint8Array.from(random.bytes(KEY));
+    const made = new Promise<Entry>((resolve, reject) => {
+      waiting.push({ patient, key, resolve, reject });
       running ??= run();
-    }).then(() => entry);
+    });
     pending.set(
       patient,
       made.finally(() => pending.delete(patient)),
@@ -259,18 +211,16 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
 
   const destroy = async (patient: PatientId): Promise<Erasure> => {
     await pending.get(patient)?.catch(() => undefined);
+    await store.refresh?.();
     const entry = entries.get(patient);
     if (entry === undefined) return { destroyed: false, gone: [], remains: [] };
     // The list first: once it is durable no restart and no restored backup brings the key back.
-    await list.write(fingerprintOf(entry.key), listEnd);
-    await list.sync();
-    listEnd += FINGERPRINT;
-    entries.delete(patient);
-    bySubject?.delete(subjectOf(entry));
+    await erased.add(fingerprintOf(entry.key));
+    const key = Uint8Array.from(entry.key);
+    drop(patient, entry);
     await running;
-    await overwrite(entry.offset, entry.length);
-    entry.key.fill(0);
-    entry.payload?.fill(0);
+    await store.destroy(patient, key);
+    key.fill(0);
     return {
       destroyed: true,
       gone: [
@@ -328,6 +278,8 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
       return done;
     },
     patients: () => entries.keys(),
+    onErased: (listener) => listeners.add(listener),
+    ...(store.refresh === undefined ? {} : { refresh: store.refresh }),
     indexKey: derive(masterKey, 'ledger index'),
     printOf(patient) {
       const key = entries.get(patient)?.key;
@@ -340,9 +292,8 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
       closed = true;
       await erasing;
       await running;
-      await file.close();
-      await list.close();
-      await unlock();
+      await store.close();
+      await erased.close();
     },
   };
 };
