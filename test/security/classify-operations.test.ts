@@ -43,18 +43,22 @@ describe('an operation', () => {
   it.each([
     ['an unknown part', parameters({ name: 'nosuch', valueString: 'x' })],
     ['a part without a name', parameters({ valueString: 'x' })],
-    ['a resource where it takes none', parameters({ name: 'start', resource: { resourceType: 'Patient' } })],
+    ['a resource where it takes none', parameters({ name: 'url', resource: { resourceType: 'Patient' } })],
     ['another resource', { resourceType: 'Patient' }],
     ['parts that are no list', { resourceType: 'Parameters', parameter: {} }],
   ])('with %s in its body is refused', (_, body) => {
-    expect(refusal('POST /Patient/1/$everything', { body })).toBe('body-invalid');
+    expect(refusal('POST /ValueSet/$expand', { body })).toBe('body-invalid');
+    // Where a body is only another form of the query, it is refused as the query would be.
+    expect(refusal('POST /Patient/1/$everything', { body })).toMatch(/^(?:body-invalid|query-ambiguous)$/);
   });
 
   it('with a parameter in both query and body is refused', () => {
-    const body = parameters({ name: 'start', valueDate: '2021-01-01' });
-    expect(refusal('POST /Patient/1/$everything?start=2020', { body })).toBe('body-invalid');
-    expect(refusal('POST /Patient/1/$everything?end=2022', { body })).toBe(
-      'forwarded POST /Patient/1/$everything?end=2022',
+    const url = parameters({ name: 'url', valueUri: 'http://x.example/vs' });
+    expect(refusal('POST /ValueSet/$expand?url=http://x.example/vs', { body: url })).toBe('body-invalid');
+    const start = parameters({ name: 'start', valueDate: '2021-01-01' });
+    expect(refusal('POST /Patient/1/$everything?start=2020', { body: start })).toBe('query-ambiguous');
+    expect(refusal('POST /Patient/1/$everything?end=2022', { body: start })).toBe(
+      'forwarded GET /Patient/1/$everything?end=2022&start=2021-01-01',
     );
   });
 
