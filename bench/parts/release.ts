@@ -19,6 +19,7 @@ import { maskResource } from '../../src/domain/masking/walk.ts';
 import { parseDataClasses } from '../../src/domain/policy/data-classes-file.ts';
 import { isOther } from '../../src/domain/policy/draft.ts';
 import { compilePolicySet } from '../../src/domain/policy/policy-set.ts';
+import { atOnce } from '../../src/domain/steps.ts';
 import type { SubjectKeys } from '../../src/ports.ts';
 import type { Planned } from '../../src/stages/exchange.ts';
 import { emptyTally, releaseBundle } from '../../src/stages/release/bundle.ts';
@@ -26,7 +27,6 @@ import { containerRelease } from '../../src/stages/release/container.ts';
 import { project } from '../../src/stages/release/project.ts';
 import { type ResourceReleaseParts, resourceRelease } from '../../src/stages/release/resource.ts';
 import { resourceRight } from '../../src/stages/release/right.ts';
-import { inSlices } from '../../src/stages/steps.ts';
 
 const now = 1_800_000_000 as EpochSeconds;
 const subject = `0x${'1'.padStart(64, '0')}` as SubjectKey;
@@ -138,8 +138,7 @@ export const releaseOf = (role: string): ((round: number) => () => Uint8Array) =
       if (!scanned.ok) throw new Error(scanned.fault.code);
       const tally = emptyTally();
       const pages = [{ tape: scanned.tape, node: 0, path: '' }];
-      const out = inSlices(releaseBundle({ pages, ended: false }, part, tally, bundle));
-      if (out instanceof Promise) throw new Error('100 entries took longer than a slice');
+      const out = atOnce(releaseBundle({ pages, ended: false }, part, tally, bundle));
       if (tally.returned !== 100) throw new Error(`${tally.returned} of 100 were released`);
       return out;
     };
