@@ -2,9 +2,12 @@
 export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly limit: number;
+  readonly #atOnce: number;
 
-  constructor(limit: number) {
+  /** `atOnce` go when one must: a map walks over what was deleted at its beginning each time that it is asked for its oldest. */
+  constructor(limit: number, atOnce = 1) {
     this.limit = limit;
+    this.#atOnce = atOnce;
   }
 
   get size(): number {
@@ -28,11 +31,12 @@ export class BoundedMap<Key, Value> {
 
   set(key: Key, value: Value): void {
     this.#entries.set(key, value);
-    if (this.#entries.size > this.limit) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
+    if (this.#entries.size <= this.limit) return;
+    let surplus = this.#atOnce;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      surplus -= 1;
+      if (surplus === 0) return;
     }
   }
 

@@ -56,6 +56,8 @@ const SEEN = 50_000;
 const BATCH = 100;
 /** Canonical forms are made for so long before other work has its turn. */
 const SLICE_MS = 2;
+/** Noted records that may wait for their ledger entries. */
+const MOST_TOLD = 1000;
 /** First sights that may wait; a record beyond them is noted when it is next seen. */
 const MOST_WAITING = 20_000;
 const GRACE_MS = 60_000;
@@ -162,7 +164,8 @@ export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
   };
 
   const noteAll = async (): Promise<void> => {
-    while (waiting.size > 0) {
+    // A server that goes on sending new records must not keep what was noted from the ledger, and in memory.
+    while (waiting.size > 0 && told.length < MOST_TOLD) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       database.exec('BEGIN');
       try {

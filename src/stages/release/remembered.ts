@@ -22,7 +22,7 @@ export function contentName(tape: Tape, node: number): string | undefined {
  * every resource of every answer.
  */
 export class Remembered<Value> {
-  readonly #known = new BoundedMap<string, Value>(ENTRIES);
+  readonly #known = new BoundedMap<string, Value>(ENTRIES, ENTRIES >> 4);
 
   of(name: string | undefined, make: () => Value, keep: (value: Value) => boolean = () => true): Value {
     if (name === undefined) return make();
