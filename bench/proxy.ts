@@ -1,18 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import autocannon from 'autocannon';
 import type { Row } from './main.ts';
-
-const part = (
-  name: string,
-  ...args: string[]
-): Promise<{ readonly child: ChildProcess; readonly told: Record<string, string> }> =>
-  new Promise((resolve, reject) => {
-    const child = fork(new URL(`./parts/${name}.ts`, import.meta.url), args, {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    child.once('message', (told) => resolve({ child, told: told as Record<string, string> }));
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was ready`)));
-  });
+import { part, stop } from './parts/start.ts';
 
 interface Measured {
   readonly perSecond: number;
@@ -126,11 +114,7 @@ export async function run({ quick }: { quick: boolean }): Promise<readonly Row[]
     for (const what of quick ? ['answer'] : ['answer', 'body'])
       rows.push(...(await beside(what, gateway.told.url ?? '', token, quick)));
   } finally {
-    for (const { child } of [gateway, bare, sandbox, upstream]) {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.disconnect();
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 5000))]);
-    }
+    await stop([gateway, bare, sandbox, upstream]);
   }
   return rows;
 }

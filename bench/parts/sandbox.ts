@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDemo } from '../../src/app/demo.ts';
 
-const [persona = 'clinician'] = process.argv.slice(2);
+const [persona = 'clinician', scope] = process.argv.slice(2);
 const state = mkdtempSync(join(tmpdir(), 'consentry-bench-'));
 const demo = await startDemo({
   state,
@@ -15,11 +15,15 @@ const demo = await startDemo({
   step: () => {},
   progress: () => {},
 });
+const found = demo.tokens.find((each) => each.persona.name === persona);
 process.send?.({
   state,
   config: demo.config,
   environment: demo.environment,
-  token: demo.tokens.find((each) => each.persona.name === persona)?.token,
+  token:
+    found === undefined || scope === undefined
+      ? found?.token
+      : await demo.issuer.mint({ ...found.persona, scope }, 3600),
 });
 process.on('disconnect', () => {
   void demo.close().finally(() => {
