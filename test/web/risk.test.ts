@@ -32,9 +32,13 @@ describe('the risk page', () => {
 
     const confirm = page.getByRole('button', { name: 'Confirm misuse' });
     expect(await confirm.isDisabled()).toBe(true);
-    await page.getByLabel('Reason').fill('one record after another within seconds');
+    const reason = 'one record after another <img src=x onerror="window.hacked=1">';
+    await page.getByLabel('Reason').fill(reason);
     await confirm.click();
     await page.getByText(/^confirmed by adler/).waitFor();
+    await page.getByText(reason).first().waitFor();
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+    expect(await page.locator('main img').count()).toBe(0);
     await page.getByRole('link', { name: 'All cases' }).click();
     await page.getByText('confirmed', { exact: true }).click();
     await strand(page).waitFor();
