@@ -417,6 +417,29 @@ describe('a person who is named in unusual places', () => {
     expect(maskText(JSON.stringify(mrn), planOf(role, purpose))).toBe(JSON.stringify(mrn));
   });
 
+  it.each([
+    ['front-desk', 'HOPERAT'],
+    ['billing', 'HPAYMT'],
+    ['safe-harbor', 'HRESCH'],
+  ])('leaves no entry of a Bundle behind for %s where its resource may not be seen', (role, purpose) => {
+    const bundle = {
+      resourceType: 'Bundle',
+      type: 'transaction',
+      entry: Object.values(documents).map((resource, at) => ({
+        fullUrl: `urn:uuid:c757873d-ec9a-4326-a141-${String(at).padStart(12, '0')}`,
+        resource,
+        request: { method: 'POST', url: (resource as { resourceType: string }).resourceType },
+      })),
+    };
+    const plan = planOf(role, purpose);
+    const text = maskText(JSON.stringify(bundle), plan);
+    const { entry } = JSON.parse(text) as { entry: { resource?: { resourceType: string } }[] };
+    expect(entry.map(({ resource }) => resource?.resourceType)).toEqual(
+      Object.keys(documents).filter((type) => plan.covers(type as never)),
+    );
+    expect(text).not.toContain('"Media"');
+  });
+
   it('stays in clinical text for who treats, and in no note for who bills', () => {
     const clinician = maskText(JSON.stringify(documents.Condition), planOf('clinician', 'TREAT'));
     expect(clinician).toBe(JSON.stringify(documents.Condition));

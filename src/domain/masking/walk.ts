@@ -308,8 +308,13 @@ class Walk implements Editing {
       }
     }
     if ((tape.next[node] as number) === node + 1) return 'kept';
-    if (this.#members(node, variant, false) > 0 && !this.#withoutResource) return 'kept';
+    const around = this.#withoutResource;
     this.#withoutResource = false;
+    const left = this.#members(node, variant, false);
+    const empty = left === 0 || this.#withoutResource;
+    // What an element within an entry is does not say whether the entry has its resource.
+    this.#withoutResource = around;
+    if (!empty) return 'kept';
     if (edge.element.path === 'modifierExtension') throw new Withheld('modifier-extension');
     this.splices.length = first;
     if (optional) return 'removed';
