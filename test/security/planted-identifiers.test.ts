@@ -417,6 +417,37 @@ describe('a person who is named in unusual places', () => {
     expect(maskText(JSON.stringify(mrn), planOf(role, purpose))).toBe(JSON.stringify(mrn));
   });
 
+  it('is in no unit, sample or age without a unit for research, and measurements stay', () => {
+    const plan = planOf('safe-harbor', 'HRESCH');
+    const ucum = 'http://unitsofmeasure.org';
+    const of = (more: object, code: object = {}) =>
+      maskText(JSON.stringify({ resourceType: 'Observation', status: 'final', code, ...more }), plan);
+    const age = { coding: [{ system: 'http://loinc.org', code: '30525-0' }] };
+    expect(of({ valueInteger: 93 }, age)).toContain('"valueInteger":90');
+    expect(of({ valueInteger: 89 }, age)).toContain('"valueInteger":89');
+    expect(of({ valueQuantity: { value: 340, system: ucum, code: 'mo' } }, age)).toContain('"value":340');
+    const sampled = (data: string) =>
+      of({ valueSampledData: { origin: { value: 0 }, period: 1, dimensions: 1, data } });
+    expect(sampled('1 2 E 111-22-3333')).not.toContain('3333');
+    expect(sampled('1 -2.5 1e3 E U L')).toContain('1 -2.5 1e3 E U L');
+    for (const unit of ['Quackenbush', '{Quackenbush}', '{111-22-3333}', '111223333'])
+      expect(of({ valueQuantity: { value: 1, system: ucum, code: unit } })).not.toContain(unit);
+    for (const unit of [
+      'mm[Hg]',
+      '10*3/uL',
+      '{score}',
+      'mL/min/{1.73_m2}',
+      'kg/m2',
+      '%',
+      '[degF]',
+      '{#}',
+      'mmol/L',
+      "[arb'U]",
+      'Cel',
+    ])
+      expect(of({ valueQuantity: { value: 1, system: ucum, code: unit } })).toContain(JSON.stringify(unit));
+  });
+
   it.each([
     ['front-desk', 'HOPERAT'],
     ['billing', 'HPAYMT'],

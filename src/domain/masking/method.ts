@@ -59,7 +59,7 @@ export const applies = (method: MethodName, options: MethodOptions, type: string
         return type === 'string' || type === 'code';
       }
       if (options.to === 'steps') return numbers.includes(type);
-      return options.to === 'ages' ? false : dates.includes(type);
+      return options.to === 'ages' ? numbers.includes(type) : dates.includes(type);
     case 'partial':
     case 'encrypt':
     case 'pseudonymise':

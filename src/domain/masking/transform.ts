@@ -157,6 +157,12 @@ export const ageTransform = (bound: boolean): Transform => {
   };
 };
 
+/** An age in years without a unit. */
+const years: Transform = (walk, node) => {
+  if (walk.tape.kind[node] !== KIND.number) return null;
+  return Number(raw(walk.tape, node)) < OLDEST + 1 ? undefined : String(OLDEST + 1);
+};
+
 const unitsPerYear = (tape: Tape, node: number): number => {
   const code = stringOf(tape, member(tape, node, 'code')) ?? stringOf(tape, member(tape, node, 'unit')) ?? 'a';
   return perYear[code.toLowerCase()] ?? 1;
@@ -351,7 +357,8 @@ export const methodTransform = (
         case 'map':
           return mapped(options.map ?? {});
         case 'ages':
-          return undefined;
+          // Within a Quantity a number is an age by its unit, which the whole is judged by.
+          return lineage(place.parent).includes('Quantity') ? onlyNumber : years;
         default:
           return generaliseDate(place.type, options.to ?? 'year', options.over ?? OLDEST);
       }
@@ -390,14 +397,18 @@ export const inVocabulary = (tape: Tape, node: number): boolean =>
 const onlyVocabulary: Transform = (walk, node) => (inVocabulary(walk.tape, node) ? undefined : null);
 const onlyNumbersInText: Transform = (walk, node) => {
   const value = stringOf(walk.tape, node);
-  return value !== undefined && /^[-+\d.eEUL\s]*$/.test(value) ? undefined : null;
+  return value !== undefined &&
+    /^\s*(?:(?:[-+]?\d{1,9}(?:\.\d{1,9})?(?:[eE][-+]?\d{1,3})?|[EUL])(?:\s+(?:[-+]?\d{1,9}(?:\.\d{1,9})?(?:[eE][-+]?\d{1,3})?|[EUL]))*\s*)?$/.test(
+      value,
+    )
+    ? undefined
+    : null;
 };
 /** A code without a list it must come from: of a published system (its Coding was judged), a language, a unit. */
 const onlyWhere = (ask: (value: string) => boolean, slots?: number): Transform => {
   const memo = new ByteMemo(ask, slots);
   return (walk, node) => (walk.tape.kind[node] === KIND.string && memo.of(walk.tape, node) ? undefined : null);
 };
-const onlyWord = onlyWhere((value) => /^[^\s"<>\\@]{1,100}$/.test(value));
 /** What codes of the systems that everybody uses look like: there, a name or a number of a person is no code. */
 const codeForms: ReadonlyMap<string, RegExp> = new Map([
   ['http://loinc.org', /^(?:\d{1,7}|L[APGLT]\d{1,8}|MTHU\d{1,7})-\d$/],
@@ -407,6 +418,13 @@ const codeForms: ReadonlyMap<string, RegExp> = new Map([
   ['http://hl7.org/fhir/sid/icd-10', /^[A-Z]\d[\dA-Z](?:\.?[\dA-Z]{1,4})?$/],
   ['http://hl7.org/fhir/sid/icd-10-cm', /^[A-Z]\d[\dA-Z](?:\.?[\dA-Z]{1,4})?$/],
 ]);
+/**
+ * Units of UCUM: short symbols, what stands in brackets, numbers of few digits, and of annotations those in small letters. A
+ * longer word is no unit.
+ */
+const unitForm =
+  /^(?:[A-Za-z]{1,6}(?![A-Za-z])|\[[A-Za-z][\w'%-]{0,11}\]|\{(?:[A-Za-z]{1,4}|[a-z\d_.#%/-]{1,20})\}|\d{1,3}(?!\d)|[-+*./%'"^()!])+$/;
+const onlyUnit = onlyWhere((value) => value.length <= 40 && unitForm.test(value) && !/\d{4}/.test(value));
 /** The form of most codes of those systems: nothing else has it. */
 const plainCode = /^\d{1,7}-\d$|^\d{1,18}$/;
 const wordOf = new ByteMemo((value) =>
@@ -441,7 +459,7 @@ const openCodes: readonly (readonly [RegExp, RegExp])[] = [
 const onlyCode = (place: LeafPlace): Transform => {
   if (place.codes !== undefined) return onlyBound(place.codes);
   if (place.parent === 'Coding') return onlyCodeOfSystem;
-  if (lineage(place.parent).includes('Quantity')) return onlyWord;
+  if (lineage(place.parent).includes('Quantity')) return onlyUnit;
   const form = openCodes.find(([where]) => where.test(`${place.parent}.${place.name}`))?.[1];
   if (form === undefined) return gone;
   return onlyWhere((value) => form.test(value), 64);
