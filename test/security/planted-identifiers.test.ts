@@ -469,6 +469,10 @@ describe('a person who is named in unusual places', () => {
       Object.keys(documents).filter((type) => plan.covers(type as never)),
     );
     expect(text).not.toContain('"Media"');
+    for (const type of ['document', 'message']) {
+      const headed = { ...bundle, type, entry: [{ resource: { resourceType: 'Media' } }, ...bundle.entry] };
+      expect(maskText(JSON.stringify(headed), plan)).toMatch(/^withheld/);
+    }
   });
 
   it('stays in clinical text for who treats, and in no note for who bills', () => {

@@ -285,7 +285,8 @@ class Walk implements Editing {
     if (action !== undefined) {
       const result = action.transform?.(this, node);
       if (result === null) {
-        if (edge.element.path === 'modifierExtension') throw new Withheld('modifier-extension');
+        if (edge.element.path === 'modifierExtension')
+          throw new Withheld('it has a modifier extension that the plan may not show');
         if (action.method === 'hide') {
           this.note(node, action, 'removed');
           return 'removed';
@@ -315,7 +316,8 @@ class Walk implements Editing {
     // What an element within an entry is does not say whether the entry has its resource.
     this.#withoutResource = around;
     if (!empty) return 'kept';
-    if (edge.element.path === 'modifierExtension') throw new Withheld('modifier-extension');
+    if (edge.element.path === 'modifierExtension')
+      throw new Withheld('it has a modifier extension that the plan may not show');
     this.splices.length = first;
     if (optional) return 'removed';
     const mark = edge.primitive ? ABSENT : absenceOf(edge.element.type);
@@ -335,6 +337,8 @@ class Walk implements Editing {
     const contained = edge.element.name === 'contained';
     if (!contained) {
       const outcome = this.#entry(node);
+      if (outcome === 'removed' && isHead(this.tape, this.#here.node, node))
+        throw new Withheld('it is a document or message whose first resource the plan may not show');
       // An entry without its resource would still tell that there is one.
       this.#withoutResource = outcome === 'removed';
       return outcome;
@@ -383,6 +387,14 @@ class Walk implements Editing {
   }
 }
 
+/** A document is nothing without its Composition, nor a message without its MessageHeader (bdl-11, bdl-12). */
+const isHead = (tape: Tape, bundle: number, resource: number): boolean => {
+  const type = bundle < 0 ? undefined : stringOf(tape, member(tape, bundle, 'type'));
+  if (type !== 'document' && type !== 'message') return false;
+  const entries = member(tape, bundle, 'entry');
+  return entries >= 0 && member(tape, entries + 1, 'resource') === resource;
+};
+
 const walked = (
   tape: Tape,
   node: number,
@@ -403,7 +415,7 @@ const walked = (
     }
   } catch (error) {
     if (!(error instanceof Withheld)) throw error;
-    return { kind: 'unmaskable', reason: 'it has a modifier extension that the plan may not show' };
+    return { kind: 'unmaskable', reason: error.message };
   }
   return {
     kind: 'masked',
