@@ -10,6 +10,7 @@ import type { Clock, Forward, Random, RiskEngine, Telemetry } from './ports.ts';
 import { type Answer, closeBody } from './stages/answer.ts';
 import { eventOf } from './stages/assess.ts';
 import { introduce } from './stages/authenticate.ts';
+import { eventsOfParts } from './stages/batch-events.ts';
 import type { Bulk } from './stages/bulk.ts';
 import type { Capabilities } from './stages/capabilities.ts';
 import { clear } from './stages/clear.ts';
@@ -228,10 +229,11 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
     results: number,
   ): void {
     try {
-      const first = judged?.parts[0];
-      const event =
-        first?.kind === 'permitted' ? first.value.accessEvent : eventOf(exchange, [...context.named], context.now);
-      ports.risk.observe({ ...event, patients, results, status }, context.now);
+      const named = [...context.named];
+      const outcome = { patients, results, status };
+      const events = judged === undefined ? [] : eventsOfParts(judged, named, outcome, context.now);
+      if (events.length === 0) events.push({ ...eventOf(exchange, named, context.now), ...outcome });
+      for (const event of events) ports.risk.observe(event, context.now);
     } catch (error) {
       // The answer stands: it was judged and recorded. The next assessment fails closed if the engine is broken.
       ports.telemetry.failed('observe', error instanceof Error ? error.name : typeof error);

@@ -210,3 +210,52 @@ describe('the ladder', () => {
     }
   });
 });
+
+describe('at work', () => {
+  const everybody = async (): Promise<string[]> => {
+    const bundle = (await fetch(`${rig.demo.fhir.url}/Patient?_count=100&_elements=id`).then((response) =>
+      response.json(),
+    )) as { entry: { resource: { id: string } }[] };
+    return bundle.entry.map(({ resource }) => resource.id);
+  };
+
+  it.each([
+    ['clinician', (patient: string) => [`/Patient/${patient}`, `/Condition?patient=${patient}`]],
+    ['front-desk', (patient: string) => [`/Patient?name=a`, `/Patient/${patient}`, `/Appointment?patient=${patient}`]],
+    ['billing', (patient: string) => [`/Encounter?patient=${patient}`, '/Coverage?_count=50']],
+    ['researcher', () => ['/Observation?_count=100']],
+    ['patient', () => ['/Patient/patient-ada', '/Observation?patient=patient-ada']],
+  ] as const)('the %s is not stopped by the score, however fast they are', async (persona, calls) => {
+    for (const patient of await everybody())
+      for (const path of calls(patient)) {
+        const answer = await rig.get(path, persona);
+        if (answer.status !== 200) expect(codeOf(answer)).toBe('consent-not-granted');
+      }
+  });
+
+  it('records taken by the batch count like records taken one by one', async () => {
+    const second = await startSecond(rig, {});
+    try {
+      const patients = await everybody();
+      const token = await rig.token('suspicious');
+      const batch = (ids: readonly string[]): supertest.Test =>
+        supertest(second.gateway.url)
+          .post('/fhir')
+          .set('authorization', `Bearer ${token}`)
+          .set('content-type', 'application/fhir+json')
+          .send({
+            resourceType: 'Bundle',
+            type: 'batch',
+            entry: ids.map((id) => ({ request: { method: 'GET', url: `Observation?patient=${id}` } })),
+          });
+      const statuses = (response: supertest.Response): string[] =>
+        (response.body as { entry: { response: { status: string } }[] }).entry.map(({ response: each }) => each.status);
+      expect(statuses(await batch(patients))).toContain('200');
+      const again = await batch(patients);
+      expect(statuses(again)).not.toContain('200');
+      expect(again.text).toContain('risk-blocked');
+    } finally {
+      await second.close();
+    }
+  });
+});
