@@ -173,32 +173,33 @@ export const riskCommand = (tools: RiskCommandTools): Command => {
     else console.log(result.text);
     if (result.state === 'waiting') process.exitCode = 1;
   };
-  command
-    .command('challenge')
-    .description('let a model run beside the one in use: scored and counted, never applied')
-    .argument('<model>', 'model file')
-    .requiredOption('--by <name>', 'who does it, as listed in approvers.json')
-    .requiredOption('--key <file>', 'private key of that person (Ed25519, PEM)')
-    .option(...store)
-    .option(...policy)
-    .option('--json', 'print one JSON object')
-    .action(async (model: string, options: StoreCommand & Printed) => {
-      const { json, ...rest } = options;
-      settle(json, await readable(tools.challenge({ model, ...rest })));
-    });
-  command
-    .command('promote')
-    .description('approve the model that runs beside; with the second approval it is put into use')
-    .argument('<model>', 'model file')
-    .requiredOption('--by <name>', 'who approves, as listed in approvers.json')
-    .requiredOption('--key <file>', 'private key of that person (Ed25519, PEM)')
-    .option(...store)
-    .option(...policy)
-    .option('--json', 'print one JSON object')
-    .action(async (model: string, options: StoreCommand & Printed) => {
-      const { json, ...rest } = options;
-      settle(json, await readable(tools.promote({ model, ...rest })));
-    });
+  for (const [name, says, by, work] of [
+    [
+      'challenge',
+      'let a model run beside the one in use: scored and counted, never applied',
+      'who does it, as listed in approvers.json',
+      tools.challenge,
+    ],
+    [
+      'promote',
+      'approve the model that runs beside; with the second approval it is put into use',
+      'who approves, as listed in approvers.json',
+      tools.promote,
+    ],
+  ] as const)
+    command
+      .command(name)
+      .description(says)
+      .argument('<model>', 'model file')
+      .requiredOption('--by <name>', by)
+      .requiredOption('--key <file>', 'private key of that person (Ed25519, PEM)')
+      .option(...store)
+      .option(...policy)
+      .option('--json', 'print one JSON object')
+      .action(async (model: string, options: StoreCommand & Printed) => {
+        const { json, ...rest } = options;
+        settle(json, await readable(work({ model, ...rest })));
+      });
   command
     .command('rollback')
     .description('put the model before this one back into use, at once')

@@ -94,10 +94,16 @@ const baseOf = (parameter: string): string => {
   return (end < 0 ? parameter : parameter.slice(0, end)).toLowerCase();
 };
 
-const automatedRole = /service|system|backend|interface|integration|batch|robot|\bbot\b|daemon|scheduler/i;
+const automatedRole =
+  /(?:^|[^a-z])(?:svc|services?[^a-z]*(?:accounts?|clients?|users?)|systems?|backend|interfaces?|integrations?|batch|robots?|bots?|daemon|scheduler)(?![a-z])/i;
+/** A service in the name of what people do (patient services, social service) makes no program; alone it does. */
+const bareService = /^[^a-z]*services?[^a-z]*$/i;
+const people =
+  /(?:^|[^a-z])(?:rep|representative|analyst|engineer|administrator|admin|manager|specialist|coordinator|clerk|nurse|physician|desk)(?![a-z])/i;
 
 /** A role that a program has, by its name. */
-export const isAutomatedRole = (role: string): boolean => automatedRole.test(role);
+export const isAutomatedRole = (role: string): boolean =>
+  (automatedRole.test(role) && !people.test(role)) || bareService.test(role);
 
 const absent: readonly string[] = [];
 

@@ -166,7 +166,8 @@ export class ConsentryRiskEngine {
     if (!Number.isFinite(value)) throw new RiskFailure('the model gave no number');
     // Harvesting is judged by what is counted, so that a model which never saw the like cannot talk it down.
     const harvest = enumeration(look, this.#policy);
-    if (harvest.level >= 0.5) value = Math.max(value, Math.min(0.99, 0.5 + harvest.level * 0.45));
+    // What is documented stays ordinary, whatever else its reader does.
+    if (harvest.level >= 0.5 && !look.documented) value = Math.max(value, Math.min(0.99, 0.5 + harvest.level * 0.45));
     const threat = this.#threat?.(event, time) ?? 0;
     if (threat > 0) value = raise(value, threat * this.#policy.threat.weight);
     const score = riskScore(value);

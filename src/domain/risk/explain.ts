@@ -8,6 +8,9 @@ import { DAY } from './time.ts';
 /** Share of a role's patients in one state of care from which that state is the role's ordinary work. */
 const ROLE_WORK = 0.12;
 
+/** So many people answer to one name; a longer list is no longer a search for one of them. */
+const NAMESAKES = 12;
+
 const previous: Explanation = {
   code: 'previous-access',
   text: 'The user had a documented link to this record within the past 30 days (source: access history).',
@@ -62,7 +65,8 @@ export const explain = (
         others.related++;
     }
     if (others.seen === 0) return call.broad || call.nameSearch || call.takesOut || call.denied ? undefined : nobody;
-    if (others.related * 2 >= others.seen || (call.nameSearch && others.related > 0)) return found;
+    const few = call.nameSearch && others.related > 0 && call.othersTotal <= NAMESAKES;
+    if (others.related * 2 >= others.seen || few) return found;
     return role.automated && isRoutine(v) && profile.count > 200 ? routine : undefined;
   }
   if (related.strength >= 0.55) return related.explanation;

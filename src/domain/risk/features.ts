@@ -1,16 +1,18 @@
 import { BoundedMap } from '../bounded-map.ts';
 import { type Call, isAutomatedRole } from './call.ts';
 import { compare } from './comparison.ts';
-import type { RiskContext } from './context.ts';
+import type { RiskContext, StaffFact } from './context.ts';
 import { count } from './counters.ts';
 import { explain, roleWork } from './explain.ts';
 import { at, FEATURES } from './feature-schema.ts';
 import { habits } from './habits.ts';
+import { Places, rememberPlaces } from './places.ts';
 import { privateLinks } from './private-links.ts';
 import { cell, MATRIX, MEASURES, type Pair, PeerProfile, UserProfile } from './profile.ts';
-import { type Departments, type Explanation, type Related, relate } from './relation.ts';
+import { type Explanation, type Related, relate } from './relation.ts';
 import { squash, unit } from './scale.ts';
-import { DAY, HOUR, hourOf } from './time.ts';
+import { type Team, Teams } from './teams.ts';
+import { DAY, hourOf } from './time.ts';
 
 export interface FeatureLimits {
   readonly users: number;
@@ -28,6 +30,8 @@ export interface Evidence {
   /** The same for patients of whom nothing is on record. */
   readonly unknownHour: number;
   readonly strangersDay: number;
+  /** Patients without a link that search answers listed within about an hour; the same ones again count again. */
+  readonly listedHour: number;
   readonly broadHour: number;
   readonly probesHour: number;
   readonly deniedHour: number;
@@ -51,17 +55,6 @@ export interface Look {
   readonly documented: boolean;
   readonly explanation: Explanation | undefined;
   readonly evidence: Evidence;
-}
-
-/** What a department did with one patient lately. */
-interface Team {
-  /** Different people, fading over a week. */
-  people: number;
-  time: number;
-  writer: string;
-  wroteAt: number;
-  /** Somebody beside that writer. */
-  otherWroteAt: number;
 }
 
 /** Raised when the profiles take another shape. */
@@ -94,9 +87,8 @@ export class RiskFeatures {
   readonly users: BoundedMap<string, UserProfile>;
   readonly peers: BoundedMap<string, PeerProfile>;
   readonly #heat: BoundedMap<string, Heat>;
-  readonly #teams: BoundedMap<string, Team>;
-  /** How many users a network, device or application was seen with. */
-  readonly #popular: BoundedMap<string, number>;
+  readonly #teams: Teams;
+  readonly #places: Places;
   readonly #vector = new Float64Array(FEATURES);
   readonly #next = new Float64Array(MATRIX);
   readonly #values = new Float64Array(MEASURES);
@@ -110,8 +102,8 @@ export class RiskFeatures {
     this.users = new BoundedMap(bounds.users);
     this.peers = new BoundedMap(bounds.groups);
     this.#heat = new BoundedMap(bounds.patients);
-    this.#teams = new BoundedMap(bounds.patients);
-    this.#popular = new BoundedMap(bounds.values);
+    this.#teams = new Teams(bounds.patients);
+    this.#places = new Places(bounds.values);
   }
 
   get total(): number {
@@ -119,7 +111,7 @@ export class RiskFeatures {
   }
 
   get sizes(): { readonly users: number; readonly patients: number; readonly groups: number; readonly values: number } {
-    return { users: this.users.size, patients: this.#heat.size, groups: this.peers.size, values: this.#popular.size };
+    return { users: this.users.size, patients: this.#heat.size, groups: this.peers.size, values: this.#places.size };
   }
 
   /** All that was learned, as plain values for a structured clone; nothing in it is shared with the running profiles. */
@@ -130,7 +122,7 @@ export class RiskFeatures {
       peers: [...this.peers.entries()],
       heat: [...this.#heat.entries()],
       teams: [...this.#teams.entries()],
-      popular: [...this.#popular.entries()],
+      popular: [...this.#places.entries()],
       total: this.#total,
       began: this.#began,
     });
@@ -143,8 +135,8 @@ export class RiskFeatures {
     for (const [id, plain] of known.users) this.users.set(id, Object.assign(new UserProfile(), plain));
     for (const [key, plain] of known.peers) this.peers.set(key, PeerProfile.from(plain));
     for (const [patient, heat] of known.heat) this.#heat.set(patient, heat);
-    for (const [key, team] of known.teams) this.#teams.set(key, team);
-    for (const [value, count] of known.popular) this.#popular.set(value, count);
+    this.#teams.restore(known.teams);
+    this.#places.restore(known.popular);
     this.#total = known.total;
     this.#began = known.began;
     return true;
@@ -154,7 +146,7 @@ export class RiskFeatures {
   forgetPatient(id: string): void {
     this.context.forgetPatient(id);
     this.#heat.delete(id);
-    for (const key of [...this.#teams.keys()]) if (key.startsWith(`${id}|`)) this.#teams.delete(key);
+    this.#teams.forgetPatient(id);
     for (const profile of this.users.values()) profile.pairs.delete(id);
   }
 
@@ -162,21 +154,21 @@ export class RiskFeatures {
     return this.users.peek(id);
   }
 
-  look(call: Call, time: number, profile: UserProfile = this.users.get(call.user) ?? bare): Look {
+  look(told: Call, time: number, profile: UserProfile = this.users.get(told.user) ?? bare): Look {
     const v = this.#vector.fill(0);
+    const staff = this.context.staff(told.user);
+    const call = placed(told, staff);
     const role = this.#peer(call.role);
     const group = this.#group(call, role);
-    const staff = this.context.staff(call.user);
     const shift = this.context.shiftAt(call.user, time);
     const departments = { told: call.department, home: staff?.department, shift: shift?.department };
     const facts = call.patient === undefined ? undefined : this.context.patient(call.patient);
     const related = relate(facts, call.user, departments, time);
     const contextKnown = this.context.relatedPatients > 0;
     const pair = call.patient === undefined ? undefined : profile.pair(call.patient);
-    const established = profile.count / (profile.count + 30);
 
-    this.#place(call, profile, established, group.automated, time);
-    this.#team(call, departments, pair, time);
+    this.#places.look(call, profile, role, time, v);
+    this.#teams.look(call, departments, pair, time, v);
     const explanation = explain(
       this.context,
       call,
@@ -236,6 +228,7 @@ export class RiskFeatures {
     this.#values[MEASURES - 2] = Math.log1p(call.results);
     compare(profile, group, role, time, this.#next, this.#values, v);
     habits(call, profile, role, shift, staff, time, Number.isNaN(this.#began) ? time : this.#began, v);
+    v[at.roleMismatch] = this.#places.mismatch(staff?.role, told.role);
     return {
       vector: v,
       related,
@@ -246,6 +239,7 @@ export class RiskFeatures {
         strangersHour: this.#next[cell('unexplained', 0)] ?? 0,
         unknownHour: this.#next[cell('unknown', 0)] ?? 0,
         strangersDay: this.#next[cell('unexplained', 1)] ?? 0,
+        listedHour: this.#next[cell('listed', 0)] ?? 0,
         broadHour: this.#next[cell('broad', 0)] ?? 0,
         probesHour: this.#next[cell('probes', 0)] ?? 0,
         deniedHour: this.#next[cell('denied', 0)] ?? 0,
@@ -261,7 +255,9 @@ export class RiskFeatures {
   }
 
   /** Takes the call that was just looked at into the profiles. MUST follow `look` of the same call. */
-  commit(call: Call, time: number, seen: Look): void {
+  commit(told: Call, time: number, seen: Look): void {
+    const staff = this.context.staff(told.user);
+    const call = placed(told, staff);
     if (Number.isNaN(this.#began)) this.#began = time;
     this.#total++;
     let profile = this.users.get(call.user);
@@ -274,9 +270,8 @@ export class RiskFeatures {
     const firstBare =
       !seen.explained && newToday && seen.evidence.contextKnown && (fresh === undefined || time - fresh.last > 7 * DAY);
     this.#teach(call, time, profile, seen, newToday);
-    this.#rememberTeam(call, fresh === undefined || time - fresh.last > 7 * DAY, time);
-    for (const value of placesOf(call))
-      if (!profile.seen.has(value)) this.#popular.set(value, (this.#popular.get(value) ?? 0) + 1);
+    this.#teams.remember(call, staff?.department, fresh === undefined || time - fresh.last > 7 * DAY, time);
+    this.#places.count(call, profile, staff?.role, told.role, time);
     this.commitTo(profile, call, time, seen);
     if (firstBare && call.patient !== undefined) {
       const known = this.#heat.get(call.patient);
@@ -289,7 +284,8 @@ export class RiskFeatures {
   }
 
   /** The part of `commit` that concerns the user alone; planted misuse uses it on a copy of a profile. */
-  commitTo(profile: UserProfile, call: Call, time: number, seen: Look): void {
+  commitTo(profile: UserProfile, told: Call, time: number, seen: Look): void {
+    const call = placed(told, this.context.staff(told.user));
     if (Number.isNaN(profile.first)) profile.first = time;
     profile.matrix.set(this.#next);
     const own = 1 / Math.min(profile.measured + 1, 1_500);
@@ -304,13 +300,7 @@ export class RiskFeatures {
     profile.hours[hour] = (profile.hours[hour] ?? 0) + 1;
     if (profile.count % 2_000 === 0)
       for (let slot = 0; slot < 24; slot++) profile.hours[slot] = (profile.hours[slot] ?? 0) / 2;
-    for (const value of placesOf(call)) profile.touchSeen(value, time);
-    if (call.network !== undefined) {
-      if (profile.network !== '' && profile.network !== call.network && time - profile.networkAt < 20 * 60_000)
-        profile.switches = profile.switches * Math.exp(-(time - profile.networkAt) / HOUR) + 1;
-      profile.network = call.network;
-      profile.networkAt = time;
-    }
+    rememberPlaces(call, profile, time);
     profile.touchType(call.type, time);
     if (call.nameSearch) {
       profile.lastSearch = time;
@@ -394,31 +384,6 @@ export class RiskFeatures {
       group.departments.add(seen.related.department);
   }
 
-  #place(call: Call, profile: UserProfile, established: number, automated: boolean, time: number): void {
-    const v = this.#vector;
-    v[at.newPlace] = this.#novelty('n', call.network, profile) * established;
-    v[at.newDevice] = this.#novelty('d', call.device, profile) * established;
-    v[at.newClient] = this.#novelty('c', call.client, profile) * established;
-    const elsewhere =
-      call.network !== undefined &&
-      profile.network !== '' &&
-      profile.network !== call.network &&
-      time - profile.networkAt < 20 * 60_000;
-    const faded = profile.switches * Math.exp(-Math.max(0, time - profile.networkAt) / HOUR);
-    v[at.twoPlaces] = squash(faded + (elsewhere ? 1 : 0), 3);
-    if (automated) {
-      const odd = Math.max(v[at.newPlace] ?? 0, v[at.newDevice] ?? 0, v[at.newClient] ?? 0);
-      v[at.serviceAsPerson] = unit(odd + (call.nameSearch ? 0.5 : 0));
-    }
-  }
-
-  #novelty(kind: string, value: string | undefined, profile: UserProfile): number {
-    if (value === undefined) return 0;
-    const key = kind + value;
-    if (profile.seen.has(key)) return 0;
-    return 1 / (1 + 0.6 * Math.log1p(this.#popular.peek(key) ?? 0));
-  }
-
   #heatOf(call: Call, time: number, pair: Pair | undefined): void {
     const heat = call.patient === undefined ? undefined : this.#heat.get(call.patient);
     if (heat !== undefined) {
@@ -428,55 +393,14 @@ export class RiskFeatures {
       this.#vector[at.patientHeat] = squash(others, 3);
     }
   }
-
-  #team(call: Call, departments: Departments, pair: Pair | undefined, time: number): void {
-    const key = teamKey(call, departments);
-    const known = key === undefined ? undefined : this.#teams.get(key);
-    if (known === undefined) return;
-    const mine = pair !== undefined && time - pair.last < 7 * DAY ? 1 : 0;
-    const others = known.people * Math.exp(-Math.max(0, time - known.time) / (7 * DAY)) - mine;
-    this.#vector[at.teamActive] = squash(others, 2);
-    const wrote = known.writer === call.user ? known.otherWroteAt : known.wroteAt;
-    this.#vector[at.teamCharts] = wrote > 0 ? Math.exp(-Math.max(0, time - wrote) / (4 * DAY)) : 0;
-  }
-
-  #rememberTeam(call: Call, newThisWeek: boolean, time: number): void {
-    const key = teamKey(call, {
-      told: call.department,
-      home: this.context.staff(call.user)?.department,
-      shift: undefined,
-    });
-    if (key === undefined || call.denied) return;
-    let known = this.#teams.get(key);
-    if (known === undefined) {
-      if (!newThisWeek && !call.write) return;
-      known = { people: 0, time, writer: '', wroteAt: 0, otherWroteAt: 0 };
-      this.#teams.set(key, known);
-    }
-    if (newThisWeek) {
-      known.people = known.people * Math.exp(-Math.max(0, time - known.time) / (7 * DAY)) + 1;
-      known.time = time;
-    }
-    if (!call.write) return;
-    if (known.writer !== call.user) {
-      known.otherWroteAt = known.wroteAt;
-      known.writer = call.user;
-    }
-    known.wroteAt = time;
-  }
 }
 
-const teamKey = (call: Call, departments: Departments): string | undefined => {
-  const department = departments.told ?? departments.home;
-  return call.patient === undefined || department === undefined ? undefined : `${call.patient}|${department}`;
-};
-
-const placesOf = (call: Call): string[] => {
-  const places: string[] = [];
-  if (call.network !== undefined) places.push(`n${call.network}`);
-  if (call.device !== undefined) places.push(`d${call.device}`);
-  if (call.client !== undefined) places.push(`c${call.client}`);
-  return places;
+/** What the call leaves out of role and department the staff list may know; colleagues of an unknown role are those of the department. */
+const placed = (call: Call, staff: StaffFact | undefined): Call => {
+  if (call.role !== '' && (call.department !== undefined || staff?.department === undefined)) return call;
+  const department = call.department ?? staff?.department;
+  const role = call.role !== '' ? call.role : (staff?.role ?? (department === undefined ? '' : `in ${department}`));
+  return { ...call, role, department };
 };
 
 /** The digits at the end of an id. */

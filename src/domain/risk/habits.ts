@@ -38,10 +38,7 @@ export const habits = (
   v[at.breakGlassBare] = call.breakGlass && !call.reasonGiven ? 1 : 0;
   const silent = Number.isNaN(profile.last) ? 0 : (time - profile.last) / DAY;
   v[at.dormant] = silent > 14 ? unit((silent - 14) / 46) : 0;
-  if (staff !== undefined) {
-    if (time < staff.from - DAY || time > staff.until + DAY) v[at.notEmployed] = 1;
-    if (staff.role !== undefined && call.role !== '' && staff.role !== call.role) v[at.roleMismatch] = 1;
-  }
+  if (staff !== undefined && (time < staff.from - DAY || time > staff.until + DAY)) v[at.notEmployed] = 1;
   const since =
     staff !== undefined && Number.isFinite(staff.from)
       ? time - staff.from

@@ -37,6 +37,8 @@ const kinds = [
   'return',
   'walk',
   'curious',
+  'paging',
+  'self',
 ] as const;
 
 /**
@@ -199,6 +201,26 @@ export class Planter {
         for (let n = some(12, 40); n > 0; n--) open(all[from + n]);
         break;
       }
+      case 'paging':
+        for (let n = some(8, 25); n > 0; n--) {
+          const page = Array.from({ length: some(15, 50) }, () => this.#anybody()).filter((id) => id !== undefined);
+          play(
+            {
+              interaction: 'search',
+              type: 'Patient',
+              patient: null,
+              patients: page,
+              query: ['_count'],
+              results: page.length,
+            },
+            false,
+          );
+          at += 2_000 + this.#random() * 15_000;
+        }
+        break;
+      case 'self':
+        open(this.#context.staff(user)?.patientId ?? this.#linked(user));
+        break;
       default:
         kind satisfies never;
     }

@@ -63,7 +63,7 @@ export const ruleHits = (look: Look, policy: RiskPolicy): RuleHit[] => {
   };
   const bare = v[at.unexplained] as number;
   const harvest = enumeration(look, policy);
-  if (harvest.patients >= 4 && (v[at.unexplainedHour] as number) > 0.4)
+  if (!look.documented && harvest.patients >= 4 && (v[at.unexplainedHour] as number) > 0.4)
     hit(
       'enumeration',
       Math.min(1, harvest.level),
@@ -105,7 +105,7 @@ export const ruleHits = (look: Look, policy: RiskPolicy): RuleHit[] => {
   );
   hit(
     'slow-drip',
-    Math.max(v[at.unexplainedMonth] as number, v[at.unexplainedQuarter] as number) > 0.5 ? 0.4 : 0,
+    !look.explained && Math.max(v[at.unexplainedMonth] as number, v[at.unexplainedQuarter] as number) > 0.5 ? 0.4 : 0,
     'More records without a link over weeks than colleagues open.',
   );
   hit(
@@ -120,6 +120,12 @@ export const ruleHits = (look: Look, policy: RiskPolicy): RuleHit[] => {
     (v[at.export] as number) === 1 && (v[at.interactionRarity] as number) > 0.4 ? 0.5 : 0,
     'An export by somebody whose role seldom exports.',
   );
+  if (e.listedHour >= 100 && !e.automated && !look.explained)
+    hit(
+      'listing',
+      (v[at.listed] as number) > 0.4 ? 0.5 : 0,
+      `Search answers listed some ${round(e.listedHour)} patients without a link within the hour.`,
+    );
   hit(
     'probing',
     (v[at.probing] as number) > 0.6 ? 0.35 : 0,
