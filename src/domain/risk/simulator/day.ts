@@ -1,70 +1,10 @@
 import type { ContextFact } from '../event.ts';
+import { chores } from './chores.ts';
 import { type Desk, moments } from './desk.ts';
 import type { Dice } from './dice.ts';
+import { present, shiftOf } from './duty.ts';
 import { DAYS, HOURS, type Hospital, MINUTE, type Worker } from './hospital.ts';
-
-interface Stay {
-  readonly patient: string;
-  readonly ward: string;
-  readonly attending: Worker;
-  readonly until: number;
-  readonly known: boolean;
-}
-
-/** What lies in the house from one day to the next. */
-export interface House {
-  stays: Stay[];
-  discharged: { readonly patient: string; readonly day: number }[];
-  readonly facts: ContextFact[];
-}
-
-const plain = { label: 0 } as const;
-const iso = (time: number): string => new Date(time).toISOString();
-
-export const present = (worker: Worker, time: number): boolean =>
-  time >= worker.joined &&
-  time < worker.left &&
-  (worker.away === undefined || time < worker.away.from || time > worker.away.until);
-
-export const shiftOf = (
-  worker: Worker,
-  midnight: number,
-  day: number,
-  dayStart: number,
-  dice: Dice,
-): { start: number; hours: number } | undefined => {
-  const weekend = (Math.floor(midnight / DAYS) + 4) % 7 >= 5;
-  const rounds = worker.work === 'ward' || worker.work === 'emergency';
-  if (!present(worker, midnight + 12 * HOURS)) return undefined;
-  if (rounds ? (day + worker.id.length + Number(worker.id.slice(1))) % 7 >= 5 : weekend) return undefined;
-  if (dice.chance(0.04)) return undefined;
-  const nights = worker.night || (worker.role === 'resident' && (day + Number(worker.id.slice(1))) % 6 === 0);
-  const begin = nights ? 19 : dayStart + (worker.work === 'emergency' ? (Number(worker.id.slice(1)) % 3) * 5 : 0);
-  return {
-    start: midnight + begin * HOURS + dice.normal() * 10 * MINUTE,
-    hours: rounds && worker.role === 'nurse' ? 12 : 9,
-  };
-};
-
-const relation = (
-  kind: 'encounter' | 'appointment' | 'referral' | 'order' | 'careteam',
-  patient: string,
-  staff: readonly string[],
-  department: string | undefined,
-  start: number,
-  end: number | undefined,
-  recordedAt: number,
-  recordedBy: string | undefined,
-): ContextFact => ({
-  kind,
-  patient,
-  staff: [...staff],
-  ...(department === undefined ? {} : { department }),
-  start: iso(start),
-  ...(end === undefined ? {} : { end: iso(end) }),
-  recordedAt: iso(recordedAt),
-  ...(recordedBy === undefined ? {} : { recordedBy }),
-});
+import { type House, iso, plain, relation, type Stay } from './house.ts';
 
 /** One ordinary day of the whole house. */
 export const liveDay = (hospital: Hospital, house: House, desk: Desk, dice: Dice, day: number): void => {
@@ -422,69 +362,5 @@ const followUp = (desk: Desk, dice: Dice, worker: Worker, start: number, hours: 
   for (const at of moments(dice, start, hours, dice.poisson(2))) {
     const past = worker.recent.filter((each) => day - each.day < 35);
     if (past.length > 0) desk.open(worker, dice.pick(past).patient, at, plain, { reads: 2, writes: 0 });
-  }
-};
-
-/** What is legitimate and leaves no trace in the records, and what only looks like misuse. */
-const chores = (
-  hospital: Hospital,
-  house: House,
-  desk: Desk,
-  dice: Dice,
-  worker: Worker,
-  start: number,
-  hours: number,
-  byDepartment: ReadonlyMap<string, readonly Stay[]>,
-): void => {
-  const { habits, people } = hospital;
-  const some = (): number => start + dice.roll() * hours * HOURS;
-  if (worker.work === 'service') return;
-  // A colleague asks in the corridor, a relative rings, a name is clicked that was the wrong one.
-  if (dice.chance(habits.loose)) {
-    const patient = dice.chance(0.6) && house.stays.length > 0 ? dice.pick(house.stays).patient : dice.pick(people).id;
-    desk.open(
-      worker,
-      patient,
-      some(),
-      { label: 0, scenario: 'alike:corridor' },
-      { reads: dice.whole(1, 3), writes: 0 },
-    );
-  }
-  if (dice.chance(habits.chores) && worker.work === 'ward') {
-    const other = dice.pick([...byDepartment.values()]);
-    for (const stay of other.slice(0, dice.whole(2, 4)))
-      desk.open(worker, stay.patient, some(), { label: 0, scenario: 'alike:cover' });
-  }
-  if (worker.role === 'physician' && dice.chance(0.01)) {
-    // On call from home, at night, from another device; the consultation is entered the next morning.
-    const patient = dice.pick(house.stays).patient;
-    const at = start + dice.between(11, 18) * HOURS;
-    house.facts.push(
-      relation(
-        'referral',
-        patient,
-        [worker.id],
-        worker.department,
-        at,
-        at + 3 * DAYS,
-        dice.chance(0.7) ? at - 10 * MINUTE : at + 9 * HOURS,
-        undefined,
-      ),
-    );
-    desk.open(
-      worker,
-      patient,
-      at,
-      { label: 0, scenario: 'alike:on-call' },
-      { seat: { network: `86.${worker.id.length}.${Number(worker.id.slice(1)) % 250}`, device: `home-${worker.id}` } },
-    );
-  }
-  if (dice.chance(0.004)) {
-    worker.devices = [...worker.devices.slice(-3), `new-${worker.id}-${Math.floor(start / DAYS)}`];
-  }
-  if (dice.chance(0.003)) {
-    // Own family, properly on the ward.
-    const here = byDepartment.get(worker.department) ?? [];
-    if (here.length > 0 && worker.work === 'ward') desk.open(worker, dice.pick(here).patient, some(), plain);
   }
 };

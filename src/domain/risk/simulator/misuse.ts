@@ -1,7 +1,7 @@
 import type { ContextFact } from '../event.ts';
-import { shiftOf } from './day.ts';
 import type { Desk, Mark, Seat } from './desk.ts';
 import type { Dice } from './dice.ts';
+import { shiftOf } from './duty.ts';
 import { DAYS, HOURS, type Hospital, MINUTE, type Person, type Worker } from './hospital.ts';
 
 export const misuseKinds = [

@@ -1,8 +1,9 @@
 import type { ContextFact } from '../event.ts';
-import { type House, liveDay } from './day.ts';
+import { liveDay } from './day.ts';
 import { Desk, type Told } from './desk.ts';
 import { Dice } from './dice.ts';
 import { buildHospital, DAYS, type Habits, habitsOf } from './hospital.ts';
+import type { House } from './house.ts';
 import { beginMisuse, type MisuseKind, misuseKinds, type Running } from './misuse.ts';
 
 export interface SimulationOptions {
