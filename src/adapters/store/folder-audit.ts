@@ -19,7 +19,7 @@ import { listSpans } from './recovery.ts';
 import { logFolders, wasFollowed } from './rotating-files.ts';
 import { linkOf } from './rotating-ledger.ts';
 import { commitmentMatches, type OpenedPayload, openPayload, recipientOf } from './seal.ts';
-import { readRecord, SEGMENT_HEADER, type SegmentSpan } from './segment.ts';
+import { readRecord, SEGMENT_HEADER, type SegmentSpan, segmentHeader } from './segment.ts';
 import { ed25519Verifier, logKey } from './signing-key.ts';
 import { createTileStore } from './tile-store.ts';
 
@@ -69,6 +69,8 @@ const payloadCheck = async (
       if (span === undefined) return { file: 'segments', entry: index, text: `No segment holds entry ${index}.` };
       bytes = Buffer.from(await files.read(under(segments, span.name)));
       at = SEGMENT_HEADER;
+      if (!bytes.subarray(0, at).equals(segmentHeader(span.first)))
+        return { file: `segments/${span.name}`, entry: index, text: 'The head of the segment was altered.' };
       if (span.first !== index)
         return { file: span.name, entry: index, text: `The segment does not start at entry ${index}.` };
     }
@@ -121,7 +123,12 @@ export type FolderAudit = Verified & {
 
 const ownVerifier = async (files: FileSystem, keys: string, origin: string): Promise<NoteVerifier | undefined> => {
   const pem = await readText(files, under(keys, 'signing.pem'));
-  return pem === undefined ? undefined : logKey(origin, createPrivateKey(pem)).verifier;
+  try {
+    return pem === undefined ? undefined : logKey(origin, createPrivateKey(pem)).verifier;
+  } catch {
+    // No key: then nothing here is signed by one that is trusted.
+    return undefined;
+  }
 };
 
 const history = async (
@@ -136,7 +143,7 @@ const history = async (
     const opened = openNote(note.endsWith('\n') ? note.replace(/\n+$/, '\n') : `${note}\n`, verifiers);
     const checkpoint = opened && parseCheckpoint(opened.text);
     // The last one may be torn by a crash; it was published elsewhere before it came here.
-    if (checkpoint === undefined && i === notes.length - 1) break;
+    if (checkpoint === undefined && i === notes.length - 1 && !text.endsWith('\n\n')) break;
     if (checkpoint === undefined) return { file: 'checkpoints', text: `Earlier checkpoint ${i + 1} was altered.` };
     remembered.push({ size: checkpoint.size, root: checkpoint.root, by: 'an earlier checkpoint' });
   }
@@ -164,7 +171,16 @@ const auditLog = async (
     trusted === undefined
       ? await ownVerifier(files, keys, origin)
       : ed25519Verifier(originOf(trusted.name, half), trusted.publicKey);
-  const verifiers = verifier === undefined ? [] : [verifier];
+  if (verifier === undefined)
+    return {
+      ok: false,
+      origin,
+      finding: {
+        file: 'checkpoint',
+        text: 'The key of the folder cannot be read, and no other one is given to trust.',
+      },
+    };
+  const verifiers = [verifier];
   const earlier = await history(files, folder, verifiers);
   if (!Array.isArray(earlier)) return { ok: false, origin, finding: earlier };
   const anchors = (await options.anchors?.(origin)) ?? [];

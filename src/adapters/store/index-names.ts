@@ -37,8 +37,9 @@ export const indexNames = (key: Uint8Array): IndexNames => {
   };
   const mac = (column: string, value: string): Uint8Array =>
     hmac(nodeHashing, key, labelOf(column), utf8.encode(value)).subarray(0, NAME);
-  /** Few users ask much; requests and resources seldom come twice. */
+  /** Few users ask much, of patients who are there now; requests and resources seldom come twice. */
   const remembered = new Map<string, Uint8Array>();
+  const patients = new Map<PatientId, Uint8Array>();
 
   return {
     of: (column, value) => {
@@ -54,9 +55,14 @@ export const indexNames = (key: Uint8Array): IndexNames => {
     },
     // RFC 5297 in shape: the HMAC of the value is the counter block under which the value is encrypted.
     ofPatient: (patient) => {
+      const known = patients.get(patient);
+      if (known !== undefined) return known;
       const name = mac('patient', patient);
       const cipher = createCipheriv('aes-256-ctr', encryption, name);
-      return Buffer.concat([name, cipher.update(patient), cipher.final()]);
+      const made = Buffer.concat([name, cipher.update(patient), cipher.final()]);
+      if (patients.size >= REMEMBERED) patients.clear();
+      patients.set(patient, made);
+      return made;
     },
     patientOf: (name) => {
       if (name.length < NAME) return undefined;

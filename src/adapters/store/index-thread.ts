@@ -74,6 +74,8 @@ export const openIndexThread = (path: string, key: Uint8Array): IndexThread => {
       if (last === undefined) return;
       const ended = new Promise((resolve) => last.once('exit', resolve));
       await call('close')().catch(() => undefined);
+      // The answer let go of it, and whoever closes waits for its end.
+      last.ref();
       await ended;
     },
   };

@@ -54,6 +54,29 @@ describe('a tampered ledger', () => {
     expect(await audit(withAnchors)).toMatchObject({ ok: true, checkpoint: { size: 600 } });
   });
 
+  it('names the head of a segment, and an only remembered checkpoint that is whole', async () => {
+    const flipped = (bytes: Buffer): Buffer => {
+      bytes[0] = (bytes[0] ?? 0) ^ 1;
+      return bytes;
+    };
+    change(lastSegment(), flipped);
+    expect(await audit()).toMatchObject({ ok: false, finding: { entry: 0, file: lastSegment() } });
+    copy(whole, work);
+    const [first = ''] = readFileSync(path('checkpoints'), 'utf8').split(/\n\n(?=[^\n—])/);
+    writeFileSync(path('checkpoints'), first.endsWith('\n\n') ? first : `${first}\n\n`);
+    expect(await audit()).toMatchObject({ ok: true });
+    change('checkpoints', (bytes) => flipped(bytes));
+    expect(await audit()).toMatchObject({ ok: false, finding: { file: 'checkpoints' } });
+  });
+
+  it('is refused, not stumbled over, when its own key is broken and no other is given', async () => {
+    for (const edit of [(bytes: Buffer) => bytes.subarray(0, 50), () => Buffer.alloc(0)]) {
+      change('keys/signing.pem', edit);
+      expect(await auditFolder({ folder: work })).toMatchObject({ ok: false, finding: { file: 'checkpoint' } });
+    }
+    expect(await audit()).toMatchObject({ ok: true });
+  });
+
   it('names an edited leaf', async () => {
     change('log/tile/entries/000', (bytes) => {
       bytes[LEAF * 123 + 2 + 2] = 0;
