@@ -136,7 +136,6 @@ describe('a mark in every text of every R4 example', () => {
   it('is in no log line, metric or file of the ledger, nor is a path, an id or a name', async () => {
     const metrics = await (await fetch(`${second.gateway.url}/metrics`)).text();
     const folder = join(second.data, 'ledger');
-    // The index names people so that they can be looked up: it stays on the machine, and erasure clears it.
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
     expect([logged.length > 0, files.length > 0]).toEqual([true, true]);
     const sinks: readonly (readonly [string, string])[] = [
