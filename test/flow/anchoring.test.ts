@@ -43,10 +43,9 @@ beforeAll(async () => {
   const real = createLedgerAnchor({ rpcUrl: anvil.rpcUrl, key: owner.key, chainId, contract: ledgerAnchor });
   client = {
     ...real,
-    anchorAll: async (requests) => {
-      const mined = await real.anchorAll(requests);
+    anchorAll: (requests) => {
       batches.push(requests.map(({ origin }) => origin));
-      return mined;
+      return real.anchorAll(requests);
     },
   };
   [a, b] = await Promise.all([open(folders[0], origins[0]), open(folders[1], origins[1])]);
