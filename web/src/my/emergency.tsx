@@ -44,7 +44,8 @@ const isAtOnce = ({ effect, grantee, purposes }: ShownGrant): boolean =>
 export const Emergency = ({ patient, own, grants, tell }: Props) => {
   const t = useTexts(choicesText);
   const format = useFormat();
-  const [asking, setAsking] = useState(false);
+  // Held here from the click until the lists are read again: a radio that waits for the answer would jump back first.
+  const [wanted, setWanted] = useState<Way>();
   const active = grants.filter(({ state }) => state === 'active');
   const now: Way = active.some(isClosing) ? 'closed' : active.some(isAtOnce) ? 'atOnce' : 'reason';
   const change = useChange<Way>(
@@ -57,11 +58,10 @@ export const Emergency = ({ patient, own, grants, tell }: Props) => {
       const atOnce = { grantee: { kind: 'role', reference: 'clinician' }, purposes: ['ETREAT'] } as const;
       return grant(patient, [way === 'closed' ? closing : { ...atOnce, actions: ['read', 'search'] }]);
     },
-    (outcome) => {
-      setAsking(false);
-      tell(outcome);
-    },
+    tell,
   );
+  const asking = wanted === 'closed' && now !== 'closed';
+  const become = (way: Way) => change.mutate(way, { onSettled: () => setWanted(undefined) });
   const tasks = useApi<Tasks>('/api/v1/break-glass', { enabled: own });
   const name = useNames([]);
   return (
@@ -72,10 +72,11 @@ export const Emergency = ({ patient, own, grants, tell }: Props) => {
       <Text mb="sm">{t.emergencyText}</Text>
       <Radio.Group
         label={t.emergencyHow}
-        value={asking ? 'closed' : change.isPending ? change.variables : now}
-        onChange={(way) => {
-          setAsking(way === 'closed' && now !== 'closed');
-          if (way !== 'closed' && way !== now) change.mutate(way as Way);
+        value={wanted ?? now}
+        onChange={(value) => {
+          const way = value as Way;
+          setWanted(way === now ? undefined : way);
+          if (way !== 'closed' && way !== now) become(way);
         }}
       >
         <Stack gap="xs" mt="xs">
@@ -95,10 +96,10 @@ export const Emergency = ({ patient, own, grants, tell }: Props) => {
           <Stack>
             <Text>{t.closeWarning}</Text>
             <Group>
-              <Button color="red" loading={change.isPending} onClick={() => change.mutate('closed')}>
+              <Button color="red" loading={change.isPending} onClick={() => become('closed')}>
                 {t.closeSure}
               </Button>
-              <Button variant="default" onClick={() => setAsking(false)}>
+              <Button variant="default" onClick={() => setWanted(undefined)}>
                 {t.closeNot}
               </Button>
             </Group>
