@@ -5,14 +5,17 @@ import { openRotatingLedger } from './rotating-ledger.ts';
 
 const FOLLOWED = 'followed';
 
-/** The folders of a row of logs, the first one first: each later one lies in the first, under its half-year. */
-export const logFolders = async (files: FileSystem, folder: string): Promise<readonly string[]> => [
-  folder,
-  ...(await files.list(folder))
-    .filter(isHalfYear)
-    .sort()
-    .map((name) => under(folder, name)),
-];
+/**
+ * The folders of a row of logs, the first one first: each later one lies in the first, under its half-year. What a crash
+ * left of a log that was about to begin is none: nothing was acknowledged from it, and the next start begins it.
+ */
+export const logFolders = async (files: FileSystem, folder: string): Promise<readonly string[]> => {
+  const later = (await files.list(folder)).filter(isHalfYear).sort();
+  const folders = [folder, ...later.map((name) => under(folder, name))];
+  const [last = folder, former] = folders.toReversed();
+  if (former === undefined || (await wasFollowed(files, former))) return folders;
+  return (await readText(files, under(last, 'log', 'checkpoint'))) === undefined ? folders.slice(0, -1) : folders;
+};
 
 /** Whether the log in this folder was followed by another one. */
 export const wasFollowed = async (files: FileSystem, folder: string): Promise<boolean> =>

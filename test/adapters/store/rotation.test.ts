@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FilesLedger } from '../../../src/adapters/store/files-ledger.ts';
@@ -190,6 +190,17 @@ describe('a row of logs that was tampered with', () => {
     rmSync(second(), { recursive: true });
     expect(await auditFolder({ folder })).toMatchObject({ ok: false, finding: { file: '2027h1' } });
     await expect(openHere()).rejects.toThrow('is gone');
+  });
+
+  it('takes a log that a crash left before its first checkpoint for not begun', async () => {
+    await prepared();
+    rmSync(join(folder, 'followed'));
+    rmSync(second(), { recursive: true });
+    mkdirSync(join(second(), 'log'), { recursive: true });
+    expect(await auditFolder({ folder })).toMatchObject({ ok: true, checkpoint: { size: 4 } });
+    expect(await tools.status(folder)).toMatchObject({ published: 4 });
+    writeFileSync(join(folder, 'followed'), '1\n');
+    expect(await auditFolder({ folder })).toMatchObject({ ok: false, finding: { file: '2027h1/checkpoint' } });
   });
 
   it('misses one between two others', async () => {
