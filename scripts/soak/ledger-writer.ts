@@ -1,21 +1,25 @@
 /** Appends as fast as it can until it is killed, and says on standard output what was acknowledged and published. */
 import { createHmac, randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { openLedger } from '../../src/adapters/store/files-ledger.ts';
+import { openRotatingFiles } from '../../src/adapters/store/rotating-files.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import type { Instant } from '../../src/domain/instant.ts';
+import type { Checkpoint } from '../../src/domain/ledger/checkpoint.ts';
 import type { LedgerEntry } from '../../src/domain/ledger/entry.ts';
+import { HALF_YEAR_MS, ORIGIN } from './ledger-soak.ts';
 
-const [folder = '', cycle = '0', writers = '16'] = process.argv.slice(2);
+/** `from`: the time of the entries; `turnMs`: after so long it is half a year later, if at all. */
+const [folder = '', cycle = '0', from = '0', turnMs = ''] = process.argv.slice(2);
+const WRITERS = 16;
 const WHO = ['p0', 'p1', 'p2'] as unknown as readonly PatientId[];
 const keys = new Map(WHO.map((patient) => [patient, createHmac('sha256', 'soak').update(patient).digest()] as const));
 const say = (line: string): void => {
   writeSync(1, `${line}\n`);
 };
 
-const ledger = await openLedger({
+const ledger = await openRotatingFiles({
   folder,
-  origin: 'ledger.example/soak',
+  origin: ORIGIN,
   payloadKeys: {
     keyOf: (patient) => keys.get(patient),
     makeKey: () => Promise.reject(new Error('all keys are made')),
@@ -26,17 +30,24 @@ const ledger = await openLedger({
   random: { bytes: (length) => Uint8Array.from(randomBytes(length)) },
   limits: { integrateMs: 20, segmentBytes: 256 * 1024 },
 });
-const publish = (): void => say(`checkpoint ${Buffer.from(ledger.checkpoint()).toString('base64')}`);
-publish();
+const publish = (_checkpoint: Checkpoint, text: string): void =>
+  say(`checkpoint ${Buffer.from(text).toString('base64')}`);
+for (const log of ledger.logs()) publish(log.integrated(), log.checkpoint());
 ledger.onPublish(publish);
 say('open');
+let at = Number(from);
+if (turnMs !== '')
+  setTimeout(() => {
+    say('turning');
+    at += HALF_YEAR_MS;
+  }, Number(turnMs));
 
 let n = 0;
 const writer = async (): Promise<never> => {
   for (;;) {
     const entry: LedgerEntry = {
       kind: 'read',
-      at: Date.now() as Instant,
+      at: at as Instant,
       requestId: `${cycle}-${n++}`,
       decision: 'permit',
       patients: n % 5 === 0 ? WHO : WHO.slice(n % 3, (n % 3) + 1),
@@ -45,8 +56,8 @@ const writer = async (): Promise<never> => {
       story: [],
       height: 1,
     };
-    const { index, leaf } = await ledger.append(entry);
-    say(`entry ${index} ${leaf}`);
+    const { log, index, leaf } = await ledger.append(entry);
+    say(`entry ${log} ${index} ${leaf}`);
   }
 };
-await Promise.all(Array.from({ length: Number(writers) }, writer));
+await Promise.all(Array.from({ length: WRITERS }, writer));
