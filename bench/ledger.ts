@@ -1,9 +1,12 @@
 import { createHmac, generateKeyPairSync, randomFillSync } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { createLedgerAnchor } from '../src/adapters/chain/anchor.ts';
+import { startAnvil } from '../src/adapters/chain/anvil.ts';
+import { deployContracts } from '../src/adapters/chain/deploy.ts';
+import { createRpc } from '../src/adapters/chain/rpc.ts';
 import { type FilesLedger, openLedger } from '../src/adapters/store/files-ledger.ts';
 import { auditFolder } from '../src/adapters/store/folder-audit.ts';
 import type { PayloadKeys } from '../src/adapters/store/payload-keys.ts';
@@ -14,7 +17,10 @@ import type { LedgerEntry } from '../src/domain/ledger/entry.ts';
 import type { Random } from '../src/ports.ts';
 import { startPostgres } from '../test/adapters/store/postgres-server.ts';
 import type { Row } from './main.ts';
+import { bareGroupCommit, drive, type Load, offer, quantile } from './parts/load.ts';
 
+const ORIGIN = 'ledger.example/bench';
+const WRITERS = [1, 16, 256];
 const PATIENTS = Array.from({ length: 500 }, (_, i) => `patient-${i}` as PatientId);
 
 /** The entry of an ordinary read, as the gateway writes it. */
@@ -71,7 +77,6 @@ const pooled = (): Random => {
 const keys = new Map(
   PATIENTS.map((patient) => [patient, createHmac('sha256', 'bench').update(patient).digest()] as const),
 );
-
 const payloadKeys: PayloadKeys = {
   keyOf: (patient) => keys.get(patient),
   makeKey: () => Promise.reject(new Error('all keys are made')),
@@ -80,130 +85,67 @@ const payloadKeys: PayloadKeys = {
 };
 const clock = { now: () => Date.now() as Instant };
 
-const openHere = (folder: string): Promise<FilesLedger> =>
-  openLedger({
-    folder,
-    origin: 'ledger.example/bench',
-    payloadKeys,
-    clock,
-    random: pooled(),
-  });
-
-interface Load {
-  readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-  /** Of this process, all threads, in microseconds. */
-  readonly cpuPerAppend: number;
-}
-
-const quantile = (sorted: readonly number[], q: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
-
-/** `writers` that each wait for their acknowledgement before the next; the first fifth warms up and is not counted. */
-const drive = async (writers: number, ms: number, append: () => Promise<unknown>): Promise<Load> => {
-  const began = performance.now();
-  const countFrom = began + ms / 5;
-  const end = began + ms;
-  const waits: number[] = [];
-  let cpu = process.cpuUsage();
-  let counting = false;
-  const writer = async (): Promise<void> => {
-    for (let now = performance.now(); now < end; ) {
-      const start = now;
-      await append();
-      now = performance.now();
-      if (start < countFrom) continue;
-      if (!counting) cpu = process.cpuUsage();
-      counting = true;
-      waits.push(now - start);
-    }
-  };
-  await Promise.all(Array.from({ length: writers }, writer));
-  const used = process.cpuUsage(cpu);
-  waits.sort((a, b) => a - b);
-  return {
-    perSecond: (waits.length * 1000) / (performance.now() - countFrom),
-    p50: quantile(waits, 0.5),
-    p99: quantile(waits, 0.99),
-    cpuPerAppend: (used.user + used.system) / Math.max(1, waits.length),
-  };
-};
-
-/** Appends offered at a fixed rate, whether or not the last ones were acknowledged. */
-const offer = async (perSecond: number, ms: number, append: () => Promise<unknown>): Promise<Load> => {
-  const began = performance.now();
-  const waits: number[] = [];
-  const running: Promise<void>[] = [];
-  const cpu = process.cpuUsage();
-  let sent = 0;
-  while (performance.now() - began < ms) {
-    const due = Math.floor(((performance.now() - began) * perSecond) / 1000);
-    for (; sent < due; sent++) {
-      const start = performance.now();
-      running.push(
-        append().then(() => {
-          waits.push(performance.now() - start);
-        }),
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  await Promise.all(running);
-  const used = process.cpuUsage(cpu);
-  waits.sort((a, b) => a - b);
-  return {
-    perSecond: (waits.length * 1000) / (performance.now() - began),
-    p50: quantile(waits, 0.5),
-    p99: quantile(waits, 0.99),
-    cpuPerAppend: (used.user + used.system) / Math.max(1, waits.length),
-  };
-};
-
-/** The rival: the same number of bytes, one write and one fdatasync per group, nothing else. */
-const bareGroupCommit = async (
-  path: string,
-  bytes: number,
-): Promise<{ append: () => Promise<void>; close: () => Promise<void> }> => {
-  const file = await openFile(path, 'w');
-  const record = Buffer.alloc(bytes, 7);
-  let at = 0;
-  let waiting: (() => void)[] = [];
-  let running = false;
-  const run = async (): Promise<void> => {
-    running = true;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      await file.write(Buffer.concat(batch.map(() => record)), 0, bytes * batch.length, at);
-      await file.datasync();
-      at += bytes * batch.length;
-      for (const done of batch) done();
-    }
-    running = false;
-  };
-  return {
-    append: () =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        if (!running) void run();
-      }),
-    close: () => file.close(),
-  };
-};
+const plain = (name: string, figure: number, unit: string): Row => ({ name, figure, unit, reach: '', ok: null });
+const atLeast = (name: string, figure: number, unit: string, reach: number): Row => ({
+  ...plain(name, figure, unit),
+  reach: reach.toLocaleString('en'),
+  ok: figure >= reach,
+});
+const atMost = (name: string, figure: number, unit: string, reach: number): Row => ({
+  ...plain(name, figure, unit),
+  reach: reach.toLocaleString('en'),
+  ok: figure <= reach,
+});
 
 const sizeOf = (folder: string): number =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => statSync(join(folder, name)))
     .reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0);
 
+/** Appends to a log, and times how long every 16th entry takes from its acknowledgement to a published checkpoint. */
+const watched = (ledger: FilesLedger): { append: () => Promise<unknown>; lags: (name: string) => readonly Row[] } => {
+  const lags: number[] = [];
+  const durableAt = new Map<number, number>();
+  let i = 0;
+  ledger.onPublish(({ size }) => {
+    for (const [index, at] of durableAt) {
+      if (index >= size) break;
+      lags.push(performance.now() - at);
+      durableAt.delete(index);
+    }
+  });
+  return {
+    append: async () => {
+      const receipt = await ledger.append(entry(i++));
+      if (receipt.index % 16 === 0) durableAt.set(receipt.index, performance.now());
+      return receipt;
+    },
+    lags: (name) => {
+      lags.sort((a, b) => a - b);
+      return [
+        plain(`${name}: durable to integrated and published, p50`, quantile(lags, 0.5), 'ms'),
+        atMost(`${name}: durable to integrated and published, p99`, quantile(lags, 0.99), 'ms', 1000),
+      ];
+    },
+  };
+};
+
+const loadRows = (name: string, load: Load, rival: { readonly name: string; readonly load: Load }): readonly Row[] => [
+  plain(`${name}: durable appends`, load.perSecond, 'per s'),
+  plain(`${name}: acknowledged, p50`, load.p50, 'ms'),
+  plain(`${name}: acknowledged, p99`, load.p99, 'ms'),
+  plain(`${name}: processor time, all threads`, load.cpuPerAppend, 'us'),
+  plain(`${name}: ${rival.name}`, rival.load.perSecond, 'per s'),
+  plain(`${name}: ${rival.name}, p50`, rival.load.p50, 'ms'),
+  plain(`${name}: ${rival.name}, p99`, rival.load.p99, 'ms'),
+];
+
 /** Several gateways' worth of writers on one database, beside a plain insert of the same bytes in the same run. */
-const postgresRows = async (ms: number): Promise<readonly Row[]> => {
+const postgresRows = async (ms: number, bytes: number): Promise<readonly Row[]> => {
   const server = await startPostgres();
   const ledger = await openPostgresLedger({
     url: server.url,
-    origin: 'ledger.example/bench',
+    origin: ORIGIN,
     signingKey: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
     ownKey: new Uint8Array(32),
     payloadKeys,
@@ -212,147 +154,155 @@ const postgresRows = async (ms: number): Promise<readonly Row[]> => {
   });
   const pool = new pg.Pool({ connectionString: server.url, max: 16 });
   await pool.query('CREATE TABLE plain (id bigserial PRIMARY KEY, data bytea)');
-  const data = Buffer.alloc(1400, 7);
-  const rival = await drive(256, ms, () => pool.query('INSERT INTO plain (data) VALUES ($1)', [data]));
-  let i = 0;
-  const load = await drive(256, ms, () => ledger.append(entry(i++)));
+  const data = Buffer.alloc(bytes, 7);
+  const { append, lags } = watched(ledger);
+  const rows: Row[] = [];
+  await drive(16, 500, append);
+  for (const writers of WRITERS) {
+    const name = `PostgreSQL, ${writers} writers`;
+    const rival = await drive(writers, ms, () => pool.query('INSERT INTO plain (data) VALUES ($1)', [data]));
+    const load = await drive(writers, ms, append);
+    rows.push(...loadRows(name, load, { name: 'plain insert', load: rival }));
+    rows.push(plain(`${name}: against a plain insert`, load.perSecond / rival.perSecond, 'times'));
+    if (writers === 256) rows.push(atLeast('PostgreSQL: durable appends', load.perSecond, 'per s', 2000));
+  }
+  const { size } = await ledger.integrate();
+  rows.push(...lags('PostgreSQL'));
+  const { rows: sizes } = await pool.query(
+    `SELECT pg_total_relation_size('ledger_entries') AS entries, pg_total_relation_size('ledger_tiles') AS tiles`,
+  );
+  rows.push(plain('PostgreSQL: leaf, encrypted payload and index', Number(sizes[0].entries) / size, 'B/entry'));
+  rows.push(plain('PostgreSQL: tree', Number(sizes[0].tiles) / size, 'B/entry'));
   await pool.end();
   await ledger.close();
   await server.remove();
-  const ratio = load.perSecond / rival.perSecond;
-  return [
-    {
-      name: 'PostgreSQL, 256 writers: durable appends',
-      figure: load.perSecond,
-      unit: 'per s',
-      reach: '2,000',
-      ok: load.perSecond >= 2000,
-    },
-    { name: 'PostgreSQL, 256 writers: acknowledged, p99', figure: load.p99, unit: 'ms', reach: '', ok: null },
-    { name: 'PostgreSQL, 256 writers: against a plain insert', figure: ratio, unit: 'times', reach: '', ok: null },
-  ];
+  return rows;
 };
 
-export const run = async ({ quick }: { readonly quick: boolean }): Promise<readonly Row[]> => {
-  const rows: Row[] = [];
-  const ms = quick ? 1500 : 5000;
-  const folder = mkdtempSync(join(tmpdir(), 'consentry-bench-'));
-  const ledger = await openHere(join(folder, 'ledger'));
-  let i = 0;
-  const append = (): Promise<unknown> => ledger.append(entry(i++));
-  const lags: number[] = [];
-  const durableAt = new Map<number, number>();
-  ledger.onPublish(({ size }) => {
-    for (const [index, at] of durableAt) {
-      if (index >= size) break;
-      lags.push(performance.now() - at);
-      durableAt.delete(index);
-    }
-  });
-  const measured = async (): Promise<unknown> => {
-    const receipt = await ledger.append(entry(i++));
-    if (receipt.index % 16 === 0) durableAt.set(receipt.index, performance.now());
-    return receipt;
-  };
-
-  await drive(16, 500, append);
-  for (const writers of [1, 16, 256]) {
-    const bare = await bareGroupCommit(join(folder, `bare-${writers}`), 1400);
-    const rival = await drive(writers, ms, bare.append);
-    await bare.close();
-    const load = await drive(writers, ms, measured);
-    const ratio = load.perSecond / rival.perSecond;
-    rows.push(
-      {
-        name: `files, ${writers} writers: durable appends`,
-        figure: load.perSecond,
-        unit: 'per s',
-        reach: writers === 256 ? '5,000' : '',
-        ok: writers === 256 ? load.perSecond >= 5000 : null,
-      },
-      { name: `files, ${writers} writers: acknowledged, p50`, figure: load.p50, unit: 'ms', reach: '', ok: null },
-      { name: `files, ${writers} writers: acknowledged, p99`, figure: load.p99, unit: 'ms', reach: '', ok: null },
-      {
-        name: `files, ${writers} writers: against bare append + fdatasync`,
-        figure: ratio,
-        unit: 'times',
-        reach: writers === 256 ? 'half' : '',
-        ok: writers === 256 ? ratio >= 0.5 : null,
-      },
-      {
-        name: `files, ${writers} writers: processor time, all threads`,
-        figure: load.cpuPerAppend,
-        unit: 'us',
-        reach: '',
-        ok: null,
-      },
-    );
-  }
-  const steady = await offer(1000, ms, measured);
-  rows.push({ name: 'files, 1,000/s offered: acknowledged, p50', figure: steady.p50, unit: 'ms', reach: '', ok: null });
-  rows.push({
-    name: 'files, 1,000/s offered: acknowledged, p99',
-    figure: steady.p99,
-    unit: 'ms',
-    reach: '10',
-    ok: steady.p99 <= 10,
-  });
-  lags.sort((a, b) => a - b);
-  const lag = quantile(lags, 0.99);
-  rows.push({
-    name: 'durable to integrated and published, p99',
-    figure: lag,
-    unit: 'ms',
-    reach: '1,000',
-    ok: lag <= 1000,
-  });
-
-  await ledger.integrate();
-  const target = quick ? 20_000 : 100_000;
-  while (ledger.size() < target) await Promise.all(Array.from({ length: 256 }, append));
+/** Proof time and verify rate of the log as it is now. */
+const sizeRows = async (ledger: FilesLedger, folder: string): Promise<readonly Row[]> => {
   const { size } = await ledger.integrate();
+  const told = size.toLocaleString('en');
   const proofs: number[] = [];
-  for (let k = 0; k < 300; k++) {
+  for (let k = 0; k < 500; k++) {
     const start = performance.now();
-    await ledger.receiptProof((k * 7919) % size);
+    await ledger.receiptProof((k * 7919 * 131) % size);
     proofs.push(performance.now() - start);
   }
   proofs.sort((a, b) => a - b);
-  rows.push({
-    name: `proof of a random entry of ${size}, p50`,
-    figure: quantile(proofs, 0.5),
-    unit: 'ms',
-    reach: '1',
-    ok: quantile(proofs, 0.5) <= 1,
-  });
-  await ledger.close();
-
+  // Waits for the index, whose thread would share the processor.
+  await ledger.query({ limit: 1 });
   const began = performance.now();
-  const audit = await auditFolder({ folder: join(folder, 'ledger') });
+  const audit = await auditFolder({ folder });
   const rate = (size * 1000) / (performance.now() - began);
   if (!audit.ok) throw new Error(audit.finding.text);
-  rows.push({
-    name: 'verify, payloads included',
-    figure: rate,
-    unit: 'entries/s',
-    reach: '50,000',
-    ok: rate >= 50_000,
+  return [
+    atMost(`${told} entries: proof of one, p50`, quantile(proofs, 0.5), 'ms', 1),
+    plain(`${told} entries: proof of one, p99`, quantile(proofs, 0.99), 'ms'),
+    atLeast(`${told} entries: verify, payloads included`, rate, 'entries/s', 50_000),
+  ];
+};
+
+/** Real roots of this log, with real consistency proofs, on a chain of its own. */
+const openAnchoring = async () => {
+  const anvil = await startAnvil({ blockTime: 0.1 });
+  const [owner] = anvil.accounts;
+  if (owner === undefined) throw new Error('The chain has no accounts.');
+  const { ledgerAnchor, chainId } = await deployContracts(anvil.rpcUrl, owner.key, {
+    logs: [{ origin: ORIGIN, writer: owner.address }],
   });
-  rows.push({
-    name: 'tree on disk',
-    figure: sizeOf(join(folder, 'ledger', 'log')) / size,
-    unit: 'B/entry',
-    reach: '',
-    ok: null,
+  const client = createLedgerAnchor({
+    rpcUrl: anvil.rpcUrl,
+    key: owner.key,
+    chainId,
+    contract: ledgerAnchor,
+    pollMs: 20,
   });
-  rows.push({
-    name: 'encrypted payload on disk',
-    figure: sizeOf(join(folder, 'ledger', 'segments')) / size,
-    unit: 'B/entry',
-    reach: '',
-    ok: null,
-  });
-  rmSync(folder, { recursive: true });
-  rows.push(...(await postgresRows(ms)));
+  const rpc = createRpc(anvil.rpcUrl);
+  const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`;
+  let oldSize = 0;
+  return {
+    anchor: async (ledger: FilesLedger): Promise<Row> => {
+      const { checkpoint, path } = await ledger.consistency(oldSize);
+      const { size, root } = checkpoint;
+      const { tx } = await client.anchor({ origin: ORIGIN, size, root: hex(root), oldSize, proof: path.map(hex) });
+      const receipt = await rpc.call<{ readonly gasUsed: string }>('eth_getTransactionReceipt', [tx]);
+      const name = `anchor from ${oldSize.toLocaleString('en')} to ${size.toLocaleString('en')} entries`;
+      // The first one writes what the others replace.
+      const gas = Number(receipt.gasUsed);
+      const row = oldSize === 0 ? plain(name, gas, 'gas') : atMost(name, gas, 'gas', 65_000);
+      oldSize = size;
+      return row;
+    },
+    stop: async () => {
+      await client.stop();
+      await rpc.close();
+      await anvil.stop();
+    },
+  };
+};
+
+export const run = async (options: {
+  readonly quick: boolean;
+  readonly sustained: boolean;
+}): Promise<readonly Row[]> => {
+  const { quick, sustained } = options;
+  const rows: Row[] = [];
+  const ms = quick ? 1000 : 5000;
+  const home = mkdtempSync(join(tmpdir(), 'consentry-bench-'));
+  const folder = join(home, 'ledger');
+  const ledger = await openLedger({ folder, origin: ORIGIN, payloadKeys, clock, random: pooled() });
+  const { append, lags } = watched(ledger);
+  const anchoring = await openAnchoring();
+
+  const fillTo = async (size: number): Promise<void> => {
+    while (ledger.size() < size)
+      await Promise.all(Array.from({ length: Math.min(1024, size - ledger.size()) }, () => append()));
+  };
+  await fillTo(1000);
+  rows.push(...(await sizeRows(ledger, folder)), await anchoring.anchor(ledger));
+  // What the rivals write: as many bytes as an entry has on the disk.
+  const bytes = Math.round(sizeOf(join(folder, 'segments')) / ledger.size());
+
+  for (const writers of WRITERS) {
+    const name = `files, ${writers} writers`;
+    const bare = await bareGroupCommit(join(home, `bare-${writers}`), bytes);
+    const rival = await drive(writers, ms, bare.append);
+    await bare.close();
+    const load = await drive(writers, ms, append);
+    rows.push(...loadRows(name, load, { name: 'bare append + fdatasync', load: rival }));
+    const ratio = load.perSecond / rival.perSecond;
+    if (writers < 256) rows.push(plain(`${name}: against bare append + fdatasync`, ratio, 'times'));
+    else
+      rows.push(
+        atLeast(`${name}: against bare append + fdatasync`, ratio, 'times', 0.5),
+        atLeast('files: durable appends', load.perSecond, 'per s', 5000),
+      );
+  }
+  const steady = await offer(1000, ms, append);
+  rows.push(plain('files, 1,000/s offered: acknowledged, p50', steady.p50, 'ms'));
+  rows.push(atMost('files, 1,000/s offered: acknowledged, p99', steady.p99, 'ms', 10));
+  rows.push(...lags('files'));
+  if (sustained) {
+    const { perSecond, p50, p99 } = await offer(5000, 300_000, append);
+    rows.push(atLeast('files, 5,000/s offered for 5 minutes: durable appends', perSecond, 'per s', 4950));
+    rows.push(plain('files, 5,000/s offered for 5 minutes: acknowledged, p50', p50, 'ms'));
+    rows.push(plain('files, 5,000/s offered for 5 minutes: acknowledged, p99', p99, 'ms'));
+    rows.push(plain('files, after it: memory', process.memoryUsage().rss / 2 ** 20, 'MiB'));
+  }
+
+  for (const size of quick ? [20_000] : [100_000, 1_000_000]) {
+    if (size < ledger.size()) continue;
+    await fillTo(size);
+    rows.push(...(await sizeRows(ledger, folder)), await anchoring.anchor(ledger));
+  }
+  await anchoring.stop();
+  const { size } = ledger.integrated();
+  rows.push(plain('files: tree', sizeOf(join(folder, 'log')) / size, 'B/entry'));
+  rows.push(plain('files: encrypted payload', sizeOf(join(folder, 'segments')) / size, 'B/entry'));
+  await ledger.close();
+  rows.push(plain('files: index', statSync(join(folder, 'index.db')).size / size, 'B/entry'));
+  rmSync(home, { recursive: true });
+  rows.push(...(await postgresRows(ms, bytes)));
   return rows;
 };

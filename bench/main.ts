@@ -13,13 +13,17 @@ export interface Row {
 const [name, ...flags] = process.argv.slice(2);
 const file = new URL(`./${name}.ts`, import.meta.url);
 if (name === undefined || !/^[a-z-]+$/.test(name) || name === 'main' || !existsSync(file)) {
-  console.error('Usage: npm run bench -- NAME [--json] [--quick]; NAME is a file of bench/, such as proxy or json.');
+  console.error(
+    'Usage: npm run bench -- NAME [--json] [--quick] [--sustained]; NAME is a file of bench/, such as proxy or json.',
+  );
   process.exit(2);
 }
 const quick = flags.includes('--quick');
 const json = flags.includes('--json');
-const { run } = (await import(file.href)) as { run(options: { quick: boolean }): Promise<readonly Row[]> };
-const rows = await run({ quick });
+const { run } = (await import(file.href)) as {
+  run(options: { quick: boolean; sustained: boolean }): Promise<readonly Row[]>;
+};
+const rows = await run({ quick, sustained: flags.includes('--sustained') });
 const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 if (json) console.log(JSON.stringify({ bench: name, machine, rows }));
 else {
