@@ -3,7 +3,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/contracts/**/*.test.ts'],
   // The suites that read the real data have their own command: npm run test:corpus -- DIR
-  // The one that needs Go: npm run test:interop
+  // Those that need Go: npm run test:interop
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/corpus/', '<rootDir>/test/interop/'],
   transform: {
     '^.+\\.ts$': [
