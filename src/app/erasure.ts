@@ -13,6 +13,7 @@ export const erasers: ReadonlySet<string> = new Set(['privacy-officer']);
 /** Finishes what an earlier run began, and destroys again what a restored backup brought back, before anybody is served. */
 export const openErasure = (parts: {
   readonly data: string;
+  readonly key: Uint8Array;
   readonly vault: Vault;
   readonly ledger: FilesLedger;
   readonly records: RecordNotary | undefined;
@@ -23,7 +24,7 @@ export const openErasure = (parts: {
   readonly clock: Clock;
   readonly random: Random;
 }): Promise<Eraser> => {
-  const { data, vault, ledger, records, risk, holds, telemetry, clock, random } = parts;
+  const { data, key, vault, ledger, records, risk, holds, telemetry, clock, random } = parts;
   // What another gateway erased is forgotten here too.
   vault.onErased((patient) => {
     records?.forget(patient);
@@ -34,6 +35,7 @@ export const openErasure = (parts: {
   });
   return openEraser({
     path: join(data, 'erasure.db'),
+    key,
     destroyKey: async (patient) => (await vault.erase(patient)).destroyed,
     printOf: (patient) => vault.printOf(patient),
     patients: () => vault.patients(),

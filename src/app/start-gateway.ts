@@ -341,7 +341,18 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
 
   const records = openRecords({ config, vault, ledger, key: subKey(vaultKey, 'records'), clock, telemetry: watch });
   if (records !== undefined) opened.defer(() => records.close());
-  const eraser = await openErasure({ data, vault, holds, ledger, records, risk, telemetry: watch, clock, random });
+  const eraser = await openErasure({
+    data,
+    key: subKey(vaultKey, 'erasure'),
+    vault,
+    holds,
+    ledger,
+    records,
+    risk,
+    telemetry: watch,
+    clock,
+    random,
+  });
   opened.defer(() => eraser.close());
   const source = {
     name: 'Consentry',

@@ -1,8 +1,8 @@
-import { DatabaseSync } from 'node:sqlite';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import type { Instant } from '../../domain/instant.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
+import { openErasureBook } from './erasure-book.ts';
 import type { EntryQuery } from './ledger-index.ts';
 import type { HoldBook } from './vault-postgres.ts';
 
@@ -20,6 +20,8 @@ export type ErasureAnswer =
 
 export interface EraserOptions {
   readonly path: string;
+  /** Under which the file is sealed. */
+  readonly key: Uint8Array;
   /** Destroys the key durably; false when there was none. */
   readonly destroyKey: (patient: PatientId) => Promise<boolean>;
   /** Names a living key without telling what it is; the ledger keeps it, so that a key which a backup brings back is known. */
@@ -58,39 +60,10 @@ const PRINT = /^[0-9a-f]{16} key:([0-9a-f]{64})$/;
  * Erasure destroys one key; payloads and openings go with it, every proof still verifies. What is begun is written down
  * first and finished at the next start, so a crash cannot leave an index that still names the patient.
  */
-const ownHolds = (database: DatabaseSync): HoldBook => {
-  const read = (row: Record<string, unknown>): LegalHold => ({
-    reason: String(row['reason']),
-    ...(row['until'] === null ? {} : { until: Number(row['until']) as Instant }),
-  });
-  return {
-    get: (patient) => {
-      const row = database.prepare('SELECT reason, until FROM holds WHERE patient = ?').get(patient);
-      return row && read(row);
-    },
-    all: () =>
-      database
-        .prepare('SELECT patient, reason, until FROM holds ORDER BY patient')
-        .all()
-        .map((row) => [String(row['patient']) as PatientId, read(row)]),
-    set: async (patient, { reason, until }) => {
-      database.prepare('INSERT OR REPLACE INTO holds VALUES (?, ?, ?)').run(patient, reason, until ?? null);
-    },
-    remove: async (patient) => {
-      database.prepare('DELETE FROM holds WHERE patient = ?').run(patient);
-    },
-    refresh: async () => undefined,
-  };
-};
-
 export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
   const { destroyKey, ledger, clock, random } = options;
-  const database = new DatabaseSync(options.path, { timeout: 5000 });
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;');
-  database.exec(`CREATE TABLE IF NOT EXISTS holds (patient TEXT PRIMARY KEY, reason TEXT NOT NULL, until INTEGER);
-    CREATE TABLE IF NOT EXISTS begun (patient TEXT PRIMARY KEY, id TEXT NOT NULL);`);
-
-  const book = options.holds ?? ownHolds(database);
+  const own = openErasureBook(options.path, options.key, random);
+  const book = options.holds ?? own.holds;
   const heldBy = (patient: PatientId): LegalHold | undefined => {
     const held = book.get(patient);
     return held?.until !== undefined && held.until <= clock.now() ? undefined : held;
@@ -138,13 +111,11 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
           { by, outcome: { status: 0, returned: 0, withheld: entries, masked: 0 } },
         ),
       );
-    database.prepare('DELETE FROM begun WHERE patient = ?').run(patient);
+    own.begun.done(patient);
     return { entries, destroyed };
   };
 
-  for (const row of database.prepare('SELECT patient, id FROM begun').all()) {
-    await finish(String(row.patient) as PatientId, String(row.id));
-  }
+  for (const [patient, id] of own.begun.all()) await finish(patient, id);
 
   /** Keys whose destruction the ledger tells of, and which a restored backup of the vault brought back. */
   const replay = async (): Promise<void> => {
@@ -186,10 +157,10 @@ export const openEraser = async (options: EraserOptions): Promise<Eraser> => {
         await ledger.append(told(id, 'legal-hold', 'An erasure was refused: a legal hold stands.', refusal));
         return { kind: 'held', ...held };
       }
-      database.prepare('INSERT OR IGNORE INTO begun VALUES (?, ?)').run(patient, id);
+      own.begun.note(patient, id);
       const { entries, destroyed } = await finish(patient, id, by);
       return destroyed || entries > 0 ? { kind: 'erased', id, entries } : { kind: 'unknown' };
     },
-    close: () => database.close(),
+    close: own.close,
   };
 };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Eraser, openEraser } from '../../../src/adapters/store/erasure.ts';
 import type { FilesLedger } from '../../../src/adapters/store/files-ledger.ts';
@@ -19,9 +20,10 @@ let eraser: Eraser;
 let forgotten: PatientId[] = [];
 
 const clock = { now: () => (Date.now() + later) as never };
-const openHere = (destroyKey?: () => Promise<boolean>): Promise<Eraser> =>
+const openHere = (destroyKey?: () => Promise<boolean>, key = new Uint8Array(32).fill(3)): Promise<Eraser> =>
   openEraser({
     path: join(folder, 'erasure.db'),
+    key,
     destroyKey:
       destroyKey ??
       (async (who) => {
@@ -134,6 +136,35 @@ describe('erasure', () => {
     eraser.close();
     eraser = await openHere();
     expect(keys.keyOf(patient)).toBeDefined();
+  });
+
+  it('keeps holds in a file that tells neither patient nor reason, and does not start on it under another key', async () => {
+    await eraser.hold(patient, { reason: 'Claim 12 is before the court.' });
+    await expect(openHere(undefined, new Uint8Array(32))).rejects.toThrow('another vaultKey');
+    eraser.close();
+    eraser = await openHere();
+    expect(eraser.holds()).toEqual([{ patient, reason: 'Claim 12 is before the court.' }]);
+    const files = ['erasure.db', 'erasure.db-wal'].map((name) => readFileSync(join(folder, name)));
+    for (const word of [patient, 'Claim 12']) expect(Buffer.concat(files).includes(word)).toBe(false);
+  });
+
+  it('seals the holds and erasures under way of a version that kept them in clear', async () => {
+    eraser.close();
+    rmSync(join(folder, 'erasure.db'));
+    const old = new DatabaseSync(join(folder, 'erasure.db'));
+    old.exec(`CREATE TABLE holds (patient TEXT PRIMARY KEY, reason TEXT NOT NULL, until INTEGER);
+      CREATE TABLE begun (patient TEXT PRIMARY KEY, id TEXT NOT NULL);
+      INSERT INTO holds VALUES ('${other}', 'Claim 12 is before the court.', NULL);
+      INSERT INTO begun VALUES ('${patient}', '0011223344556677');`);
+    old.close();
+    eraser = await openHere();
+    expect(keys.keyOf(patient)).toBeUndefined();
+    expect(await eraser.erase(other)).toEqual({ kind: 'held', reason: 'Claim 12 is before the court.' });
+    eraser.close();
+    const bytes = readFileSync(join(folder, 'erasure.db'));
+    for (const word of [patient, other, 'Claim 12']) expect(bytes.includes(word)).toBe(false);
+    eraser = await openHere();
+    expect(eraser.heldBy(other)).toEqual({ reason: 'Claim 12 is before the court.' });
   });
 
   it('says when there is nobody to forget', async () => {
