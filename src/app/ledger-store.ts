@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import { openPostgresLedger } from '../adapters/store/postgres-ledger.ts';
+import { LedgerTablesUnknown } from '../adapters/store/postgres-prepare.ts';
 import { openRotatingFiles } from '../adapters/store/rotating-files.ts';
 import { openRotatingLedger } from '../adapters/store/rotating-ledger.ts';
 import type { Vault } from '../adapters/store/vault.ts';
@@ -43,6 +44,7 @@ export async function openLedgerStore(parts: LedgerStoreParts): Promise<FilesLed
           // Rows do not go as folders do: what is gone of a database shows at its anchors and witnesses.
           followed: { has: async () => false, note: async () => undefined },
         }).catch((error: unknown) => {
+          if (error instanceof LedgerTablesUnknown) throw error;
           throw new Error('The PostgreSQL of the ledger cannot be reached, or does not let the gateway in.', {
             cause: error,
           });

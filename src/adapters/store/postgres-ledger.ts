@@ -16,9 +16,9 @@ import { namedUsers } from './indexer.ts';
 import type { EntryQuery } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
-import { APPEND, POSTGRES_SCHEMA, SCHEMA_LOCK } from './postgres-schema.ts';
+import { prepareTables } from './postgres-prepare.ts';
+import { APPEND } from './postgres-schema.ts';
 import { createSequencer, type Published, postgresTiles, readPublished } from './postgres-sequencer.ts';
-import { inTransaction } from './postgres-transaction.ts';
 import { inclusionIn, proveConsistency, proveEntry } from './prover.ts';
 import { leafHashOf } from './recovery.ts';
 import { createSealer, type SealedEntry } from './sealer.ts';
@@ -60,18 +60,6 @@ const NAMED = ['usr', 'client', 'organisation', 'purpose', 'type', 'code', 'requ
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const column = <Value>(batch: readonly Waiting[], value: (one: Waiting) => Value): Value[] => batch.map(value);
-
-const prepareSchema = (pool: pg.Pool, origin: string, note: string, root: Hash): Promise<void> =>
-  inTransaction(pool, async (client) => {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
-    await client.query(POSTGRES_SCHEMA);
-    await client.query('INSERT INTO ledger_logs VALUES ($1, 0, false) ON CONFLICT DO NOTHING', [origin]);
-    await client.query('INSERT INTO ledger_checkpoints VALUES ($1, 0, $2, $3) ON CONFLICT DO NOTHING', [
-      origin,
-      root,
-      note,
-    ]);
-  });
 
 const whereOf = (
   origin: string,
@@ -128,8 +116,10 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   const key = logKey(origin, createPrivateKey(options.signingKey));
   const signers = [key.signer, ...(options.signers?.(origin) ?? [])];
   const root = emptyRoot(nodeHashing);
+  const names = indexNames(payloadKeys.indexKey);
   try {
-    await prepareSchema(pool, origin, signNote(formatCheckpoint({ origin, size: 0, root }), signers), root);
+    const note = signNote(formatCheckpoint({ origin, size: 0, root }), signers);
+    await prepareTables(pool, names, { origin, root, note });
   } catch (error) {
     await pool.end();
     throw error;
@@ -138,7 +128,6 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   const holder = randomUUID();
   const tiles = postgresTiles(pool, origin);
   const sequencer = createSequencer({ pool, origin, holder, leaseMs, signers, verifier: key.verifier });
-  const names = indexNames(payloadKeys.indexKey);
   const named = (batch: readonly Waiting[], name: NamedColumn, value: (one: Waiting) => string | undefined) =>
     column(batch, (one) => {
       const text = value(one);

@@ -3,8 +3,10 @@
  * used them commits, so indexes have no gaps and become visible in order.
  */
 export const POSTGRES_SCHEMA = `
+CREATE TABLE IF NOT EXISTS ledger_tables (id int PRIMARY KEY CHECK (id = 1), version int NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger_logs (
   origin text PRIMARY KEY, next bigint NOT NULL, frozen boolean NOT NULL DEFAULT false);
+ALTER TABLE ledger_logs ADD COLUMN IF NOT EXISTS frozen boolean NOT NULL DEFAULT false;
 CREATE TABLE IF NOT EXISTS ledger_checkpoints (
   origin text PRIMARY KEY, size bigint NOT NULL, root bytea NOT NULL, note text NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger_leases (
@@ -20,6 +22,9 @@ ALTER TABLE ledger_entries ADD COLUMN IF NOT EXISTS code bytea;
 CREATE INDEX IF NOT EXISTS ledger_entries_request ON ledger_entries (origin, request);
 CREATE INDEX IF NOT EXISTS ledger_entries_patients ON ledger_entries USING gin (patients);
 CREATE INDEX IF NOT EXISTS ledger_entries_resources ON ledger_entries USING gin (resources);`;
+
+/** Of the tables; a gateway that knows a lower one only does not start on them. */
+export const POSTGRES_VERSION = 1;
 
 /** Several gateways start at once; only one of them makes the tables. */
 export const SCHEMA_LOCK = 7_206_921_004;

@@ -208,6 +208,44 @@ describe('the ledger in PostgreSQL', () => {
     ).rejects.toThrow('not signed by the key');
   }, 60_000);
 
+  it('names the rows of an earlier version, which held words, and does not start on tables of a later one', async () => {
+    const origin = newOrigin();
+    const before = await openPostgresLedger(optionsFor(origin));
+    const receipts = await appendAll(before, 'old', 30);
+    await before.integrate();
+    await before.close();
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    // The tables as version 0 had them.
+    await pool.query(`ALTER TABLE ledger_entries RENAME TO named; ALTER INDEX ledger_entries_pkey RENAME TO named_pkey;
+      DROP INDEX ledger_entries_request, ledger_entries_patients, ledger_entries_resources; DROP TABLE ledger_tables;
+      ALTER TABLE ledger_logs DROP COLUMN frozen;
+      CREATE TABLE ledger_entries (
+        origin text NOT NULL, idx bigint NOT NULL, leaf bytea NOT NULL, payload bytea NOT NULL,
+        request text, at bigint, kind smallint, permit boolean, usr text, client text, organisation text, purpose text,
+        type text, patients text[] NOT NULL, resources text[] NOT NULL, PRIMARY KEY (origin, idx));
+      INSERT INTO ledger_entries SELECT origin, idx, leaf, payload, 'old-' || idx, at, kind, permit, 'dr-lee', NULL, NULL, 'TREAT',
+        'Observation', ARRAY['p' || idx % 7], ARRAY['Observation/o1/_history/1'] FROM named;
+      DROP TABLE named;`);
+    const ledger = await openPostgresLedger(optionsFor(origin));
+    await demand(ledger, receipts);
+    expect(await ledger.query({ patient: 'p3' as PatientId, user: 'dr-lee', limit: 9 })).toEqual([24, 17, 10, 3]);
+    expect(await ledger.query({ resource: 'Observation/o1', purpose: 'TREAT', limit: 2 })).toEqual([29, 28]);
+    const [last] = await ledger.query({ requestId: 'old-29', limit: 1 });
+    expect(await ledger.open(last ?? -1)).toMatchObject({ index: 29 });
+    await appendAll(ledger, 'new', 1);
+    await ledger.integrate();
+    expect(await verifyWhole(ledger)).toBe(31);
+    await ledger.close();
+    const { rows } = await pool.query(
+      "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%clear'",
+    );
+    expect(rows).toEqual([]);
+    await pool.query('UPDATE ledger_tables SET version = 99');
+    await expect(openPostgresLedger(optionsFor(origin))).rejects.toThrow('start the newer Consentry');
+    await pool.query('UPDATE ledger_tables SET version = 1');
+    await pool.end();
+  });
+
   it('closes the half-year once, whichever of two gateways comes first, and both go on in the next log', async () => {
     const origin = newOrigin();
     const openRow = () =>
