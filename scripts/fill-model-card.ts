@@ -28,10 +28,20 @@ for (const [name = '', combination = ''] of rows('figure')) {
   const [value, low, high] = (combination.match(/\d+(?:\.\d+)?/g) ?? []).map(Number);
   if (value !== undefined && low !== undefined && high !== undefined) metrics.push({ name, value, low, high });
 }
-for (const [name = '', found, of] of rows('kind of misuse'))
-  metrics.push({ name: `cases found: ${name}`, found: Number(found), of: Number(of) });
-for (const [name = '', alerted, of] of rows('role'))
-  metrics.push({ name: `ordinary user-days alerted: ${name}`, alerted: Number(alerted), of: Number(of) });
+/** The ends of an interval in percent, as shares. */
+const ends = (text: string): { readonly low?: number; readonly high?: number } => {
+  const [, low, high] = (text.match(/\d+(?:\.\d+)?/g) ?? []).map((found) => Number((Number(found) / 100).toFixed(4)));
+  return low === undefined || high === undefined ? {} : { low, high };
+};
+for (const [name = '', found, of, share = ''] of rows('kind of misuse'))
+  metrics.push({ name: `cases found: ${name}`, found: Number(found), of: Number(of), ...ends(share) });
+for (const [name = '', alerted, of, share = ''] of rows('role'))
+  metrics.push({
+    name: `ordinary user-days alerted: ${name}`,
+    alerted: Number(alerted),
+    of: Number(of),
+    ...ends(share),
+  });
 
 const card: ModelCard = {
   ...model.card,

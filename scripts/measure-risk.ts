@@ -16,6 +16,8 @@ import {
   interval,
   recallBy,
   type Scored,
+  type Share,
+  shareInterval,
   watchOf,
 } from '../src/domain/risk/metrics.ts';
 import { HEADS } from '../src/domain/risk/model.ts';
@@ -25,33 +27,43 @@ import { simulate, usualSimulation } from '../src/domain/risk/simulator/simulate
 
 const { values } = parseArgs({
   options: {
-    houses: { type: 'string', default: '6' },
+    houses: { type: 'string', default: '8' },
     out: { type: 'string', default: 'docs' },
-    users: { type: 'string', default: '250' },
-    days: { type: 'string', default: '45' },
+    users: { type: 'string', default: '150' },
+    days: { type: 'string', default: '40' },
+    model: { type: 'string' },
   },
 });
+/** Cases begun a day and 1,000 users: enough to count. */
+const MISUSE = 4;
 const houses = Number(values.houses);
 const users = Number(values.users);
-const model = readModelFile(shippedModelFile);
+const model = readModelFile(values.model ?? shippedModelFile);
 const policy = readPolicyFile(shippedPolicyFile);
 const scorer = createScorer(model);
 const systems = ['combination', 'net', 'logistic regression', 'isolation forest', 'rules'] as const;
 const measured = new Map<string, Figures[]>(systems.map((name) => [name, []]));
-const scenarios = new Map<string, { found: number; of: number }>();
-const roles = new Map<string, { alerted: number; of: number }>();
-const watches = new Map<string, { alerted: number; of: number }>();
-const kinds = new Map<string, { alerted: number; of: number }>();
+/** By name, one share per house. */
+type Shares = Map<string, Share[]>;
+const scenarios: Shares = new Map();
+const roles: Shares = new Map();
+const watches: Shares = new Map();
+const kinds: Shares = new Map();
+const rotation: Shares = new Map();
 const delays: number[] = [];
 const rates = [0.0003, 0.001, 0.003, 0.01, 0.03];
 const curves = new Map<string, number[][]>(systems.map((name) => [name, []]));
-let rotated = { before: 0, beforeOf: 0, after: 0, afterOf: 0 };
 
-const add = <Value extends { of: number }>(into: Map<string, Value>, name: string, each: Value): void => {
-  const known = into.get(name) as Record<string, number> | undefined;
-  if (known === undefined) into.set(name, { ...each });
-  else for (const [key, value] of Object.entries(each)) known[key] = (known[key] ?? 0) + (value as number);
+const add = (into: Shares, name: string, share: Share): void => {
+  const known = into.get(name);
+  if (known === undefined) into.set(name, [share]);
+  else known.push(share);
 };
+const foundOf = (each: { readonly found: number; readonly of: number }): Share => ({ part: each.found, of: each.of });
+const alertedOf = (each: { readonly alerted: number; readonly of: number }): Share => ({
+  part: each.alerted,
+  of: each.of,
+});
 
 for (let house = 1; house <= houses; house++) {
   const world = 40 + house;
@@ -65,7 +77,7 @@ for (let house = 1; house <= houses; house++) {
     days: Number(values.days),
     world,
     seed: 7_000 + house,
-    misusePerDay: 4,
+    misusePerDay: MISUSE,
     calmDays: 4,
   };
   for (const item of simulate(size)) {
@@ -107,21 +119,18 @@ for (let house = 1; house <= houses; house++) {
     curves.get(name)?.push(rates.map((rate) => caseRecallAt(list, rate)));
   });
   const combined = rows[0] ?? [];
-  for (const [name, each] of recallBy(combined, (row) => row.scenario)) add(scenarios, name, each);
-  for (const [name, each] of falseBy(combined, (row) => row.role)) add(roles, name, each);
-  for (const [name, each] of falseBy(combined, (row) => watchOf(row.time))) add(watches, name, each);
+  for (const [name, each] of recallBy(combined, (row) => row.scenario)) add(scenarios, name, foundOf(each));
+  for (const [name, each] of falseBy(combined, (row) => row.role)) add(roles, name, alertedOf(each));
+  for (const [name, each] of falseBy(combined, (row) => watchOf(row.time))) add(watches, name, alertedOf(each));
   for (const [name, each] of falseBy(combined, (row) => (row.label === 0 ? row.scenario : undefined)))
-    add(kinds, name, each);
+    add(kinds, name, alertedOf(each));
   delays.push(...delaysOf(combined));
   const half = begin + ((Number(values.days) - 15) / 2) * 86_400_000;
   for (const [name, each] of recallBy(
     combined.map((row) => ({ ...row, scenario: row.time < half ? 'before' : 'after' })),
     (row) => row.scenario,
-  )) {
-    if (name === 'before')
-      rotated = { ...rotated, before: rotated.before + each.found, beforeOf: rotated.beforeOf + each.of };
-    else rotated = { ...rotated, after: rotated.after + each.found, afterOf: rotated.afterOf + each.of };
-  }
+  ))
+    add(rotation, name, foundOf(each));
   console.error(
     `house ${house} of ${houses}: ${events.length} events, AUC ${measured.get('combination')?.at(-1)?.auc.toFixed(4)}, cases ${measured.get('combination')?.at(-1)?.caseRecall.toFixed(3)}`,
   );
@@ -182,11 +191,21 @@ const names: readonly (readonly [keyof Figures, string, number])[] = [
   ['recall', 'recall at 0.1 % of ordinary accesses', 3],
   ['caseRecall', 'cases found at 0.1 % of ordinary user-days', 3],
   ['dayRecall', 'misuse user-days found at the same', 3],
-  ['alertsPerDay', 'alerts a day per 1,000 users', 2],
+  ['alertsPerDay', 'alerts (cases opened) a day per 1,000 users', 2],
+  ['falseAlertsPerDay', 'of these without misuse', 2],
   ['topTen', 'precision of the daily top 10', 3],
+  ['stoppedCases', "cases found by step-up or block, at the model's own thresholds", 3],
+  ['stoppedPerDay', 'alerts of that kind a day per 1,000 users', 2],
+  ['falselyStoppedPerDay', 'of these without misuse', 2],
   ['alikeAlerted', 'look-alike user-days alerted', 4],
   ['calibrationError', 'calibration error', 4],
 ];
+const ofCombination: ReadonlySet<string> = new Set([
+  'calibrationError',
+  'stoppedCases',
+  'stoppedPerDay',
+  'falselyStoppedPerDay',
+]);
 const lines: string[] = [
   `| figure (mean of ${houses} houses, 95 % interval) | ${systems.join(' | ')} |`,
   `| --- | ${systems.map(() => '---').join(' | ')} |`,
@@ -195,7 +214,7 @@ for (const [key, title, digits] of names)
   lines.push(
     `| ${title} | ${systems
       .map((name) =>
-        key === 'calibrationError' && name !== 'combination'
+        ofCombination.has(key) && name !== 'combination'
           ? '-'
           : show(
               (measured.get(name) ?? []).map((each) => each[key]),
@@ -216,17 +235,25 @@ lines.push(
 lines.push(
   `Delay to detection of the cases found: median ${(sorted[Math.floor(sorted.length / 2)] ?? 0).toFixed(1)} h, 90 % within ${(sorted[Math.floor(sorted.length * 0.9)] ?? 0).toFixed(1)} h.`,
 );
+const percent = (shares: readonly Share[]): string => {
+  const { mean, low, high } = shareInterval(shares, 1);
+  return `${(mean * 100).toFixed(2)} % (${(low * 100).toFixed(2)}-${(high * 100).toFixed(2)})`;
+};
+const total = (shares: readonly Share[], key: keyof Share): number =>
+  shares.reduce((sum, share) => sum + share[key], 0);
+const rate = (shares: readonly Share[]): number => total(shares, 'part') / Math.max(1, total(shares, 'of'));
+const table = (title: string, part: string, shares: Shares, best: boolean): void => {
+  lines.push('', `| ${title} | ${part} | of | share, 95 % interval |`, '| --- | --- | --- | --- |');
+  const sortedShares = [...shares].sort((a, b) => (best ? rate(b[1]) - rate(a[1]) : a[0] < b[0] ? -1 : 1));
+  for (const [name, list] of sortedShares)
+    lines.push(`| ${name.replace('alike:', '')} | ${total(list, 'part')} | ${total(list, 'of')} | ${percent(list)} |`);
+};
 lines.push(
-  `Cases found before and after the residents' rotation: ${rotated.before} of ${rotated.beforeOf}, ${rotated.after} of ${rotated.afterOf}.`,
+  `Cases found before and after the residents' rotation: ${percent(rotation.get('before') ?? [])}, ${percent(rotation.get('after') ?? [])}.`,
 );
-lines.push('', '| kind of misuse | cases found | of |', '| --- | --- | --- |');
-for (const [name, each] of [...scenarios].sort((a, b) => b[1].found / b[1].of - a[1].found / a[1].of))
-  lines.push(`| ${name} | ${each.found} | ${each.of} |`);
-lines.push('', '| role, or hours (UTC) | ordinary user-days alerted | of |', '| --- | --- | --- |');
-for (const [name, each] of [...roles, ...watches].sort()) lines.push(`| ${name} | ${each.alerted} | ${each.of} |`);
-lines.push('', '| look-alike | user-days alerted | of |', '| --- | --- | --- |');
-for (const [name, each] of [...kinds].sort())
-  lines.push(`| ${name.replace('alike:', '')} | ${each.alerted} | ${each.of} |`);
+table('kind of misuse', 'cases found', scenarios, true);
+table('role, or hours (UTC)', 'ordinary user-days alerted', new Map([...roles, ...watches]), false);
+table('look-alike', 'user-days alerted', kinds, false);
 
 const colours = ['#1b6ca8', '#7a3e9d', '#c0562b', '#3d8b40', '#888888'];
 const x = (rate: number): number => 60 + ((Math.log10(rate) - Math.log10(0.0003)) / 2) * 460;
@@ -259,5 +286,5 @@ mkdirSync(values.out, { recursive: true });
 writeFileSync(`${values.out}/risk-recall.svg`, `${plot.join('\n')}\n`);
 writeFileSync(
   `${values.out}/risk-figures.md`,
-  `<!-- Written by npm run risk:measure; model ${model.id}. -->\n# Figures of the shipped risk model\n\nModel \`${model.id}\`; ${houses} simulated hospitals (worlds 41-${40 + houses}) of ${users} users, ${users * 20} patients and ${values.days} days, the first 15 not measured. It was trained on worlds 1-8 and calibrated on 501-503.\n\n${lines.join('\n')}\n\n![Cases found by alert share](risk-recall.svg)\n`,
+  `<!-- Written by npm run risk:measure; model ${model.id}. -->\n# Figures of the shipped risk model\n\nModel \`${model.id}\`; ${houses} simulated hospitals (worlds 41-${40 + houses}) of ${users} users, ${users * 20} patients and ${values.days} days, the first 15 not measured. It was trained on worlds 1-16 and calibrated on 501-508; cases begin at four times the simulator's usual rate, ${MISUSE} a day and 1,000 users. Intervals: houses drawn with replacement.\n\n${lines.join('\n')}\n\n![Cases found by alert share](risk-recall.svg)\n`,
 );

@@ -24,18 +24,25 @@ export interface RiskApiParts {
   readonly opens: Opens;
 }
 
-const MOST_OF_A_DAY = 500;
+const MOST_ACCESSES = 500;
+const MOST_DAYS = 10;
 
 /** The review desk of the risk score: `/api/v1/risk/...`. */
 export function mountRisk(app: FastifyInstance, parts: RiskApiParts): void {
   const { risk, threats, ledger, clock, opens } = parts;
   const { engine, queue, models } = risk;
 
-  async function dayOf({ login, day }: ReviewCase): Promise<readonly DayAccess[]> {
+  async function daysOf({ login, days }: ReviewCase): Promise<readonly DayAccess[]> {
     if (login === undefined) return [];
-    const from = Date.parse(`${day}T00:00:00Z`);
-    const found = await ledger.query({ user: login, from, until: from + DAY, limit: MOST_OF_A_DAY });
-    const opened = await Promise.all(found.map((index) => ledger.open(index)));
+    const newest = days.slice(-MOST_DAYS);
+    const limit = Math.ceil(MOST_ACCESSES / Math.max(1, newest.length));
+    const found = await Promise.all(
+      newest.map((day) => {
+        const from = Date.parse(`${day}T00:00:00Z`);
+        return ledger.query({ user: login, from, until: from + DAY, limit });
+      }),
+    );
+    const opened = await Promise.all(found.flat().map((index) => ledger.open(index)));
     return opened
       .flatMap((each) => (each === undefined ? [] : [accessOf(each.entry)]))
       .toSorted((a, b) => (a.at < b.at ? -1 : 1));
@@ -50,7 +57,7 @@ export function mountRisk(app: FastifyInstance, parts: RiskApiParts): void {
       kept: () => risk.keepCases(),
       reviews: () => queue.reviews(),
     },
-    dayOf,
+    daysOf,
     links: ({ user, role, department }, patient, time) =>
       engine.links({ user, role, ...(department === undefined ? {} : { department }) }, patient, time),
     whatIf: (thresholds) => ({

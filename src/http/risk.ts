@@ -24,8 +24,8 @@ export interface RiskRoutesParts {
     kept(): Promise<void>;
     reviews(): readonly Review[];
   };
-  /** The whole day of the case's user, alerted or not. */
-  readonly dayOf: (known: ReviewCase) => Promise<readonly DayAccess[]>;
+  /** All that the case's user did on its days, alerted or not. */
+  readonly daysOf: (known: ReviewCase) => Promise<readonly DayAccess[]>;
   readonly links: (
     known: ReviewCase,
     patient: string,
@@ -92,7 +92,7 @@ export function riskRoutes(app: FastifyInstance, parts: RiskRoutesParts): void {
       const known = cases.find(request.params.id);
       if (known === undefined) return refuse(reply, 'not-found');
       const latest = known.accesses.at(-1)?.at ?? `${known.day}T23:59:59Z`;
-      const day = await parts.dayOf(known);
+      const day = await parts.daysOf(known);
       const named = new Set([...known.patients, ...day.flatMap(({ patients }) => patients)]);
       const answer: CaseAnswer = {
         case: known,

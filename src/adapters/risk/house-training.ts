@@ -4,6 +4,7 @@ import { RiskFeatures } from '../../domain/risk/features.ts';
 import { usualRiskPolicy } from '../../domain/risk/risk-policy.ts';
 import { ruleHits, ruleScore } from '../../domain/risk/rules.ts';
 import { type SimulationOptions, simulate } from '../../domain/risk/simulator/simulate.ts';
+import { type Gap, withheldEvent, withheldFact } from '../../domain/risk/simulator/withheld.ts';
 import type { TrainingSample } from '../../domain/risk/training-set.ts';
 
 const PER_CASE = 6;
@@ -13,20 +14,24 @@ export const sampleHouse = (
   options: SimulationOptions,
   warmDays: number,
   sample: TrainingSample,
-  seen?: (told: Sampled) => void,
+  missing: readonly Gap[] = [],
 ): number => {
+  const gaps = new Set(missing);
   const context = new RiskContext();
   const features = new RiskFeatures(context);
   const events = [];
   // The facts of a house are known to the gateway as they are recorded; their own times keep the future out of sight.
   for (const item of simulate(options)) {
-    if (item.kind === 'fact') context.add(item.fact);
-    else events.push(item.told);
+    if (item.kind === 'event') events.push(item.told);
+    else {
+      const fact = withheldFact(item.fact, gaps);
+      if (fact !== undefined) context.add(fact);
+    }
   }
   const cases = new Map<string, Parameters<TrainingSample['offer']>[0][]>();
   const begin = Date.parse(options.start) + warmDays * 86_400_000;
   for (const told of events) {
-    const call = callOf(told.event);
+    const call = callOf(withheldEvent(told.event, gaps));
     const look = features.look(call, told.time);
     const rules = ruleScore(ruleHits(look, usualRiskPolicy));
     if (told.time >= begin) {
@@ -47,22 +52,14 @@ export const sampleHouse = (
         if (kept === undefined) cases.set(name, [copy]);
         else kept.push(copy);
       }
-      seen?.({ vector: look.vector, rules, label: told.label, scenario: told.scenario });
     }
     features.commit(call, told.time, look);
   }
-  // A long case must not outweigh the short ones: a few moments of each are enough.
+  // Each case weighs the same: a few moments of a long one, and a short one as often as those.
   for (const rows of cases.values())
-    for (let n = 0; n < Math.min(rows.length, PER_CASE); n++) {
-      const row = rows[Math.floor(((n + 0.5) / Math.min(rows.length, PER_CASE)) * rows.length)];
+    for (let n = 0; n < PER_CASE; n++) {
+      const row = rows[Math.floor(((n + 0.5) / PER_CASE) * rows.length)];
       if (row !== undefined) sample.offer(row);
     }
   return events.length;
 };
-
-export interface Sampled {
-  readonly vector: Float64Array;
-  readonly rules: number;
-  readonly label: 0 | 1;
-  readonly scenario: string | undefined;
-}

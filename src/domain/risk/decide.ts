@@ -14,15 +14,16 @@ const step = (score: number, ladder: Ladder): RiskAction =>
   score >= ladder.block ? 'block' : score >= ladder.stepUp ? 'step-up' : score >= ladder.notice ? 'notice' : 'allow';
 
 /**
- * The ladder. The score alone never blocks: a block needs many unlinked patients (rule enumeration), the account of somebody
- * who has left, or a service account used like a person. A fresh house, a new user or a new device never leads past a notice by itself.
+ * The ladder. The score alone never blocks: a block needs many unlinked patients within about an hour (rule enumeration); those of a
+ * day are the ordinary work of a front desk. A fresh house, a new user or a new device never leads past a notice by itself.
  */
 export const decide = (score: number, look: Look, call: Call, ladder: Ladder, policy: RiskPolicy): RiskAction => {
   const { evidence } = look;
   const cold = evidence.total < policy.cold.total || evidence.history < policy.cold.user;
   const harvest = enumeration(look, policy);
   const byScore = step(score, ladder);
-  const grave = harvest.level >= 0.5 || evidence.strangersDay >= 25;
+  // A high score only brings a block forward that is half earned, with a further sign, and where lacking a link means something.
+  const grave = harvest.level >= 0.5 && harvest.signs > 0 && evidence.contextKnown;
   let action = lower(byScore, cold ? 'notice' : grave ? 'block' : 'step-up');
   if (harvest.level >= 1) action = 'block';
   else if (harvest.level >= policy.enumeration.stepUpShare) action = higher(action, 'step-up');

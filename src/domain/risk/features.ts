@@ -29,7 +29,6 @@ export interface Evidence {
   readonly strangersHour: number;
   /** The same for patients of whom nothing is on record. */
   readonly unknownHour: number;
-  readonly strangersDay: number;
   /** Patients without a link that search answers listed within about an hour; the same ones again count again. */
   readonly listedHour: number;
   readonly broadHour: number;
@@ -238,7 +237,6 @@ export class RiskFeatures {
       evidence: {
         strangersHour: this.#next[cell('unexplained', 0)] ?? 0,
         unknownHour: this.#next[cell('unknown', 0)] ?? 0,
-        strangersDay: this.#next[cell('unexplained', 1)] ?? 0,
         listedHour: this.#next[cell('listed', 0)] ?? 0,
         broadHour: this.#next[cell('broad', 0)] ?? 0,
         probesHour: this.#next[cell('probes', 0)] ?? 0,

@@ -1,4 +1,5 @@
 import { seeded } from './random.ts';
+import { CASE_STAYS_OPEN } from './review-queue.ts';
 import { hourOf } from './time.ts';
 
 /** One scored access, as the figures need it. */
@@ -94,6 +95,21 @@ const casesOf = (bad: readonly Scored[]): number[] => {
   return [...cases.values()];
 };
 
+/** As the review queue opens cases: further days of one user join while the last is not long past. For each, whether it holds misuse. */
+const casesOpened = (alerted: readonly Day[]): boolean[] => {
+  const opened: boolean[] = [];
+  const latest = new Map<string, { readonly at: number; readonly time: number }>();
+  for (const { key, time, bad } of alerted.toSorted((a, b) => a.time - b.time)) {
+    const user = key.slice(0, key.lastIndexOf('/'));
+    const known = latest.get(user);
+    const joins = known !== undefined && time - known.time <= CASE_STAYS_OPEN;
+    const at = joins ? known.at : opened.push(false) - 1;
+    if (bad) opened[at] = true;
+    latest.set(user, { at, time });
+  }
+  return opened;
+};
+
 export interface Figures {
   readonly accesses: number;
   readonly misuse: number;
@@ -103,8 +119,14 @@ export interface Figures {
   /** Cases of misuse with at least one day found at 0.1 % of ordinary user-days. */
   readonly caseRecall: number;
   readonly dayRecall: number;
-  /** At that threshold, per day and 1,000 active users, true ones included. */
+  /** Cases that open for a reviewer at that threshold, per day and 1,000 active users, true ones included. */
   readonly alertsPerDay: number;
+  /** Of these, the ones that hold no misuse. */
+  readonly falseAlertsPerDay: number;
+  /** The same by what was done (step-up or block), at thresholds that were set elsewhere; and the cases found by it. */
+  readonly stoppedPerDay: number;
+  readonly falselyStoppedPerDay: number;
+  readonly stoppedCases: number;
   /** Share of look-alike user-days above that threshold. */
   readonly alikeAlerted: number;
   readonly topTen: number;
@@ -137,7 +159,9 @@ export const figuresOf = (rows: readonly Scored[], users: number): Figures => {
     if (list === undefined) calendar.set(date, [day]);
     else list.push(day);
   }
-  const raised = days.filter((day) => day.score > dayThreshold).length;
+  const opened = casesOpened(days.filter((day) => day.score > dayThreshold));
+  const stopped = casesOpened(days.filter((day) => day.alert));
+  const daily = (count: number): number => (count / Math.max(1, calendar.size) / Math.max(1, users)) * 1_000;
   const precisions = [...calendar.values()]
     .filter((list) => list.some((day) => day.bad))
     .map((list) => {
@@ -157,7 +181,11 @@ export const figuresOf = (rows: readonly Scored[], users: number): Figures => {
       badDays.map((day) => day.score),
       dayThreshold,
     ),
-    alertsPerDay: (raised / Math.max(1, calendar.size) / Math.max(1, users)) * 1_000,
+    alertsPerDay: daily(opened.length),
+    falseAlertsPerDay: daily(opened.filter((holdsMisuse) => !holdsMisuse).length),
+    stoppedPerDay: daily(stopped.length),
+    falselyStoppedPerDay: daily(stopped.filter((holdsMisuse) => !holdsMisuse).length),
+    stoppedCases: shareAbove(casesOf(bad.map((row) => ({ ...row, score: row.alert ? 1 : 0 }))), 0.5),
     alikeAlerted: shareAbove(
       goodDays.filter((day) => day.alike).map((day) => day.score),
       dayThreshold,
@@ -250,23 +278,46 @@ export const falseBy = (
   );
 };
 
-/** 95 % interval of the mean of some figures (one per house), by resampling with replacement. */
-export const interval = (
-  values: readonly number[],
-  seed: number,
-  rounds = 2_000,
-): { readonly mean: number; readonly low: number; readonly high: number } => {
-  const known = values.filter(Number.isFinite);
+/** A share with its parts, such as cases found of all. */
+export interface Share {
+  readonly part: number;
+  readonly of: number;
+}
+
+interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** 95 % interval of the mean of some figures (one per house), by resampling houses with replacement. */
+export const interval = (values: readonly number[], seed: number): Interval =>
+  shareInterval(
+    values.filter(Number.isFinite).map((part) => ({ part, of: 1 })),
+    seed,
+  );
+
+/** The same of a share whose parts lie in several houses: houses with more cases weigh more. */
+export const shareInterval = (houses: readonly Share[], seed: number, rounds = 2_000): Interval => {
+  const known = houses.filter(({ of }) => of > 0);
   if (known.length === 0) return { mean: Number.NaN, low: Number.NaN, high: Number.NaN };
   const random = seeded(seed);
-  const means = Float64Array.from({ length: rounds }, () => {
-    let sum = 0;
-    for (let n = 0; n < known.length; n++) sum += known[Math.floor(random() * known.length)] as number;
-    return sum / known.length;
-  }).sort();
+  const share = (pick: (n: number) => Share): number => {
+    let part = 0;
+    let of = 0;
+    for (let n = 0; n < known.length; n++) {
+      const house = pick(n);
+      part += house.part;
+      of += house.of;
+    }
+    return part / of;
+  };
+  const drawn = Float64Array.from({ length: rounds }, () =>
+    share(() => known[Math.floor(random() * known.length)] as Share),
+  ).sort();
   return {
-    mean: known.reduce((sum, value) => sum + value, 0) / known.length,
-    low: means[Math.floor(rounds * 0.025)] as number,
-    high: means[Math.floor(rounds * 0.975)] as number,
+    mean: share((n) => known[n] as Share),
+    low: drawn[Math.floor(rounds * 0.025)] as number,
+    high: drawn[Math.floor(rounds * 0.975)] as number,
   };
 };

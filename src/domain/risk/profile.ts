@@ -70,6 +70,7 @@ export interface Pair {
 /** Recently seen values of one kind (networks, devices ...); few are kept. */
 const SEEN = 16;
 export const PAIRS = 600;
+const FORGOTTEN_AT_ONCE = 60;
 
 export class UserProfile {
   first = Number.NaN;
@@ -96,24 +97,24 @@ export class UserProfile {
     return this.pairs.get(patient);
   }
 
-  /** The pair is made or moved to the young end; the oldest goes when there are too many. */
+  /** The pair is made when there is none. Those untouched longest go, many at once, so that a touch costs the same however many there are. */
   touchPair(patient: string, time: number): Pair {
-    let pair = this.pairs.get(patient);
-    if (pair === undefined) {
-      pair = {
-        first: time,
-        last: Number.NEGATIVE_INFINITY,
-        count: 0,
-        legit: Number.NEGATIVE_INFINITY,
-        writes: 0,
-        bareDays: 0,
-        lastBare: Number.NEGATIVE_INFINITY,
-      };
-    } else if (this.pairs.size * 2 > PAIRS) {
-      this.pairs.delete(patient);
-    } else return pair;
+    const known = this.pairs.get(patient);
+    if (known !== undefined) return known;
+    if (this.pairs.size >= PAIRS) {
+      const oldest = [...this.pairs].sort(([, a], [, b]) => a.last - b.last);
+      for (const [id] of oldest.slice(0, FORGOTTEN_AT_ONCE)) this.pairs.delete(id);
+    }
+    const pair = {
+      first: time,
+      last: Number.NEGATIVE_INFINITY,
+      count: 0,
+      legit: Number.NEGATIVE_INFINITY,
+      writes: 0,
+      bareDays: 0,
+      lastBare: Number.NEGATIVE_INFINITY,
+    };
     this.pairs.set(patient, pair);
-    if (this.pairs.size > PAIRS) dropOldest(this.pairs);
     return pair;
   }
 

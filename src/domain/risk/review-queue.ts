@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import type { AccessEvent } from './event.ts';
 import type { Review } from './review.ts';
 import type { Assessment, RiskAction } from './score.ts';
+import { DAY } from './time.ts';
 
 /** One alerted access, as the officer reads it: what was done, and what was on record then. */
 export interface CaseAccess {
@@ -22,7 +23,7 @@ export interface CaseDecision {
   readonly at: string;
 }
 
-/** What an officer looks at: one user's day, or one user who keeps returning to one patient. */
+/** What an officer looks at: one user's day and the alerted days that follow it, or one user who keeps returning to one patient. */
 export interface ReviewCase {
   readonly id: string;
   readonly kind: 'user-day' | 'user-patient';
@@ -54,6 +55,9 @@ interface Kept {
   readonly reasons: Map<string, { readonly text: string; readonly weight: number }>;
 }
 
+/** An open case takes the same user's further alerts for so long after its last day: one person's doings are one matter. */
+export const CASE_STAYS_OPEN = 14 * DAY;
+
 const PATIENTS = 200;
 const ACCESSES = 60;
 const REASONS = 8;
@@ -66,6 +70,8 @@ const LEAST_REASON = 8;
  */
 export class ReviewQueue {
   readonly #cases = new Map<string, Kept>();
+  /** Of each user the case that took the latest alert. */
+  readonly #latest = new Map<string, string>();
   readonly #limit: number;
   readonly #changed = new Set<string>();
 
@@ -77,17 +83,27 @@ export class ReviewQueue {
     if (assessment.action === 'allow') return;
     const user = event.user ?? '';
     const day = new Date(time).toISOString().slice(0, 10);
-    this.#take(`${day}/${user}`, 'user-day', day, event, assessment, time);
+    this.#take(this.#userCase(user, day), 'user-day', day, event, assessment, time);
     if (typeof event.patient === 'string')
-      this.#take(`${event.patient}/${user}`, 'user-patient', day, event, assessment, time);
+      this.#take(idOf(`user-patient/${event.patient}/${user}`), 'user-patient', day, event, assessment, time);
   }
 
-  /** Worst first. One return is one day's matter: a user-patient case shows from its second day on. */
+  /** The case of that day, the one that is still open, or a new one. */
+  #userCase(user: string, day: string): string {
+    const known = this.#cases.get(this.#latest.get(user) ?? '')?.case;
+    const today = idOf(`user-day/${day}/${user}`);
+    if (known === undefined) return today;
+    if (known.days.includes(day)) return known.id;
+    const silent = Date.parse(day) - Date.parse(known.days.at(-1) ?? known.day);
+    return known.state === 'open' && silent <= CASE_STAYS_OPEN && known.days.length < DAYS ? known.id : today;
+  }
+
+  /** Worst first. One return is one day's matter: a user-patient case shows from its second day on, unless one case of the user tells it all. */
   list(state: ReviewCase['state'] | 'all' = 'open', most = 50): ReviewCase[] {
     return [...this.#cases.values()]
       .map((kept) => kept.case)
       .filter((each) => state === 'all' || each.state === state)
-      .filter(isShown)
+      .filter((each) => this.#isShown(each))
       .sort((a, b) => rank(b.action) - rank(a.action) || b.score - a.score || (a.day < b.day ? 1 : -1))
       .slice(0, most);
   }
@@ -164,6 +180,9 @@ export class ReviewQueue {
   }
 
   restore(known: ReviewCase): void {
+    const latest = this.#cases.get(this.#latest.get(known.user) ?? '')?.case;
+    if (known.kind === 'user-day' && (latest === undefined || (latest.days.at(-1) ?? '') < (known.days.at(-1) ?? '')))
+      this.#latest.set(known.user, known.id);
     this.#cases.set(known.id, {
       case: known,
       reasons: new Map(known.reasons.map((text, at) => [text, { text, weight: 1 / (at + 1) }])),
@@ -171,14 +190,14 @@ export class ReviewQueue {
   }
 
   #take(
-    key: string,
+    id: string,
     kind: ReviewCase['kind'],
     day: string,
     event: AccessEvent,
     assessment: Assessment,
     time: number,
   ): void {
-    const id = idOf(`${kind}/${key}`);
+    if (kind === 'user-day') this.#latest.set(event.user ?? '', id);
     let kept = this.#cases.get(id);
     if (kept === undefined) {
       kept = { case: fresh(id, kind, day, event), reasons: new Map() };
@@ -207,24 +226,31 @@ export class ReviewQueue {
     this.#changed.add(id);
   }
 
+  #isShown({ kind, days, user }: ReviewCase): boolean {
+    if (kind === 'user-day') return true;
+    const told = this.#cases.get(this.#latest.get(user) ?? '')?.case.days ?? [];
+    return days.length > 1 && !days.every((day) => told.includes(day));
+  }
+
   #dropMildest(spared: string): void {
     let mildest: string | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const [id, { case: each }] of this.#cases) {
       // A pair that nobody is shown yet goes before anything else: one harvest makes thousands of them.
-      const weight = rank(each.action) + each.score + (isShown(each) ? 5 : 0) + (each.state === 'confirmed' ? 5 : 0);
+      const weight =
+        rank(each.action) + each.score + (this.#isShown(each) ? 5 : 0) + (each.state === 'confirmed' ? 5 : 0);
       if (id !== spared && weight < least) {
         least = weight;
         mildest = id;
       }
     }
     if (mildest === undefined) return;
+    const { case: gone } = this.#cases.get(mildest) ?? {};
+    if (gone !== undefined && this.#latest.get(gone.user) === mildest) this.#latest.delete(gone.user);
     this.#cases.delete(mildest);
     this.#changed.add(mildest);
   }
 }
-
-const isShown = ({ kind, days }: ReviewCase): boolean => kind === 'user-day' || days.length > 1;
 
 /** Cases are named in addresses; who and whom they concern is not. */
 const idOf = (key: string): string =>

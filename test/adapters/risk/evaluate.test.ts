@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { readLabels } from '../../../src/adapters/risk/label-file.ts';
-import { auc } from '../../../src/domain/risk/metrics.ts';
+import { auc, figuresOf, interval, type Scored, shareInterval } from '../../../src/domain/risk/metrics.ts';
 import { shippedModel } from '../../domain/risk/shipped-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'risk-'));
@@ -140,5 +140,40 @@ describe('figures', () => {
     expect(auc([0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1])).toBeCloseTo(0.875);
     expect(auc([1, 1], [0, 1])).toBe(0.5);
     expect(auc([1], [1])).toBeNaN();
+  });
+
+  it('count the alerted days of one user as one case, as the review queue does, and say which hold no misuse', () => {
+    const at = (user: string, day: number, score: number, label: 0 | 1 = 0): Scored => ({
+      score,
+      label,
+      day: `${user}/${day}`,
+      time: day * 86_400_000,
+      explained: false,
+      alert: false,
+      blocked: false,
+    });
+    const rows = [
+      ...Array.from({ length: 10 }, (_, day) => at('drip', day, 0.9, 1)),
+      ...Array.from({ length: 2_000 }, (_, n) => at(`u${n}`, n % 10, 0.1)),
+      at('odd', 3, 0.8),
+      at('odd', 4, 0.8),
+    ];
+    const { alertsPerDay, falseAlertsPerDay } = figuresOf(rows, 1_000);
+    expect([alertsPerDay, falseAlertsPerDay]).toEqual([0.2, 0.1]);
+  });
+
+  it('have intervals that widen as houses differ, and weigh houses by their cases', () => {
+    expect(interval([0.5, 0.5, 0.5], 1)).toEqual({ mean: 0.5, low: 0.5, high: 0.5 });
+    const { mean, low, high } = shareInterval(
+      [
+        { part: 9, of: 10 },
+        { part: 0, of: 2 },
+        { part: 0, of: 0 },
+      ],
+      1,
+    );
+    expect(mean).toBeCloseTo(0.75);
+    expect([low, high]).toEqual([0, 0.9]);
+    expect(interval([], 1).mean).toBeNaN();
   });
 });

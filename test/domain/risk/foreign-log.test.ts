@@ -125,6 +125,32 @@ describe('documented work', () => {
   });
 });
 
+describe('a front desk', () => {
+  it('that opens many unlinked patients over a day is not blocked for it, however high the score', () => {
+    const highest = { notice: 0, stepUp: 0, block: 0 };
+    const engine = createRiskEngine({
+      model: shippedModel(),
+      policy: { ...usualRiskPolicy, ladder: highest, cold: { total: 0, user: 0 } },
+    });
+    for (let n = 0; n < 200; n++)
+      engine.observeContext({ kind: 'encounter', patient: `p${n}`, staff: ['x'], start: '2026-03-09T00:00:00Z' });
+    const seat = { role: 'registration', ip: '10.1.0.4', device: 'desk-1' };
+    const pace = 10 * 60_000;
+    for (let n = 0; n < 60; n++) {
+      const event = read('clerk', `p${n}`, seat);
+      expect(engine.assess(event, noon + n * pace).action).toBe('step-up');
+      engine.observe(event, noon + n * pace);
+    }
+    // The same clerk's account, fast and from elsewhere, is.
+    const elsewhere = { ...seat, ip: '198.51.100.7', device: 'other' };
+    const later = noon + 60 * pace;
+    for (let n = 60; n < 90; n++) engine.observe(read('clerk', `p${n}`, elsewhere), later + n * 20_000);
+    expect(engine.assess(read('clerk', 'p99', { ...elsewhere, device: 'third' }), later + 2_000_000).action).toBe(
+      'block',
+    );
+  });
+});
+
 describe('a program', () => {
   it('that never looked people up and begins to is used by a person', () => {
     const features = new RiskFeatures(new RiskContext());

@@ -59,17 +59,27 @@ describe('the review queue', () => {
     expect(queue.list()[0]?.reasons).toEqual(['17 patients']);
   });
 
-  it('shows a user who returns to one patient on another day as a case of its own', () => {
+  it('lets the alerted days of one user join while the case is open, and says a return to one patient in it', () => {
+    const queue = new ReviewQueue();
+    for (const day of [0, 1, 9, 23]) queue.add(read('u', 'p1'), assessed(), noon + day * DAY);
+    expect(queue.list()).toMatchObject([
+      { kind: 'user-day', days: ['2026-03-04', '2026-03-05', '2026-03-13', '2026-03-27'], events: 4 },
+    ]);
+  });
+
+  it('opens another case after a long silence or a decision, and shows what returns across cases as its own', () => {
     const queue = new ReviewQueue();
     queue.add(read('u', 'p1'), assessed(), noon);
+    queue.decide(queue.list()[0]?.id ?? '', 'dismissed', ruth, 'a colleague asked', noon);
     queue.add(read('u', 'p1'), assessed(), noon + DAY);
     expect(queue.list().map(({ kind, days }) => [kind, days.length])).toEqual(
       expect.arrayContaining([
+        ['user-day', 1],
         ['user-patient', 2],
-        ['user-day', 1],
-        ['user-day', 1],
       ]),
     );
+    queue.add(read('u', 'p2'), assessed(), noon + 16 * DAY);
+    expect(queue.list().filter(({ kind }) => kind === 'user-day')).toHaveLength(2);
   });
 
   it('takes a decision with a reason, not by the user themselves, and not twice by one person', () => {
@@ -129,8 +139,8 @@ describe('the review queue', () => {
     const restored = new ReviewQueue();
     for (const [, kept] of queue.takeChanged()) if (kept !== undefined) restored.restore(kept);
     expect(restored.list('all')).toEqual(queue.list('all'));
-    restored.add(read('u', 'p1'), assessed(), noon + 1);
-    expect(restored.list()[0]?.events).toBe(2);
+    restored.add(read('u', 'p1'), assessed(), noon + DAY);
+    expect(restored.list()).toMatchObject([{ events: 2, days: ['2026-03-04', '2026-03-05'] }]);
   });
 
   it('keeps nothing of a patient who was erased', () => {

@@ -90,7 +90,7 @@ const Found = ({ answer }: { readonly answer: CaseAnswer }) => {
 
       <Card withBorder>
         <Title order={3} size="h4" mb="xs">
-          {t.case.day}
+          {known.days.length > 1 ? t.case.days : t.case.day}
         </Title>
         {day.length === 0 ? (
           <Text c="dimmed">{t.case.noDay}</Text>
@@ -108,7 +108,9 @@ const Found = ({ answer }: { readonly answer: CaseAnswer }) => {
             <Table.Tbody>
               {day.map((access) => (
                 <Table.Tr key={access.requestId}>
-                  <Table.Td>{format.clock(new Date(access.at))}</Table.Td>
+                  <Table.Td>
+                    {known.days.length > 1 ? format.time(new Date(access.at)) : format.clock(new Date(access.at))}
+                  </Table.Td>
                   <Table.Td>{[access.interaction, access.type].filter(Boolean).join(' ')}</Table.Td>
                   <Table.Td>
                     {access.patients.length > 3

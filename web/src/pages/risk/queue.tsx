@@ -52,7 +52,7 @@ const CaseCard = ({ found }: { readonly found: CasesAnswer['cases'][number] }) =
         <Title order={2} size="h5" style={{ overflowWrap: 'anywhere' }}>
           <Link to={`risk/cases/${id}`}>
             {kind === 'user-day'
-              ? t.queue.day(user, format.date(day))
+              ? t.queue.day(user, [...new Set([day, days.at(-1) ?? day])].map((each) => format.date(each)).join(' – '))
               : t.queue.pair(user, patients[0] ?? '', days.length)}
           </Link>
         </Title>
