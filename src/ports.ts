@@ -84,12 +84,29 @@ export interface RiskEngine {
   observe(event: AccessEvent, now: Instant): void;
 }
 
+/** Lines that only grow, known to the gateway in the order in which they were written, and to every other gateway that shares them. */
+export interface KeptLines {
+  /**
+   * Alone among all who write lines, after the lines of the others were learnt: keeps the line that `make` gives, or none. Resolves
+   * when it is durable and learnt here.
+   */
+  write(make: () => string | undefined): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Learns every line once: what is known before this resolves, the rest as it is written, here or by another gateway. */
+export type OpenLines = (name: string, learn: (line: string) => void) => Promise<KeptLines>;
+
 /** Groups of people whose number each requester was told, after a restart too. Holds keyed names alone. */
 export interface CountBook {
-  /** Throws when it is not known. */
-  told(requester: string): readonly Counted[];
-  /** Told from now on; resolves when that is durable. */
-  add(requesters: readonly string[], groups: readonly Counted[]): Promise<void>;
+  /**
+   * `decide` sees what each requester was told, alone among all who count, and gives what they are to be told now: noted, durably,
+   * before this resolves to true. Without that: false. Rejects when what was told is not known.
+   */
+  tell(
+    requesters: readonly string[],
+    decide: (told: (requester: string) => readonly Counted[]) => readonly Counted[] | undefined,
+  ): Promise<boolean>;
 }
 
 /** Never rejects: an upstream that is down, slow or torn is a `fault`. */

@@ -6,7 +6,7 @@ import type { ReaderOptions } from '../adapters/upstream/reader.ts';
 import type { Config } from '../config/schema.ts';
 import type { Bases } from '../domain/fhir/references.ts';
 import type { Limits } from '../domain/json/fault.ts';
-import type { Clock, Random } from '../ports.ts';
+import type { Clock, OpenLines, Random } from '../ports.ts';
 import { bulkFiles } from '../stages/bulk/files.ts';
 import { type JobBook, jobBook } from '../stages/bulk/jobs.ts';
 import { type Bulk, bulk } from '../stages/bulk.ts';
@@ -17,7 +17,7 @@ import type { VolumeGuard } from '../stages/volume.ts';
 export interface BulkExports {
   readonly bulk: Bulk;
   readonly jobs: JobBook;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Bulk export: sealed links, a port to the upstream's jobs and files, and room on disk for one file at a time of each. */
@@ -30,18 +30,20 @@ export async function openBulk(parts: {
   readonly owners: OwnerLookup;
   readonly guard: VolumeGuard;
   readonly limits: Limits;
+  readonly lines: OpenLines;
   readonly clock: Clock;
   readonly random: Random;
 }): Promise<BulkExports> {
   const { config, bases, limits } = parts;
   const stopping = new AbortController();
   const upstream = bulkUpstream({ ...parts.upstream, maxFileBytes: config.bulk.fileBytes });
+  const givenUp = await openGivenUpJobs(parts.lines, parts.clock);
   const jobs = jobBook(parts.key, config.bulk.seconds, parts.random);
   return {
     jobs,
     bulk: bulk({
       jobs,
-      givenUp: await openGivenUpJobs(join(config.data, 'exports', 'given-up.json'), parts.clock),
+      givenUp,
       upstream,
       files: bulkFiles({
         upstream,
@@ -58,6 +60,9 @@ export async function openBulk(parts: {
       limits,
       waitMs: 5000,
     }),
-    close: () => stopping.abort(),
+    async close() {
+      stopping.abort();
+      await givenUp.close();
+    },
   };
 }

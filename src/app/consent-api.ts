@@ -1,5 +1,4 @@
 import { createHmac } from 'node:crypto';
-import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { signingWithPasskeys } from '../adapters/chain/consent-signing.ts';
 import { proveGrant } from '../adapters/chain/grant-proof.ts';
@@ -20,11 +19,13 @@ import { consentRoutes } from '../http/consent.ts';
 import { createConsentDesk } from '../http/consent-desk.ts';
 import type { ConsentDesk, ConsentNote } from '../http/consent-desk-parts.ts';
 import { consentOverviewRoutes } from '../http/consent-overview.ts';
+import { openFirstVouches } from '../http/consent-vouch.ts';
 import { consoleAccess } from '../http/console-access.ts';
 import { fhirConsent } from '../http/fhir-consent.ts';
 import type { Clock, LedgerStore, Policies, Random, Telemetry } from '../ports.ts';
 import { isWrite } from '../stages/judge.ts';
 import type { OwnResources } from '../stages/own.ts';
+import type { GatewayLines } from './lines.ts';
 import type { Peers } from './peers.ts';
 
 export interface ConsentApiParts {
@@ -33,6 +34,7 @@ export interface ConsentApiParts {
   readonly replica: RegistryReplica;
   readonly relayer: Relayer | undefined;
   readonly peers: Peers;
+  readonly lines: GatewayLines;
   readonly ledger: LedgerStore;
   readonly policies: Policies;
   readonly clock: Clock;
@@ -54,10 +56,22 @@ export interface ConsentApi {
 
 /** The desk where patients grant, narrow and revoke, and the one where emergency access is reviewed; their notes are sealed per patient. */
 export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi> {
-  const { config, vault, replica, relayer, clock, random } = parts;
-  const folder = join(config.data, 'books');
-  const consents = await openSealedBook<ConsentNote>({ folder, name: 'consents.book', keys: vault, random });
-  const glass = await openSealedBook<BreakGlassNote>({ folder, name: 'break-glass.book', keys: vault, random });
+  const { config, vault, replica, relayer, lines, clock, random } = parts;
+  const consents = await openSealedBook<ConsentNote>({
+    lines: lines.plain,
+    name: 'books/consents.book',
+    keys: vault,
+    random,
+  });
+  const glass = await openSealedBook<BreakGlassNote>({
+    lines: lines.plain,
+    name: 'books/break-glass.book',
+    keys: vault,
+    random,
+  });
+  const vouches = await openFirstVouches(lines.sealed);
+  /** Who changed something at one gateway reads of it at the next; while the others cannot be asked, what is known here is told. */
+  const caughtUp = (): Promise<void> => lines.follow().catch(() => undefined);
   const chain = { chainId: config.chain.chainId, contract: config.chain.consentRegistry };
   /** Roles that look at any patient's consents and review emergency access, and change neither. */
   const overseers = {
@@ -77,6 +91,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     passkeyVerifier: config.chain.passkeyVerifier,
     chain,
     book: consents,
+    vouches,
     ledger: parts.ledger,
     clock,
     random,
@@ -113,9 +128,15 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
         if (type === 'Consent' && isWrite(interaction)) return 'consent-unsigned';
         return type === 'AuditEvent' ? 'interaction-unsupported' : undefined;
       },
-      answer: (call) => consentOnFhir.answer(call),
+      async answer(call) {
+        await caughtUp();
+        return consentOnFhir.answer(call);
+      },
     },
     mount(app) {
+      app.addHook('onRequest', async ({ url }) => {
+        if (/^\/api\/v1\/(consents|break-glass)/.test(url)) await caughtUp();
+      });
       parts.peers.mount(app);
       consentRoutes(app, {
         desk,
@@ -144,6 +165,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     async close() {
       await consents.close();
       await glass.close();
+      await vouches.close();
     },
   };
 }

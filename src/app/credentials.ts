@@ -10,8 +10,8 @@ import type { Config } from '../config/schema.ts';
 import { conditionBit } from '../domain/consent/bits.ts';
 import type { EpochSeconds, GrantId } from '../domain/consent/grant.ts';
 import type { Principal } from '../domain/identity/principal.ts';
-import { createCredentialDesk, credentialRoutes, holderOf } from '../http/credentials.ts';
-import type { Clock, Random, Telemetry } from '../ports.ts';
+import { credentialRoutes, holderOf, openCredentialDesk } from '../http/credentials.ts';
+import type { Clock, OpenLines, Random, Telemetry } from '../ports.ts';
 
 export interface CredentialApiParts {
   readonly config: Config;
@@ -20,6 +20,8 @@ export interface CredentialApiParts {
   readonly replica: RegistryReplica;
   readonly vault: Vault;
   readonly relayer: Relayer;
+  readonly lines: OpenLines;
+  readonly key: Uint8Array;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
@@ -32,11 +34,11 @@ export interface Credentials {
   /** Until when the caller's own credential for the study of the token stands. */
   standing(principal: Principal): EpochSeconds | undefined;
   mount(app: FastifyInstance): void;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Researchers present SD-JWT credentials; grants to their study that wait for one open until the earliest of credential, approval and grant. */
-export function openCredentials(parts: CredentialApiParts): Credentials {
+export async function openCredentials(parts: CredentialApiParts): Promise<Credentials> {
   const { config, vault, replica: registry, relayer } = parts;
   const { issuerRegistry } = config.chain;
   const trust =
@@ -48,7 +50,7 @@ export function openCredentials(parts: CredentialApiParts): Credentials {
     trust === undefined
       ? credentialIssuer({ jwksUri })
       : credentialIssuer({ jwksUri }, async (key) => (await trust.trustedUntil(issuer, key)) > seconds());
-  const desk = createCredentialDesk({
+  const desk = await openCredentialDesk({
     verifier: createCredentialVerifier({
       issuers: new Map(config.credentials.issuers.map(({ issuer, jwksUri }) => [issuer, issuerOf(issuer, jwksUri)])),
       types: new Set(config.credentials.types),
@@ -77,22 +79,31 @@ export function openCredentials(parts: CredentialApiParts): Credentials {
     },
     relay: relayer,
     commit: ({ issuer, claims }) => `0x${createHmac('sha256', issuer).update(JSON.stringify(claims)).digest('hex')}`,
+    lines: parts.lines,
+    code: (text) => createHmac('sha256', parts.key).update(text).digest('base64url').slice(0, 22),
     clock: parts.clock,
     random: parts.random,
     nonceSeconds: 300,
   });
-  const timer = setInterval(() => {
+  const recheck = (): Promise<void> =>
     desk
       .recheck()
       .catch((error: unknown) =>
         parts.telemetry.failed('credentials', error instanceof Error ? error.name : typeof error),
       );
+  let checking = recheck();
+  const timer = setInterval(() => {
+    checking = recheck();
   }, 300_000);
   timer.unref();
   return {
     standing: ({ issuer, user, study }) =>
       study === undefined ? undefined : desk.standing(holderOf(issuer, user), study),
     mount: (app) => credentialRoutes(app, { desk, asker: parts.asker }),
-    close: () => clearInterval(timer),
+    async close() {
+      clearInterval(timer);
+      await checking;
+      await desk.close();
+    },
   };
 }

@@ -74,6 +74,7 @@ import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
 import { openForwarding } from './forwarding.ts';
 import { openLedgerStore } from './ledger-store.ts';
+import { type GatewayLines, openLines } from './lines.ts';
 import { openMaskingKeys } from './masking-keys.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
 import { openPeers } from './peers.ts';
@@ -112,6 +113,7 @@ export interface RunningGateway {
   readonly ledger: FilesLedger;
   readonly records: RecordNotary | undefined;
   readonly vault: Vault;
+  readonly lines: GatewayLines;
   readonly replica: RegistryReplica;
   readonly consents: ConsentDesk;
   /** Absent without chain.relayerKey: then grants reach the chain by other ways only. */
@@ -174,6 +176,8 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const vaultKey = keyBytes(secret(config.vaultKey, environment), 'vaultKey');
   const { vault, holds } = await openKeyVault({ config, environment, key: vaultKey, random, telemetry: watch });
   opened.defer(() => vault.close());
+  const lines = await openLines({ config, environment, key: vaultKey, random, telemetry: watch });
+  opened.defer(() => lines.close());
   const ledger = await openLedgerStore({
     config,
     environment,
@@ -326,6 +330,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     replica,
     relayer: carrier?.relayer,
     peers,
+    lines,
     ledger,
     policies,
     clock,
@@ -365,12 +370,14 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const credentials =
     carrier === undefined || config.credentials.issuers.length === 0
       ? undefined
-      : openCredentials({
+      : await openCredentials({
           config,
           audience: () => bases.gatewayBase,
           vault,
           replica,
           relayer: carrier.relayer,
+          lines: lines.sealed,
+          key: subKey(vaultKey, 'credentials'),
           clock,
           random,
           telemetry: watch,
@@ -398,12 +405,14 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     owners,
     guard,
     limits,
+    lines: lines.sealed,
     clock,
     random,
   });
   opened.defer(() => exports.close());
   const cohorts = await openCohorts({
-    ...{ policies, reader, right, bases, limits, data },
+    ...{ policies, reader, right, bases, limits },
+    lines: lines.plain,
     key: subKey(vaultKey, 'cohorts'),
   });
   opened.defer(() => cohorts.close());
@@ -539,6 +548,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     ledger,
     records,
     vault,
+    lines,
     replica,
     consents: consentApi.desk,
     relayer: carrier?.relayer,

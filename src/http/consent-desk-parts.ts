@@ -5,6 +5,7 @@ import type { DelegateTerms, GrantScope, GrantTerms, RebindTerms, TypedData } fr
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { Problem } from '../domain/problem.ts';
 import type { Clock, ConsentRegistry, LedgerStore, Random, SubjectKeys } from '../ports.ts';
+import type { FirstVouches } from './consent-vouch.ts';
 
 export interface Signature {
   readonly signer: string;
@@ -132,6 +133,7 @@ export interface ConsentDeskParts {
     note(patient: PatientId, note: ConsentNote): Promise<void>;
     of(patient: PatientId): readonly ConsentNote[];
   };
+  readonly vouches: Pick<FirstVouches, 'vouch'>;
   readonly ledger: LedgerStore;
   readonly clock: Clock;
   readonly random: Random;

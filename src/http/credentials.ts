@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { EpochSeconds, GrantCondition, GrantId } from '../domain/consent/grant.ts';
 import type { Principal } from '../domain/identity/principal.ts';
 import { type Researcher, researcherOf } from '../domain/identity/researcher.ts';
-import type { Clock, Random } from '../ports.ts';
+import type { Clock, OpenLines, Random } from '../ports.ts';
 import { readBody } from './consent-words.ts';
 import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
@@ -38,6 +38,10 @@ export interface CredentialParts {
   };
   /** Keyed name of a credential for the chain. */
   commit(credential: HeldCredential): string;
+  /** What the desk must know after a restart, and what it shares with other gateways. */
+  readonly lines: OpenLines;
+  /** A short code that only the gateways of this house can make. */
+  code(text: string): string;
   readonly clock: Clock;
   readonly random: Random;
   readonly nonceSeconds: number;
@@ -47,8 +51,13 @@ interface Held {
   readonly user: string;
   readonly credential: HeldCredential;
   readonly researcher: Researcher;
-  readonly grants: ReadonlySet<GrantId>;
+  readonly grants: readonly GrantId[];
 }
+
+type Line =
+  | { readonly what: 'held'; readonly held: Held }
+  | { readonly what: 'closed'; readonly user: string; readonly study: string }
+  | { readonly what: 'nonce'; readonly nonce: string; readonly until: number };
 
 export interface CredentialDesk {
   /** A nonce for the key binding, good once and for this user. */
@@ -58,6 +67,7 @@ export interface CredentialDesk {
   standing(user: string, study: string): EpochSeconds | undefined;
   /** To be called on a timer: what no longer stands is closed. */
   recheck(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** The name of a holder: users are unique within their issuer. */
@@ -65,53 +75,86 @@ export const holderOf = (issuer: string, user: string): string => JSON.stringify
 
 const heldKey = (user: string, study: string): string => JSON.stringify([user, study]);
 
-export const createCredentialDesk = (parts: CredentialParts): CredentialDesk => {
-  const nonces = new Map<string, { readonly user: string; readonly until: number }>();
+/** Rejects when what it knew cannot be had. What was held before counts from the first recheck on. */
+export const openCredentialDesk = async (parts: CredentialParts): Promise<CredentialDesk> => {
+  const used = new Map<string, number>();
   const held = new Map<string, Held>();
+  const unproven = new Set<string>();
   const now = (): number => Math.floor(parts.clock.now() / 1000);
+  const lines = await parts.lines('credentials.ndjson', (text) => {
+    const line = JSON.parse(text) as Line;
+    switch (line.what) {
+      case 'held':
+        held.set(heldKey(line.held.user, line.held.researcher.study), line.held);
+        break;
+      case 'closed':
+        held.delete(heldKey(line.user, line.study));
+        break;
+      case 'nonce':
+        for (const [old, until] of used) if (until <= now()) used.delete(old);
+        used.set(line.nonce, line.until);
+        break;
+    }
+  });
+  for (const key of held.keys()) unproven.add(key);
 
-  const close = async (key: string, one: Held): Promise<void> => {
-    held.delete(key);
-    const others = [...held.values()].filter(({ researcher }) => researcher.study === one.researcher.study);
-    for (const grant of one.grants) {
-      if (!others.some(({ grants }) => grants.has(grant))) await parts.relay.withdraw(grant, 'CREDENTIAL');
+  /** What `make` gives is written; its `undefined` writes nothing. */
+  const write = async (make: () => Line | undefined): Promise<boolean> => {
+    let written = false;
+    await lines.write(() => {
+      const line = make();
+      written = line !== undefined;
+      return line === undefined ? undefined : JSON.stringify(line);
+    });
+    return written;
+  };
+
+  const close = async (key: string, { user, researcher, grants }: Held): Promise<void> => {
+    const { study } = researcher;
+    // Of several gateways that see it end, the first takes the attestations back.
+    if (!(await write(() => (held.has(key) ? { what: 'closed', user, study } : undefined)))) return;
+    const others = [...held.values()].filter((other) => other.researcher.study === study);
+    for (const grant of grants) {
+      if (!others.some((other) => other.grants.includes(grant))) await parts.relay.withdraw(grant, 'CREDENTIAL');
     }
   };
 
-  const attest = async (credential: HeldCredential, researcher: Researcher, known: ReadonlySet<GrantId>) => {
+  const attest = async (credential: HeldCredential, researcher: Researcher, known: readonly GrantId[]) => {
     const grants = parts.grantsOfStudy(researcher.study);
     const commitment = parts.commit(credential);
     for (const grant of grants) {
-      if (!known.has(grant)) {
+      if (!known.includes(grant)) {
         await parts.relay.attest({ grant, condition: 'CREDENTIAL', until: researcher.until, commitment });
       }
     }
-    return new Set(grants);
+    return grants;
   };
 
   return {
     challenge(user) {
-      const nonce = Buffer.from(parts.random.bytes(24)).toString('base64url');
-      for (const [old, { until }] of nonces) if (until <= now()) nonces.delete(old);
-      nonces.set(nonce, { user, until: now() + parts.nonceSeconds });
-      return nonce;
+      const fresh = Buffer.from(parts.random.bytes(12)).toString('base64url');
+      const open = `${fresh}.${(now() + parts.nonceSeconds).toString(36)}`;
+      return `${open}.${parts.code(JSON.stringify([user, open]))}`;
     },
     async present(user, nonce, presentation) {
-      const asked = nonces.get(nonce);
-      nonces.delete(nonce);
-      if (asked === undefined || asked.user !== user || asked.until <= now()) return 'nonce';
+      const [fresh = '', end = '', code] = nonce.split('.');
+      const until = Number.parseInt(end, 36);
+      if (code !== parts.code(JSON.stringify([user, `${fresh}.${end}`])) || !(until > now())) return 'nonce';
+      if (!(await write(() => (used.has(nonce) ? undefined : { what: 'nonce', nonce, until })))) return 'nonce';
       const result = await parts.verifier.verify(presentation, nonce, now());
       if (!result.ok) return result.fault;
-      const researcher = researcherOf(result.credential.claims, result.credential.expires);
+      const { credential } = result;
+      const researcher = researcherOf(credential.claims, credential.expires);
       if (researcher === undefined) return 'claims';
       if (researcher.until <= now()) return 'expired';
-      const key = heldKey(user, researcher.study);
-      const grants = await attest(result.credential, researcher, new Set());
-      held.set(key, { user, credential: result.credential, researcher, grants });
+      const grants = await attest(credential, researcher, []);
+      await write(() => ({ what: 'held', held: { user, credential, researcher, grants } }));
+      unproven.delete(heldKey(user, researcher.study));
       return researcher;
     },
     standing(user, study) {
-      const one = held.get(heldKey(user, study));
+      const key = heldKey(user, study);
+      const one = unproven.has(key) ? undefined : held.get(key);
       return one === undefined || one.researcher.until <= now() ? undefined : one.researcher.until;
     },
     async recheck() {
@@ -119,9 +162,15 @@ export const createCredentialDesk = (parts: CredentialParts): CredentialDesk => 
         const result = one.researcher.until <= now() ? undefined : await parts.verifier.recheck(one.credential, now());
         // A status that cannot be had closes too: a withdrawn credential must not live on by hiding its list.
         if (result?.ok !== true) await close(key, one);
-        else held.set(key, { ...one, grants: await attest(one.credential, one.researcher, one.grants) });
+        else {
+          const grants = await attest(one.credential, one.researcher, one.grants);
+          if (grants.some((grant) => !one.grants.includes(grant)))
+            await write(() => (held.has(key) ? { what: 'held', held: { ...one, grants } } : undefined));
+        }
+        unproven.delete(key);
       }
     },
+    close: () => lines.close(),
   };
 };
 

@@ -142,7 +142,7 @@ export function cohorts(parts: CohortParts): Cohorts {
   }
 
   /** Both the person and the study are held against what they were told: a study's people share what they learn. */
-  async function mayTell(
+  function mayTell(
     { principal }: Planned,
     cells: readonly CohortCell[],
     { k, groups: most }: CohortPolicy,
@@ -152,17 +152,17 @@ export function cohorts(parts: CohortParts): Cohorts {
       ...(principal.study === undefined ? [] : [parts.tag(`study|${principal.study}`)]),
     ];
     const groups: readonly Counted[] = cells.map(({ people }) => people);
-    const fresh = new Set<Counted>();
-    for (const requester of requesters) {
-      const known = parts.book.told(requester);
-      const further = groups.filter((group) => !known.some((other) => sameGroup(group, other)));
-      if (known.length + further.length > most || (further.length > 0 && tellsOfFew([...known, ...further], k)))
-        return false;
-      for (const group of further) fresh.add(group);
-    }
-    // Noted before anything else can be asked, durable before anything is told.
-    if (fresh.size > 0) await parts.book.add(requesters, [...fresh]);
-    return true;
+    return parts.book.tell(requesters, (told) => {
+      const fresh = new Set<Counted>();
+      for (const requester of requesters) {
+        const known = told(requester);
+        const further = groups.filter((group) => !known.some((other) => sameGroup(group, other)));
+        if (known.length + further.length > most || (further.length > 0 && tellsOfFew([...known, ...further], k)))
+          return undefined;
+        for (const group of further) fresh.add(group);
+      }
+      return [...fresh];
+    });
   }
 }
 

@@ -45,6 +45,7 @@ const onPostgres = (node: string): Promise<Second> => {
   });
 };
 
+const pathOf = (url: string): string => url.replace(/^https?:\/\/[^/]+/, '');
 const indexOf = (receipt: string | undefined): number => Number.parseInt(receipt ?? '', 10);
 
 describe('two gateways on one PostgreSQL', () => {
@@ -103,6 +104,48 @@ describe('two gateways on one PostgreSQL', () => {
       expect(await one.gateway.ledger.open(entry)).toBeUndefined();
       expect(await one.gateway.ledger.query({ patient, limit: 5 })).toEqual([]);
       expect(one.gateway.vault.subjectOf(patient)).toBeUndefined();
+    } finally {
+      await Promise.all([one.close(), other.close()]);
+    }
+  }, 60_000);
+
+  it('go on with what the other began: the review of an emergency, an export, an export that was given up', async () => {
+    const [one, other] = await Promise.all([onPostgres('one'), onPostgres('other')]);
+    try {
+      const ask = (gateway: Second, method: 'get' | 'post' | 'delete', path: string, token: string) =>
+        supertest(gateway.gateway.url)[method](path).set('authorization', `Bearer ${token}`);
+      const officer = await rig.token('privacy-officer');
+      const rescuer = await rig.token('specialist', { purpose: 'ETREAT', reason: 'Found unconscious.' });
+      await ask(one, 'get', '/fhir/Patient/patient-ada', rescuer).expect(200);
+      const tasks = async (gateway: Second): Promise<readonly { readonly id: string; readonly state: string }[]> =>
+        (await ask(gateway, 'get', '/api/v1/break-glass', officer).expect(200)).body.tasks;
+      const [task] = await tasks(other);
+      expect(task).toMatchObject({ state: 'open' });
+      await ask(other, 'post', `/api/v1/break-glass/${task?.id}/review`, officer)
+        .send({ verdict: 'justified' })
+        .expect(200);
+      expect(await tasks(one)).toMatchObject([{ id: task?.id, state: 'justified' }]);
+
+      const service = await rig.token('researcher', {
+        scope: 'system/*.rs',
+        user: 'study-backend',
+        client: 'study-backend',
+      });
+      const begun = await ask(one, 'get', '/fhir/Patient/$export?_type=Patient', service)
+        .set('prefer', 'respond-async')
+        .expect(202);
+      const status = pathOf(String(begun.headers['content-location']));
+      let answer = await ask(other, 'get', status, service);
+      for (let polls = 0; polls < 500 && answer.status === 202; polls++)
+        answer = await ask(other, 'get', status, service);
+      expect(answer.status).toBe(200);
+      const manifest = JSON.parse(answer.text) as { readonly output: readonly { readonly url: string }[] };
+      const file = pathOf(manifest.output[0]?.url ?? '');
+      expect((await ask(one, 'get', file, service).buffer(true).expect(200)).text).toContain('"Patient"');
+      await ask(other, 'delete', status, service).expect(202);
+      await one.gateway.lines.follow();
+      for (const path of [status, file])
+        expect(codeOf(await ask(one, 'get', path, service).expect(410))).toBe('export-gone');
     } finally {
       await Promise.all([one.close(), other.close()]);
     }

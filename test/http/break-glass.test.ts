@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import Fastify from 'fastify';
+import { fileLines } from '../../src/adapters/store/lines-file.ts';
 import { openSealedBook } from '../../src/adapters/store/sealed-book.ts';
 import { openVault, type Vault } from '../../src/adapters/store/vault.ts';
 import type { EpochSeconds } from '../../src/domain/consent/grant.ts';
@@ -42,7 +43,7 @@ const clock = { now: () => (now * 1000) as Instant };
 
 const desk = async (): Promise<BreakGlassDesk> => {
   const book = await openSealedBook<BreakGlassNote>({
-    folder: join(folder, 'book'),
+    lines: fileLines(join(folder, 'book')),
     name: 'break-glass.book',
     keys: vault,
     random,

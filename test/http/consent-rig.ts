@@ -6,6 +6,7 @@ import { signingWithPasskeys } from '../../src/adapters/chain/consent-signing.ts
 import { createRelayer } from '../../src/adapters/chain/relayer.ts';
 import { createRegistryReplica, type RegistryReplica } from '../../src/adapters/chain/replica.ts';
 import { openLedger } from '../../src/adapters/store/files-ledger.ts';
+import { fileLines } from '../../src/adapters/store/lines-file.ts';
 import { openSealedBook, type SealedBook } from '../../src/adapters/store/sealed-book.ts';
 import { openVault, type Vault } from '../../src/adapters/store/vault.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
@@ -17,6 +18,7 @@ import { parseDataClasses } from '../../src/domain/policy/data-classes-file.ts';
 import { consentRoutes } from '../../src/http/consent.ts';
 import { createConsentDesk } from '../../src/http/consent-desk.ts';
 import type { ConsentNote } from '../../src/http/consent-desk-parts.ts';
+import { openFirstVouches } from '../../src/http/consent-vouch.ts';
 import { handleErrors } from '../../src/http/errors.ts';
 import { type FhirConsent, fhirConsent } from '../../src/http/fhir-consent.ts';
 import { type Chain, startChain } from '../adapters/chain/fixture.ts';
@@ -90,11 +92,12 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     random,
   });
   const book = await openSealedBook<ConsentNote>({
-    folder: join(chain.folder, 'book'),
+    lines: fileLines(join(chain.folder, 'book')),
     name: 'consents.book',
     keys: vault,
     random,
   });
+  const vouches = await openFirstVouches(fileLines(join(chain.folder, 'vouches')));
   const replica = createRegistryReplica({
     rpcUrls: [chain.anvil.rpcUrl],
     chainId,
@@ -135,6 +138,7 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
     passkeyVerifier,
     chain: { chainId, contract },
     book,
+    vouches,
     ledger: counted,
     clock,
     random,
@@ -195,6 +199,7 @@ export const startConsentRig = async (): Promise<ConsentRig> => {
       await relayer.stop();
       await replica.stop();
       await book.close();
+      await vouches.close();
       await ledger.close();
       await vault.close();
       await chain.stop();

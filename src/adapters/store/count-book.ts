@@ -1,52 +1,33 @@
-import { dirname } from 'node:path';
-import type { CountBook } from '../../ports.ts';
-import { nodeFileSystem, readText } from './file-system.ts';
+import type { CountBook, OpenLines } from '../../ports.ts';
 
 type Line = readonly [requesters: readonly string[], groups: readonly (readonly string[])[]];
 
-/** One file, a line for each answer. A line that a crash cut short was never followed by its answer, and is dropped. */
-export async function openCountBook(path: string): Promise<CountBook & { close(): Promise<void> }> {
-  await nodeFileSystem.makeFolder(dirname(path));
-  const text = (await readText(nodeFileSystem, path)) ?? '';
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+/** A line for each answer. */
+export async function openCountBook(open: OpenLines): Promise<CountBook & { close(): Promise<void> }> {
   const known = new Map<string, ReadonlySet<string>[]>();
-  const note = ([requesters, groups]: Line): void => {
-    for (const requester of requesters)
-      known.set(requester, [...(known.get(requester) ?? []), ...groups.map((group) => new Set(group))]);
-  };
   let broken = false;
-  try {
-    for (const line of whole.split('\n')) if (line !== '') note(JSON.parse(line) as Line);
-  } catch {
-    broken = true;
-  }
-  const file = await nodeFileSystem.openFile(path);
-  let size = Buffer.byteLength(whole);
-  if (!broken) await file.truncate(size);
-  let last: Promise<void> = Promise.resolve();
+  const lines = await open('cohorts/told.ndjson', (line) => {
+    try {
+      const [requesters, groups] = JSON.parse(line) as Line;
+      for (const requester of requesters)
+        known.set(requester, [...(known.get(requester) ?? []), ...groups.map((group) => new Set(group))]);
+    } catch {
+      broken = true;
+    }
+  });
   return {
-    told(requester) {
-      // Who was told what is not known: nobody is told more.
-      if (broken) throw new Error('the book of counts cannot be read');
-      return known.get(requester) ?? [];
-    },
-    add(requesters, groups) {
-      const line: Line = [requesters, groups.map((group) => [...group])];
-      note(line);
-      last = last.then(async () => {
-        const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-        await file.write(bytes, size);
-        await file.sync();
-        size += bytes.length;
+    async tell(requesters, decide) {
+      let told = false;
+      await lines.write(() => {
+        // Who was told what is not known: nobody is told more.
+        if (broken) throw new Error('the book of counts cannot be read');
+        const groups = decide((requester) => known.get(requester) ?? []);
+        told = groups !== undefined;
+        if (groups === undefined || groups.length === 0) return undefined;
+        return JSON.stringify([requesters, groups.map((group) => [...group])] satisfies Line);
       });
-      last.catch(() => {
-        broken = true;
-      });
-      return last;
+      return told;
     },
-    async close() {
-      await last.catch(() => undefined);
-      await file.close();
-    },
+    close: () => lines.close(),
   };
 }

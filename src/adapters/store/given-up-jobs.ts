@@ -1,22 +1,22 @@
-import { dirname } from 'node:path';
-import type { Clock, GivenUpJobs } from '../../ports.ts';
-import { nodeFileSystem, readText, replaceFile } from './file-system.ts';
+import type { Clock, GivenUpJobs, OpenLines } from '../../ports.ts';
 
-/** One small file of what is still alive; it is written anew each time, and holds no more than the exports of a day. */
-export async function openGivenUpJobs(path: string, clock: Clock): Promise<GivenUpJobs> {
-  await nodeFileSystem.makeFolder(dirname(path));
-  const text = await readText(nodeFileSystem, path);
-  const known = new Map<string, number>(text === undefined ? [] : (JSON.parse(text) as [string, number][]));
-  let last: Promise<void> = Promise.resolve();
+type Line = readonly [job: string, until: number];
+
+/** A line for each export that its owner gave up; an export lives for a day at most, and its line is nothing after that. */
+export async function openGivenUpJobs(
+  open: OpenLines,
+  clock: Clock,
+): Promise<GivenUpJobs & { close(): Promise<void> }> {
+  const known = new Map<string, number>();
+  const lines = await open('exports/given-up.ndjson', (line) => {
+    const now = clock.now() / 1000;
+    for (const [each, end] of known) if (end < now) known.delete(each);
+    const [job, until] = JSON.parse(line) as Line;
+    if (until >= now) known.set(job, until);
+  });
   return {
-    add(job, until) {
-      const now = clock.now() / 1000;
-      for (const [each, end] of known) if (end < now) known.delete(each);
-      known.set(job, until);
-      const written = last.then(() => replaceFile(nodeFileSystem, path, Buffer.from(JSON.stringify([...known]))));
-      last = written.catch(() => undefined);
-      return written;
-    },
+    add: (job, until) => lines.write(() => JSON.stringify([job, until] satisfies Line)),
     has: (job) => known.has(job),
+    close: () => lines.close(),
   };
 }

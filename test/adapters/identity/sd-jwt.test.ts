@@ -1,12 +1,16 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { createCredentialVerifier } from '../../../src/adapters/identity/sd-jwt.ts';
+import { fileLines } from '../../../src/adapters/store/lines-file.ts';
 import type { GrantId } from '../../../src/domain/consent/grant.ts';
 import { researcherCredential, researcherOf } from '../../../src/domain/identity/researcher.ts';
 import type { Instant } from '../../../src/domain/instant.ts';
-import { createCredentialDesk } from '../../../src/http/credentials.ts';
+import { type CredentialDesk, openCredentialDesk } from '../../../src/http/credentials.ts';
 
 const now = 1_800_000_000;
 const iss = 'https://university.example';
@@ -180,10 +184,12 @@ describe('an SD-JWT credential', () => {
 });
 
 describe('the desk of credentials', () => {
-  it('opens the study’s grants for a nonce used once, and closes them when the credential no longer stands', async () => {
-    const calls: string[] = [];
-    let time = now;
-    const desk = createCredentialDesk({
+  const folder = mkdtempSync(join(tmpdir(), 'credentials-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  let time = now;
+  const calls: string[] = [];
+  const open = (name: string): Promise<CredentialDesk> =>
+    openCredentialDesk({
       verifier: verifier(),
       grantsOfStudy: (study) => (study === 'ResearchStudy/s1' ? ['0x1' as GrantId] : []),
       relay: {
@@ -191,11 +197,22 @@ describe('the desk of credentials', () => {
         withdraw: async (id) => calls.push(`withdraw ${id}`),
       },
       commit: () => '0x',
+      lines: fileLines(join(folder, name)),
+      code: (text) => createHash('sha256').update(`secret ${text}`).digest('base64url').slice(0, 22),
       clock: { now: () => (time * 1000) as Instant },
-      random: { bytes: (length) => new Uint8Array(length).fill(calls.length + 1) },
+      random: { bytes: (length) => new Uint8Array(randomBytes(length)) },
       nonceSeconds: 60,
     });
+  beforeEach(() => {
+    time = now;
+    statuses = Uint8Array.of(0, 0);
+    calls.length = 0;
+  });
+
+  it('opens the study’s grants for a nonce used once, and closes them when the credential no longer stands', async () => {
+    const desk = await open('one');
     const nonce = desk.challenge('ruth');
+    expect(nonce.length).toBeLessThanOrEqual(64);
     const presentation = await present(nonce);
     expect(await desk.present('sam', nonce, presentation)).toBe('nonce');
     const again = desk.challenge('ruth');
@@ -213,6 +230,38 @@ describe('the desk of credentials', () => {
     await desk.recheck();
     expect(calls).toEqual(['attest 0x1 1000', 'withdraw 0x1']);
     expect(desk.standing('ruth', 'ResearchStudy/s1')).toBeUndefined();
-    statuses = Uint8Array.of(0, 0);
+    await desk.close();
+  });
+
+  it('takes a nonce neither late nor made up', async () => {
+    const desk = await open('nonces');
+    const late = desk.challenge('ruth');
+    time = now + 60;
+    expect(await desk.present('ruth', late, await present(late))).toBe('nonce');
+    const [fresh, , code] = late.split('.');
+    for (const made of [`${fresh}.zzzzzz.${code}`, `${fresh}`, '', '..', 'NaN.NaN.NaN'])
+      expect(await desk.present('ruth', made, await present(made))).toBe('nonce');
+    expect(calls).toEqual([]);
+    await desk.close();
+  });
+
+  it('counts a credential again after a restart once it was checked again, and ends what ended meanwhile', async () => {
+    const before = await open('restart');
+    const nonce = before.challenge('ruth');
+    await before.present('ruth', nonce, await present(nonce));
+    await before.close();
+    const after = await open('restart');
+    expect(await after.present('ruth', nonce, await present(nonce))).toBe('nonce');
+    expect(after.standing('ruth', 'ResearchStudy/s1')).toBeUndefined();
+    await after.recheck();
+    expect(after.standing('ruth', 'ResearchStudy/s1')).toBe(now + 1000);
+    await after.close();
+    statuses = Uint8Array.of(0b1000, 0);
+    time = now + 400;
+    const late = await open('restart');
+    await late.recheck();
+    expect(late.standing('ruth', 'ResearchStudy/s1')).toBeUndefined();
+    expect(calls).toEqual(['attest 0x1 1000', 'withdraw 0x1']);
+    await late.close();
   });
 });
