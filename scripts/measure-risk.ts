@@ -22,6 +22,7 @@ import {
 } from '../src/domain/risk/metrics.ts';
 import { HEADS } from '../src/domain/risk/model.ts';
 import { ruleHits, ruleScore } from '../src/domain/risk/rules.ts';
+import { reaches } from '../src/domain/risk/score.ts';
 import { createScorer } from '../src/domain/risk/scorer.ts';
 import { simulate, usualSimulation } from '../src/domain/risk/simulator/simulate.ts';
 
@@ -103,7 +104,7 @@ for (let house = 1; house <= houses; house++) {
         day: `${call.user}/${Math.floor(told.time / 86_400_000)}`,
         time: told.time,
         explained: look.explained,
-        alert: action === 'step-up' || action === 'block',
+        alert: reaches(action, 'step-up'),
         blocked: action === 'block',
         documented: look.documented,
       };

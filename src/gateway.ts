@@ -6,6 +6,7 @@ import type { Instant } from './domain/instant.ts';
 import type { LedgerEntry, LedgerReceipt } from './domain/ledger/entry.ts';
 import { operationOutcome } from './domain/outcome.ts';
 import { type Problem, problemRow } from './domain/problem.ts';
+import { reaches } from './domain/risk/score.ts';
 import type { Clock, Forward, Random, RiskEngine, Telemetry } from './ports.ts';
 import { type Answer, closeBody } from './stages/answer.ts';
 import { eventOf } from './stages/assess.ts';
@@ -278,12 +279,14 @@ const common = (context: StageContext): Record<string, string> => ({
   ...context.headers,
 });
 
-/** Told to the user whose access the risk stage let pass with a notice: one sentence for all, so that it says nothing of the record. */
-function notice(judged: Judged): Record<string, string> {
-  const noticed = judged.parts.some(
-    (part) => part.kind === 'permitted' && ['notice', 'step-up'].includes(part.value.assessment.action),
-  );
-  return noticed ? { 'x-access-notice': 'This access is unusual; it is recorded and may be reviewed.' } : {};
+/** Told to the user whose access the risk stage let pass with a notice: the same for all records, so that it says nothing of any. */
+function notice({ parts }: Judged): Record<string, string> {
+  const permitted = parts.flatMap((part) => (part.kind === 'permitted' ? [part.value] : []));
+  if (!permitted.some(({ assessment }) => reaches(assessment.action, 'notice'))) return {};
+  const unusual = 'This access is unusual; it is recorded and may be reviewed.';
+  return permitted.some(({ isRaised }) => isRaised === true)
+    ? { 'x-access-notice': `${unusual} More than usual is masked in this answer.`, 'x-access-masking': 'raised' }
+    : { 'x-access-notice': unusual };
 }
 
 /** RFC 6750 section 3. */

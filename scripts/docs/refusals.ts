@@ -24,8 +24,7 @@ export const inTheSandbox: Readonly<Partial<Record<ProblemCode, string>>> = {
   'consent-signature-invalid': '_patient_: `POST /api/v1/consents` with `signed` terms that nobody signed',
   'consent-unsigned': '_clinician_: `POST /Consent` for patient-ada',
   'relay-unavailable': 'a configuration without `chain.relayerKey`; _patient_: `POST /api/v1/consents`',
-  'risk-step-up':
-    'a score between `stepUp` and `block` of policies/risk.yaml: lower the bounds, then act as _suspicious_',
+  'risk-step-up': 'a score from `stepUp` of policies/risk.yaml on: lower the bounds, then act as _suspicious_',
   'risk-blocked': '_suspicious_ reads one patient after another; the demo prints the call',
   'risk-unavailable':
     'a model whose score is no number does not load, so that only a fault of the engine shows this one',

@@ -3,6 +3,7 @@ import { PromotionRefused } from '../adapters/risk/model-store.ts';
 import type { EntryQuery } from '../adapters/store/ledger-index.ts';
 import type { DayAccess } from '../domain/console/risk.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
+import { fullLadder } from '../domain/risk/model.ts';
 import type { ReviewCase } from '../domain/risk/review-queue.ts';
 import { DAY } from '../domain/risk/time.ts';
 import type { Opens } from '../http/console-access.ts';
@@ -74,7 +75,7 @@ export function mountRisk(app: FastifyInstance, parts: RiskApiParts): void {
       const { card, ladder, hash, net } = engine.model;
       const beside = models.store.challenger();
       return {
-        model: { id: model, hash, ladder: risk.policy.ladder ?? ladder, card, features: net.sizes[0] ?? 0 },
+        model: { id: model, hash, ladder: fullLadder(risk.policy.ladder ?? ladder), card, features: net.sizes[0] ?? 0 },
         ...(challenger === undefined || beside === undefined
           ? {}
           : { challenger: { id: challenger, hash: beside.hash, card: beside.card, shadow } }),

@@ -12,6 +12,7 @@ import { type DriftState, DriftWatch } from '../domain/risk/drift.ts';
 import { type ConsentryRiskEngine, createRiskEngine, type ShadowCounts } from '../domain/risk/engine.ts';
 import { factsOf } from '../domain/risk/fhir-facts.ts';
 import { loadModel } from '../domain/risk/model.ts';
+import { Pace } from '../domain/risk/pace.ts';
 import { type ReviewCase, ReviewQueue } from '../domain/risk/review-queue.ts';
 import { failureMode, type RiskPolicy, readRiskPolicy } from '../domain/risk/risk-policy.ts';
 import { type HistoryState, ScoreHistory } from '../domain/risk/score-history.ts';
@@ -137,9 +138,11 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
   ];
   for (const timer of timers) timer.unref();
 
+  const pace = new Pace(policy.rateLimit.callsPerMinute);
   const rules: RiskRules = {
     failureMode: (purpose) => failureMode(policy, purpose),
     stepUp: policy.stepUp,
+    pace: (user, now, only) => pace.take(user, now, only),
     flag: (event, assessment, now) => queue.add(event, assessment, now),
   };
   // A version that was read before tells nothing new, and most traffic reads the same few again.

@@ -147,6 +147,7 @@ function told({ entry, receipt, judged }: Considered, oversees: boolean) {
     ...(judged.shape === 'single' && part?.kind === 'permitted'
       ? {
           subjects: part.value.subjects,
+          ...(part.value.isRaised === true ? { raised: 'The risk of the call asks for more masking.' } : {}),
           masking: maskingTold(
             part.value.mask,
             'type' in part.value.interaction ? part.value.interaction.type : undefined,

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/identity/principal.ts';
 import type { ReidentificationReport } from '../domain/masking/reidentification.ts';
 import { reidentificationPage } from '../domain/masking/reidentification-page.ts';
-import { type FileChange, maskingFiles, withChanges, withoutTests } from '../domain/policy/draft.ts';
+import { type FileChange, maskingFiles, otherPolicies, withChanges, withoutTests } from '../domain/policy/draft.ts';
 import type { ReplayFact } from '../domain/policy/replay.ts';
 import type { PolicySnapshot } from '../domain/policy/snapshot.ts';
 import type { PolicyFile } from '../domain/policy/source.ts';
@@ -179,7 +179,11 @@ export function policyRoutes(app: FastifyInstance, parts: PolicyRoutesParts): vo
     return found === undefined ? refuse(reply, 'not-found') : send(reply, 200, found);
   });
 
-  question('/check', 'Whether a draft loads.', draftBody, (_asked, files) => ({ kind: 'check', files }));
+  question('/check', 'Whether a draft loads.', draftBody, (_asked, files) => ({
+    kind: 'check',
+    files,
+    others: otherPolicies(parts.files()),
+  }));
   question('/test', 'The tests of a draft.', draftBody, (_asked, files) => ({ kind: 'test', files }));
   question('/matrix', 'What each role is shown of each class of elements, by a draft.', draftBody, (_asked, files) => ({
     kind: 'matrix',

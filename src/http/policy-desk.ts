@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
 import { type Approval, type ApprovalVerdict, approvalText, judgeApprovals } from '../domain/policy/approval.ts';
-import { type FileChange, maskingFiles, withChanges } from '../domain/policy/draft.ts';
+import { type FileChange, maskingFiles, otherPolicies, withChanges } from '../domain/policy/draft.ts';
 import { faultLine, type PolicyFault } from '../domain/policy/fault.ts';
 import { type PolicyShelf, type PolicyVersion, putInForce, rollBack, wayBack } from '../domain/policy/in-force.ts';
 import { hashOfFiles } from '../domain/policy/policy-set.ts';
@@ -213,6 +213,7 @@ export const createPolicyDesk = (parts: PolicyDeskParts): PolicyDesk => {
       kind: 'diff',
       before: maskingFiles(before),
       files: maskingFiles(drafted.files),
+      others: otherPolicies(drafted.files),
     });
     if (!compared.ok) return refused('policy-invalid', faultReasons(compared.faults));
     if (compared.from === compared.to)

@@ -1,10 +1,14 @@
 import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import { isExport } from '../domain/fhir/operations.ts';
+import { ownPatient } from '../domain/identity/own-patient.ts';
+import type { Principal } from '../domain/identity/principal.ts';
 import { recentlyStrong, type StepUp } from '../domain/identity/step-up.ts';
+import { problem } from '../domain/problem.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { AccessEvent } from '../domain/risk/event.ts';
+import type { PaceVerdict } from '../domain/risk/pace.ts';
 import type { FailureMode } from '../domain/risk/risk-policy.ts';
-import { type Assessment, riskScore, unscored } from '../domain/risk/score.ts';
+import { type Assessment, reaches, riskActions, riskScore, unscored } from '../domain/risk/score.ts';
 import type { RiskEngine } from '../ports.ts';
 import type { Assessed, Authenticated, Consented } from './exchange.ts';
 import { deny, proceed, type Stage, type Verdict } from './stage.ts';
@@ -14,6 +18,8 @@ export interface RiskRules {
   /** What a failed assessment means to a call of this purpose. */
   failureMode(purpose: string): FailureMode;
   readonly stepUp: StepUp;
+  /** Whether a caller whom the ladder slows down may make one more call; counts it unless `only` looking. */
+  pace(user: string, now: number, only?: 'looking'): PaceVerdict;
   /** Tells the review queue what did not come from the score. */
   flag(event: AccessEvent, assessment: Assessment, now: number): void;
 }
@@ -34,20 +40,20 @@ export function assess(engine: RiskEngine, rules: RiskRules): Stage<Consented, A
   ): Verdict<Assessed> => {
     if (riskScore(assessment.score) === undefined) throw new NoScore();
     const reasons = assessment.reasons.map((reason) => ({ rule: `risk:${reason.feature}`, text: reason.text }));
-    switch (assessment.action) {
-      case 'block':
-        return deny('risk-blocked', ...reasons);
-      case 'step-up':
-        return recentlyStrong(input.principal, rules.stepUp, now)
-          ? proceed({ ...input, accessEvent, assessment }, ...reasons)
-          : deny('risk-step-up', ...reasons);
-      case 'notice':
-      case 'allow':
-        return proceed({ ...input, accessEvent, assessment }, ...reasons);
-      default:
-        assessment.action satisfies never;
-        throw new NoScore();
+    const { action } = assessment;
+    if (!riskActions.includes(action)) throw new NoScore();
+    if (action === 'block') return deny('risk-blocked', ...reasons);
+    if (reaches(action, 'step-up') && !recentlyStrong(input.principal, rules.stepUp, now))
+      return deny('risk-step-up', ...reasons);
+    if (reaches(action, 'rate-limit') && accessEvent.own !== true) {
+      const pace = rules.pace(callerOf(input.principal), now, input.considered === true ? 'looking' : undefined);
+      if (pace.kind === 'over') {
+        const retryAfter = Math.max(1, Math.ceil((pace.until - now) / 1000));
+        return deny(problem('rate-limited', { retryAfter }), slowed, ...reasons);
+      }
+      if (pace.kind !== 'admit') throw new NoScore();
     }
+    return proceed({ ...input, accessEvent, assessment }, ...reasons);
   };
 
   return {
@@ -75,15 +81,23 @@ class NoScore extends Error {
   override readonly name = 'NoScore';
 }
 
+const slowed: Reason = {
+  rule: 'risk:rate-limit',
+  text: 'More calls within the minute than a caller is given whose calls score so high.',
+};
+
 const unassessed: Reason = {
   rule: 'risk:unassessed',
   text: 'The call could not be assessed; served for its purpose by policy, and flagged.',
 };
 
+export const callerOf = ({ issuer, user }: Principal): string => JSON.stringify([issuer, user]);
+
 /** The call as the risk engine sees it. `patients` are those it names. */
 export function eventOf(input: Authenticated, patients: readonly PatientId[], now: number): AccessEvent {
   const { principal, interaction } = input;
   const agent = input.headers['user-agent'];
+  const own = ownPatient(principal);
   return {
     t: new Date(now).toISOString(),
     user: principal.fhirUser ?? principal.user,
@@ -96,6 +110,7 @@ export function eventOf(input: Authenticated, patients: readonly PatientId[], no
     purpose: principal.purpose,
     breakGlass: principal.reason !== undefined,
     ...(principal.reason === undefined ? {} : { reason: principal.reason }),
+    ...(own !== undefined && patients.every((patient) => patient === own) ? { own: true } : {}),
     interaction: doing(interaction),
     ...('type' in interaction && interaction.type !== undefined ? { type: interaction.type } : {}),
     patient: patients.length === 1 ? (patients[0] ?? null) : null,

@@ -88,6 +88,8 @@ export function authorise({
             : interaction,
           mask,
           narrowed: (overlays) => policy.masking.narrowed(mask, overlays, principal),
+          raised: () =>
+            policy.raised === undefined ? undefined : policy.masking.narrowed(mask, [policy.raised], principal),
           policyHash: policy.hash,
           ...(access.patientOnly === undefined ? {} : { patientOnly: access.patientOnly }),
           ...(access.stored === undefined ? {} : { stored: access.stored }),

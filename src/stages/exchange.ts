@@ -49,6 +49,8 @@ export interface Authorised extends Authenticated {
   readonly mask: CompiledPlan;
   /** The mask with overlays on it, for what a grant obliges to; undefined when an overlay is not known. */
   readonly narrowed: (overlays: readonly string[]) => CompiledPlan | undefined;
+  /** The mask of the same call if risk asks for more masking; undefined when the policies have no overlay for that. */
+  readonly raised: () => CompiledPlan | undefined;
   readonly policyHash: string;
   /** The scopes hold only for this patient (SMART `patient/` scopes): every resource of the call must be theirs. */
   readonly patientOnly?: PatientId;
@@ -89,6 +91,8 @@ export interface Located extends Authorised {
   readonly subjects: SubjectSet;
   /** Why a write cannot be made of what was sent; told after consent has been judged. */
   readonly refusedWrite?: Problem;
+  /** Of a patch: why it cannot be made by a caller from whom more is hidden. */
+  readonly refusedRaised?: () => Problem | undefined;
   /** Of a write: the version that the upstream must still hold. */
   readonly version?: string;
   /** A criterion that the gateway adds so that the upstream returns the one patient whom the scopes allow. */
@@ -117,6 +121,8 @@ export interface Assessed extends Consented {
 
 export interface Planned extends Assessed {
   readonly plan: MaskingPlan;
+  /** The plan hides more than that of the role, because of the risk of this call. */
+  readonly isRaised?: true;
   /** What chains and `_has` look at beside what is returned: each patient's consent must open that too. */
   readonly reached: readonly ResourceFacts[];
   /** Of a resource in a Bundle or Parameters: the labels of what it stands in. */

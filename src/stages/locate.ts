@@ -196,19 +196,30 @@ export function locate(parts: LocateParts): Stage<Authorised, Located> {
       });
     const before = current === undefined ? undefined : await whose(current.tape, input, context);
     const patient = before?.kind === 'patients' ? before.ids[0] : undefined;
-    const resolved = resolveWrite(interaction, {
-      plan: input.mask,
-      context: maskingContext(context.now, patient),
-      limits,
-      current,
-    });
+    const back = { plan: input.mask, context: maskingContext(context.now, patient), limits, current };
+    const raised = input.raised();
+    const resolved = resolveWrite(interaction, { ...back, raised });
+    const underRaised =
+      interaction.kind !== 'patch' || raised === undefined
+        ? {}
+        : {
+            refusedRaised: () => {
+              const again = resolveWrite({ ...interaction, headers: {} }, { ...back, plan: raised });
+              return 'code' in again ? again : undefined;
+            },
+          };
     // A conflict is told by `plan`, after consent: to others it would tell that there is something to conflict with.
     if ('code' in resolved)
       return owned(input, before ?? (await whose(bodyOf(interaction, current), input, context)), context, {
         refusedWrite: resolved,
+        ...underRaised,
       });
     const version = resolved.version ?? meant?.versionId;
-    const written = { interaction: resolved.interaction, ...(version === undefined ? {} : { version }) };
+    const written = {
+      interaction: resolved.interaction,
+      ...underRaised,
+      ...(version === undefined ? {} : { version }),
+    };
     const after =
       resolved.interaction.kind === 'delete' ? undefined : await whose(resolved.interaction.body, input, context);
     return owned(input, joined(before, after), context, written);

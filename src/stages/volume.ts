@@ -1,11 +1,10 @@
-import type { Principal } from '../domain/identity/principal.ts';
 import { recentlyStrong } from '../domain/identity/step-up.ts';
 import { problem } from '../domain/problem.ts';
 import type { Reason } from '../domain/reason.ts';
 import { isAutomatedRole } from '../domain/risk/call.ts';
 import { type RiskAction, unscored } from '../domain/risk/score.ts';
 import type { Amount, VolumeVerdict } from '../domain/risk/volume-guard.ts';
-import { eventOf, type RiskRules } from './assess.ts';
+import { callerOf, eventOf, type RiskRules } from './assess.ts';
 import { isWrite, type Judged } from './judge.ts';
 import type { Release, Released } from './release.ts';
 import { deny, proceed, type StageContext, type Verdict } from './stage.ts';
@@ -102,5 +101,3 @@ const amountOf = (judged: Judged, released: Released, rules: RiskRules, now: num
     done: judged.parts.every((part) => part.kind === 'refused' || isWrite(part.value.interaction)),
   };
 };
-
-const callerOf = ({ issuer, user }: Principal): string => JSON.stringify([issuer, user]);

@@ -11,8 +11,12 @@ import { maskResource } from '../domain/masking/walk.ts';
 import { type Problem, problem } from '../domain/problem.ts';
 import { versionOf } from './release/etag.ts';
 
+type Write = Extract<FhirInteraction, { kind: 'create' | 'update' | 'patch' | 'delete' }>;
+
 export interface WriteBack {
   readonly plan: MaskingPlan;
+  /** What the same caller may have read under, when the risk stage asked for more masking. */
+  readonly raised?: MaskingPlan | undefined;
   readonly context: MaskingContext;
   readonly limits: Limits;
   /** What stands at the upstream, or nothing. */
@@ -30,10 +34,25 @@ export interface Resolved {
  * body, and a change to a hidden place is refused with its path. A patch becomes the update that it amounts to, so that what is judged
  * is what is stored. No mask and no label of ours is ever written.
  */
-export function resolveWrite(
-  interaction: Extract<FhirInteraction, { kind: 'create' | 'update' | 'patch' | 'delete' }>,
-  back: WriteBack,
-): Resolved | Problem {
+export function resolveWrite(interaction: Write, back: WriteBack): Resolved | Problem {
+  const { plan, raised, context, current } = back;
+  if (raised === undefined || raised.id === plan.id || interaction.kind === 'create')
+    return resolveUnder(interaction, back);
+  const tag = interaction.headers.ifMatch;
+  if (tag !== undefined && versionOf(tag, raised) !== undefined)
+    return resolveUnder(interaction, { ...back, plan: raised });
+  const asUsual = resolveUnder(interaction, back);
+  if (interaction.kind !== 'update' || current === undefined) return asUsual;
+  if (tag !== undefined && versionOf(tag, plan) !== undefined) return asUsual;
+  // No tag says which view is written back; a view with labels that the stored version does not have is a masked one.
+  if (stripMaskLabels(interaction.body, 0).length === 0 || stripMaskLabels(current.tape, 0).length > 0) return asUsual;
+  const asRaised = resolveUnder(interaction, { ...back, plan: raised });
+  if (!hidesSomething(current.tape, plan, context)) return asRaised;
+  if ('code' in asRaised) return asUsual;
+  return 'code' in asUsual || sameBody(asUsual, asRaised) ? asRaised : problem('precondition-required');
+}
+
+function resolveUnder(interaction: Write, back: WriteBack): Resolved | Problem {
   const { plan, context, current, limits } = back;
   if (interaction.kind === 'create') {
     return {
@@ -124,6 +143,11 @@ function plain(body: Tape, limits: Limits): Tape {
   const labels = stripMaskLabels(body, 0);
   return labels.length === 0 ? body : reread(applySplices(body.bytes, labels), limits);
 }
+
+const sameBody = (a: Resolved, b: Resolved): boolean =>
+  'body' in a.interaction &&
+  'body' in b.interaction &&
+  Buffer.from(a.interaction.body.bytes).equals(b.interaction.body.bytes);
 
 /** The resource of an entry stands among the bytes of its Bundle; what is merged and stored is the resource. */
 function alone(body: Tape, limits: Limits): Tape {

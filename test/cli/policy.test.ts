@@ -210,6 +210,15 @@ describe('policy check, test and coverage', () => {
     expect(code).toBe(1);
     expect(out).toContain('clinician.yaml:12:15: error: There is no element class `SNS`. Did you mean `SSN`?');
   });
+
+  it('fail without the overlay that the risk ladder asks for', () => {
+    const bare = join(folder, 'bare');
+    cpSync('policies', bare, { recursive: true });
+    rmSync(join(bare, 'overlay-raised.yaml'));
+    rmSync(join(bare, 'tests', 'raised.test.yaml'));
+    const { out, code } = run('check', '--policies', bare);
+    expect([code, out]).toEqual([1, expect.stringContaining('risk.yaml:12:13: error: The ladder masks more by')]);
+  });
 });
 
 describe('a change', () => {

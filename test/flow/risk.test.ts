@@ -211,6 +211,185 @@ describe('the ladder', () => {
   });
 });
 
+describe('a call that scores high after a stronger log-in', () => {
+  let second: Second;
+  beforeAll(async () => {
+    second = await startSecond(rig, {
+      config: { policies: policiesWith('rateLimit: { callsPerMinute: 3 }') },
+      // The score of a call is in its user agent.
+      risk: { assess: (event) => verdict((event.agent ?? 'allow') as RiskAction), observe: () => {} },
+    });
+  });
+  afterAll(() => second.close());
+  const acting = async (persona: string, changes = {}) => {
+    const token = await rig.token(persona, { ...strong, ...changes });
+    return (action: RiskAction, line: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) => {
+      const [method = '', path = ''] = line.split(' ');
+      const call = supertest(second.gateway.url)
+        [method.toLowerCase() as 'get' | 'post' | 'put' | 'patch'](`/fhir${path}`)
+        .set({ authorization: `Bearer ${token}`, 'user-agent': action, 'content-type': 'application/fhir+json' })
+        .set(headers);
+      return body === undefined ? call : call.send(typeof body === 'string' ? body : JSON.stringify(body));
+    };
+  };
+  const ada = 'GET /Patient/patient-ada';
+  const stored = async (): Promise<unknown> => {
+    const { meta: _meta, ...rest } = (await fetch(`${rig.demo.fhir.url}/Patient/patient-ada`).then((response) =>
+      response.json(),
+    )) as Record<string, unknown>;
+    return rest;
+  };
+
+  it('comes back with more masked, says so, and is recorded as such; the next calm one does not', async () => {
+    const call = await acting('clinician');
+    const calm = await call('allow', ada).expect(200);
+    const raised = await call('mask-more', ada).expect(200);
+    const [full, less] = [JSON.parse(calm.text), JSON.parse(raised.text)];
+    expect([full.telecom[0].value, full.address[0].line[0]]).toEqual([expect.any(String), expect.any(String)]);
+    for (const value of [full.telecom[0].value, full.address[0].line[0]]) expect(raised.text).not.toContain(value);
+    expect(less.name).toEqual(full.name);
+    expect(less.meta.security).toContainEqual(expect.objectContaining({ code: 'REDACTED' }));
+    expect(raised.headers['x-access-masking']).toBe('raised');
+    expect(raised.headers['x-access-notice']).toContain('More than usual is masked');
+    expect(calm.headers['x-access-masking']).toBeUndefined();
+    const { entry } = (await second.gateway.ledger.find(String(raised.headers['x-request-id']))) ?? {};
+    expect(entry).toMatchObject({ decision: 'permit', risk: { action: 'mask-more' } });
+    expect(entry?.policy?.rules).toContain('raised-streets');
+    expect(entry?.story).toContainEqual(
+      expect.objectContaining({ stage: 'plan', text: expect.stringContaining('asks for more masking') }),
+    );
+    expect((await call('allow', ada).expect(200)).text).toBe(calm.text);
+  });
+
+  it.each([
+    'GET /Patient?_id=patient-ada',
+    'GET /Patient?_id=patient-ada&_elements=telecom,address',
+    'GET /Patient/patient-ada/_history',
+    'GET /Patient/patient-ada/$everything',
+    'POST /',
+  ])('has more masked in the answer to %s', async (line) => {
+    const call = await acting('clinician');
+    const batch = { resourceType: 'Bundle', type: 'batch', entry: [{ request: { method: 'GET', url: ada.slice(5) } }] };
+    const body = line === 'POST /' ? batch : undefined;
+    const phone = JSON.parse((await call('allow', ada)).text).telecom[0].value as string;
+    expect((await call('allow', line, body).expect(200)).text).toContain(phone);
+    const raised = await call('mask-more', line, body).expect(200);
+    expect(raised.text).toContain('patient-ada');
+    expect(raised.text).not.toContain(phone);
+  });
+
+  it('is asked for the stronger log-in first', async () => {
+    const call = await acting('clinician', { acr: undefined, authTime: undefined });
+    expect(codeOf(await call('mask-more', ada).expect(401))).toBe('risk-step-up');
+  });
+
+  it('may not ask by what the raised mask hides, whatever matches', async () => {
+    const call = await acting('clinician');
+    for (const line of [
+      'GET /Patient?phone=555-0100',
+      'GET /Patient?_id=patient-ada&telecom=nobody',
+      'GET /Patient?address=Elm&_id=patient-ada',
+      'GET /Observation?patient=patient-ada&patient.telecom=555-0100',
+      'GET /Patient?_id=patient-ada&_sort=phone',
+    ]) {
+      expect(codeOf(await call('mask-more', line).expect(403))).toBe('masked-parameter');
+      const calm = await call('allow', line);
+      expect([line, calm.status === 200 || codeOf(calm) !== 'masked-parameter']).toEqual([line, true]);
+    }
+    const conditional = await call('mask-more', 'PUT /Patient?phone=555-0100', { resourceType: 'Patient' }).expect(403);
+    expect(codeOf(conditional)).toBe('masked-parameter');
+  });
+
+  it('shares no validator with the calm call', async () => {
+    const call = await acting('clinician');
+    const { etag } = (await call('allow', ada)).headers;
+    await call('allow', ada, undefined, { 'if-none-match': String(etag) }).expect(304);
+    const raised = await call('mask-more', ada, undefined, { 'if-none-match': String(etag) }).expect(200);
+    await call('allow', ada, undefined, { 'if-none-match': String(raised.headers.etag) }).expect(200);
+  });
+
+  it.each(['the validator of that read', 'the version in it'])(
+    'may be written back with %s, by a calm or a risky call, and nothing hidden is lost',
+    async (how) => {
+      const call = await acting('clinician');
+      const before = await stored();
+      for (const action of ['allow', 'mask-more'] as const)
+        for (const seen of ['allow', 'mask-more'] as const) {
+          const read = await call(seen, ada).expect(200);
+          const tag = how === 'the version in it' ? `W/"${JSON.parse(read.text).meta.versionId}"` : read.headers.etag;
+          await call(action, 'PUT /Patient/patient-ada', read.text, { 'if-match': String(tag) }).expect(200);
+          expect(await stored()).toEqual(before);
+        }
+      const raised = await call('mask-more', ada).expect(200);
+      expect(codeOf(await call('allow', 'PUT /Patient/patient-ada', raised.text).expect(428))).toBe(
+        'precondition-required',
+      );
+    },
+  );
+
+  it('learns nothing by a patch that tests or copies what the raised mask hides', async () => {
+    const call = await acting('clinician');
+    const calm = JSON.parse((await call('allow', ada)).text) as { telecom: { value: string }[] };
+    const phone = calm.telecom[0]?.value;
+    const before = await stored();
+    for (const value of [phone, 'wrong'])
+      for (const operations of [
+        [{ op: 'test', path: '/telecom/0/value', value }],
+        [{ op: 'copy', from: '/telecom/0/value', path: '/name/0/text' }],
+      ]) {
+        const refused = await call('mask-more', 'PATCH /Patient/patient-ada', operations, {
+          'content-type': 'application/json-patch+json',
+        });
+        expect([refused.status, codeOf(refused)]).toEqual([422, 'write-masked']);
+      }
+    expect(await stored()).toEqual(before);
+    await call('allow', 'PATCH /Patient/patient-ada', [{ op: 'test', path: '/telecom/0/value', value: phone }], {
+      'content-type': 'application/json-patch+json',
+    }).expect(200);
+  });
+
+  it('shows a patient their own record as ever', async () => {
+    const call = await acting('patient');
+    const raised = await call('mask-more', ada).expect(200);
+    expect(raised.text).toBe((await call('allow', ada).expect(200)).text);
+    expect(raised.headers['x-access-masking']).toBeUndefined();
+    for (let n = 0; n < 5; n += 1) await call('rate-limit', ada).expect(200);
+  });
+
+  it('is refused where the policies have no overlay to raise the mask with', async () => {
+    const bare = await startSecond(rig, {
+      config: { policies: policiesWith('scoreCap: step-up\nmaskMore: { overlay: none }') },
+      risk: { assess: () => verdict('mask-more'), observe: () => {} },
+    });
+    try {
+      const refused = await as(bare, await rig.token('clinician', strong))
+        .get('/Patient/patient-ada')
+        .expect(403);
+      expect(codeOf(refused)).toBe('policy-no-rule');
+      const found = await bare.gateway.ledger.find(String(refused.headers['x-request-id']));
+      expect(found?.entry.story.at(-1)?.rule).toBe('risk:mask-more');
+    } finally {
+      await bare.close();
+    }
+  });
+
+  it('is given few calls a minute from a higher score on, and told how long to wait', async () => {
+    const call = await acting('clinician', { user: 'slowed' });
+    for (let n = 0; n < 3; n += 1) {
+      const given = await call('rate-limit', ada).expect(200);
+      expect(given.headers['x-access-masking']).toBe('raised');
+    }
+    const refused = await call('rate-limit', ada).expect(429);
+    expect(codeOf(refused)).toBe('rate-limited');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect(Number(refused.headers['retry-after'])).toBeLessThan(21);
+    const found = await second.gateway.ledger.find(String(refused.headers['x-request-id']));
+    expect(found?.entry.story.map(({ rule }) => rule)).toContain('risk:rate-limit');
+    await call('allow', ada).expect(200);
+    await (await acting('clinician', { user: 'other' }))('rate-limit', ada).expect(200);
+  });
+});
+
 describe('at work', () => {
   const everybody = async (): Promise<string[]> => {
     const bundle = (await fetch(`${rig.demo.fhir.url}/Patient?_count=100&_elements=id`).then((response) =>

@@ -11,6 +11,7 @@ import { loadModel, type ModelParts, type RiskModel, writeModel } from '../../do
 import { Planter } from '../../domain/risk/planted.ts';
 import type { RiskPolicy } from '../../domain/risk/risk-policy.ts';
 import { ruleHits, ruleScore } from '../../domain/risk/rules.ts';
+import { reaches, riskActions } from '../../domain/risk/score.ts';
 import { createScorer } from '../../domain/risk/scorer.ts';
 import { balanced, type TrainingRow, TrainingSample } from '../../domain/risk/training-set.ts';
 import { type EventLine, eventsInOrder, linesOf, objectOf, type Survey, survey } from './event-file.ts';
@@ -87,7 +88,7 @@ export const evaluate = async (options: EvaluateOptions): Promise<Evaluated> => 
   const features = new RiskFeatures(context);
   const stream = new Learner(options, known, features, trainLabels);
   const rows: Scored[] = [];
-  const actions: Record<string, number> = { allow: 0, notice: 0, 'step-up': 0, block: 0 };
+  const actions: Record<string, number> = Object.fromEntries(riskActions.map((action) => [action, 0]));
   const alertDays = new Set<string>();
   const users = new Set<string>();
   let scored = 0;
@@ -114,7 +115,7 @@ export const evaluate = async (options: EvaluateOptions): Promise<Evaluated> => 
     const user = callOf(event).user;
     users.add(user);
     const day = `${user}/${Math.floor(item.time / 86_400_000)}`;
-    const alert = found.action === 'step-up' || found.action === 'block';
+    const alert = reaches(found.action, 'step-up');
     if (alert) alertDays.add(day);
     text += `{"line":${item.line},"score":${Number(found.score.toPrecision(7))},"action":"${found.action}","explained":${found.explained},"reasons":${JSON.stringify(found.reasons.map((reason) => ({ ...reason, weight: Math.round(reason.weight * 1e4) / 1e4 })))}}\n`;
     if (labels !== undefined) {

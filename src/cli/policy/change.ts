@@ -1,5 +1,5 @@
 import { type Approval, approvalText, judgeApprovals } from '../../domain/policy/approval.ts';
-import { changesBetween } from '../../domain/policy/draft.ts';
+import { changesBetween, otherPolicies } from '../../domain/policy/draft.ts';
 import { faultLine } from '../../domain/policy/fault.ts';
 import { putInForce, rollBack, wayBack } from '../../domain/policy/in-force.ts';
 import { hashOfFiles } from '../../domain/policy/policy-set.ts';
@@ -43,7 +43,11 @@ export const addChanges = ({
       guarded((flags: Folder & { candidate: string; as: string; key: string; reason: string }) => {
         const body = {
           from: hashOfFiles(filesOf(flags.policies)),
-          to: answered(flags.candidate, { kind: 'check', files: filesOf(flags.candidate) }).hash,
+          to: answered(flags.candidate, {
+            kind: 'check',
+            files: filesOf(flags.candidate),
+            others: filesOf(flags.policies, otherPolicies),
+          }).hash,
           approver: flags.as,
           reason: flags.reason,
         };

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { maskingFiles } from '../../domain/policy/draft.ts';
+import { maskingFiles, otherPolicies } from '../../domain/policy/draft.ts';
 import { faultLine } from '../../domain/policy/fault.ts';
 import type { PolicyShelf } from '../../domain/policy/in-force.ts';
 import type { PolicyFile } from '../../domain/policy/source.ts';
@@ -46,9 +46,9 @@ export const collect = (value: string, all: readonly string[]): readonly string[
 
 /** What the commands share: folders read, refusals told, answers printed. */
 export const policyDesk = (tools: PolicyTools, command: Command) => {
-  const filesOf = (folder: string): readonly PolicyFile[] => {
+  const filesOf = (folder: string, part = maskingFiles): readonly PolicyFile[] => {
     try {
-      return maskingFiles(tools.shelf(folder).read());
+      return part(tools.shelf(folder).read());
     } catch {
       throw new Refusal(2, `The policy folder ${folder} cannot be read. Give --policies a folder of YAML files.`);
     }
@@ -63,7 +63,7 @@ export const policyDesk = (tools: PolicyTools, command: Command) => {
   const compared = (flags: { readonly policies: string; readonly candidate: string }) => {
     const [before, files] = [filesOf(flags.policies), filesOf(flags.candidate)];
     answered(flags.policies, { kind: 'check', files: before });
-    return answered(flags.candidate, { kind: 'diff', before, files });
+    return answered(flags.candidate, { kind: 'diff', before, files, others: filesOf(flags.policies, otherPolicies) });
   };
   const read = (path: string, what: string): Uint8Array => {
     try {

@@ -1,4 +1,5 @@
 import { reidentificationPage } from '../../domain/masking/reidentification-page.ts';
+import { otherPolicies } from '../../domain/policy/draft.ts';
 import { faultLine } from '../../domain/policy/fault.ts';
 import { doPolicyTask } from '../../domain/policy/task.ts';
 import { collect, type Folder, type PolicyDesk, Refusal } from './desk.ts';
@@ -21,7 +22,11 @@ interface PreviewFlags extends Folder {
 export const addLooks = ({ tools, filesOf, answered, read, guarded, print, withFolder }: PolicyDesk): void => {
   withFolder('check', 'say whether the policies load, with line, column and the nearest valid name').action(
     guarded((flags: Folder) => {
-      const result = doPolicyTask({ kind: 'check', files: filesOf(flags.policies) });
+      const result = doPolicyTask({
+        kind: 'check',
+        files: filesOf(flags.policies),
+        others: filesOf(flags.policies, otherPolicies),
+      });
       const verdict = result.ok
         ? `The policies load: ${result.policies} policies, ${result.rules} rules, ${result.cases} cases green. Hash ${result.hash}.`
         : 'The policies do not load.';

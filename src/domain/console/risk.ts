@@ -92,7 +92,7 @@ export interface RiskStatusAnswer {
   readonly model: {
     readonly id: string;
     readonly hash: string;
-    readonly ladder: Ladder;
+    readonly ladder: Required<Ladder>;
     readonly card: ModelCard;
     readonly features: number;
   };

@@ -50,5 +50,8 @@ export const isOther = (name: string): boolean => otherFiles.has(name) || name.s
 
 const otherFiles: ReadonlySet<string> = new Set(['roles.yaml', 'consent.yaml', 'risk.yaml', 'cohorts.yaml']);
 
+export const otherPolicies = (files: readonly PolicyFile[]): readonly PolicyFile[] =>
+  files.filter(({ name }) => isOther(name));
+
 export const maskingFiles = (files: readonly PolicyFile[]): readonly PolicyFile[] =>
   files.filter(({ name }) => !isOther(name));

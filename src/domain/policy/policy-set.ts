@@ -210,7 +210,8 @@ export class PolicySet {
   }
 }
 
-const policiesOf = (planId: string): readonly string[] => (planId.split('@')[0] ?? '').split('+');
+/** The policies of which a plan is made, by its id. */
+export const policiesOf = (planId: string): readonly string[] => (planId.split('@')[0] ?? '').split('+');
 
 const appliesTo = (rule: PolicyRule, who: PlanRequest): boolean =>
   (rule.purposes === undefined || rule.purposes.includes(who.purpose)) &&

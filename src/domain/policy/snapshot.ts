@@ -7,6 +7,7 @@ import { parseDataClasses } from './data-classes-file.ts';
 import { isOther } from './draft.ts';
 import type { PolicyFault } from './fault.ts';
 import { compilePolicySet, type PolicySet } from './policy-set.ts';
+import { raisedOverlay } from './raised-overlay.ts';
 import { parseRolePolicy, type RolePolicy } from './role-policy.ts';
 import type { PolicyFile } from './source.ts';
 
@@ -20,6 +21,8 @@ export interface PolicySnapshot {
   readonly roles: RolePolicy;
   /** Absent: cohorts are not counted for anybody. */
   readonly cohorts?: CohortPolicy;
+  /** The overlay that masks more of a risky call. Absent: such a call is refused. */
+  readonly raised?: string;
 }
 
 export type PolicyLoad =
@@ -38,7 +41,16 @@ export function compileSnapshot(files: readonly PolicyFile[], upstream: string):
   if (!classes.ok) faults.push(...classes.faults);
   const masking = compilePolicySet(files.filter((file) => !isOther(file.name)));
   if (!masking.ok) faults.push(...masking.faults);
-  if (roles === undefined || consent === undefined || cohorts === 'faulty' || !classes.ok || !masking.ok)
+  const raised = raisedOverlay(files, masking.ok ? masking.set.documents : undefined);
+  faults.push(...raised.faults);
+  if (
+    roles === undefined ||
+    consent === undefined ||
+    cohorts === 'faulty' ||
+    !classes.ok ||
+    !masking.ok ||
+    raised.faults.length > 0
+  )
     return { ok: false, faults };
   return {
     ok: true,
@@ -49,6 +61,7 @@ export function compileSnapshot(files: readonly PolicyFile[], upstream: string):
       classifier: classes.classifier,
       roles,
       ...(cohorts === undefined ? {} : { cohorts }),
+      ...(raised.overlay === undefined ? {} : { raised: raised.overlay }),
     },
   };
 }

@@ -6,6 +6,7 @@ import type { PolicyFault } from './fault.ts';
 import { type MatrixRow, roleMatrix } from './matrix.ts';
 import { compilePolicySet, type PolicySet } from './policy-set.ts';
 import { type NoPreview, type Preview, type PreviewRequest, previewOf } from './preview.ts';
+import { raisedOverlay } from './raised-overlay.ts';
 import { type ReplayFact, type ReplayReport, replay } from './replay.ts';
 import { type Saved, saveAsTest, type TestToSave } from './save-test.ts';
 import type { PolicyFile } from './source.ts';
@@ -13,7 +14,12 @@ import type { TestResult } from './tests.ts';
 
 /** What officers ask of a set of masking policies, by command or by API: the same answers by the same code. */
 export type PolicyTask =
-  | { readonly kind: 'check'; readonly files: readonly PolicyFile[] }
+  | {
+      readonly kind: 'check';
+      readonly files: readonly PolicyFile[];
+      /** The other policies of the folder: what they ask of these must be there. */
+      readonly others?: readonly PolicyFile[];
+    }
   | { readonly kind: 'test'; readonly files: readonly PolicyFile[] }
   | { readonly kind: 'matrix'; readonly files: readonly PolicyFile[] }
   | {
@@ -22,7 +28,12 @@ export type PolicyTask =
       readonly role: string;
       readonly purpose?: string;
     }
-  | { readonly kind: 'diff'; readonly before: readonly PolicyFile[]; readonly files: readonly PolicyFile[] }
+  | {
+      readonly kind: 'diff';
+      readonly before: readonly PolicyFile[];
+      readonly files: readonly PolicyFile[];
+      readonly others?: readonly PolicyFile[];
+    }
   | {
       readonly kind: 'preview';
       readonly files: readonly PolicyFile[];
@@ -120,7 +131,9 @@ export type TaskResult<Task extends PolicyTask> = Results[Task['kind']] | NotLoa
 
 const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] | NotLoaded => {
   switch (task.kind) {
-    case 'check':
+    case 'check': {
+      const { faults } = raisedOverlay(task.others ?? [], set.documents);
+      if (faults.length > 0) return { ok: false, faults };
       return {
         ok: true,
         hash: set.hash,
@@ -129,6 +142,7 @@ const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] |
         cases: set.tests.length,
         faults: set.warnings,
       };
+    }
     case 'test':
       return { ok: true, cases: set.tests };
     case 'matrix':
@@ -142,6 +156,8 @@ const answer = (set: PolicySet, task: PolicyTask): Results[PolicyTask['kind']] |
     case 'diff': {
       const before = compilePolicySet(task.before);
       if (!before.ok) return before;
+      const { faults } = raisedOverlay(task.others ?? [], set.documents);
+      if (faults.length > 0) return { ok: false, faults };
       const changes = diffPolicies(before.set, set);
       return { ok: true, from: before.set.hash, to: set.hash, changes, approvers: approversNeeded(changes) };
     }

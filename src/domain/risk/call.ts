@@ -25,6 +25,8 @@ export interface Call {
   readonly denied: boolean;
   readonly breakGlass: boolean;
   readonly reasonGiven: boolean;
+  /** A patient's call that names no other patient. */
+  readonly own: boolean;
   readonly write: boolean;
 }
 
@@ -161,6 +163,7 @@ export const callOf = (event: AccessEvent): Call => {
     denied: status === 401 || status === 403,
     breakGlass: event.breakGlass === true,
     reasonGiven: reason !== undefined && reason.trim().length >= 8,
+    own: event.own === true,
     write: interaction === 'create' || interaction === 'update' || interaction === 'delete',
   };
 };

@@ -8,7 +8,7 @@ import { sigmoid } from './logistic.ts';
 import { HEADS, type RiskModel } from './model.ts';
 import type { RiskPolicy } from './risk-policy.ts';
 import { enumeration, type RuleHit, ruleHits, ruleScore } from './rules.ts';
-import { type Assessment, type RiskReason, riskScore } from './score.ts';
+import { type Assessment, type RiskReason, riskActions, riskScore } from './score.ts';
 import { createScorer, type Scorer } from './scorer.ts';
 import { timeOf } from './time.ts';
 
@@ -59,7 +59,7 @@ export class ConsentryRiskEngine {
   #assessed = 0;
   #observed = 0;
   #failed = 0;
-  readonly #actions: Record<string, number> = { allow: 0, notice: 0, 'step-up': 0, block: 0 };
+  readonly #actions: Record<string, number> = Object.fromEntries(riskActions.map((action) => [action, 0]));
   #shadow = { calls: 0, agreed: 0, stricter: 0, milder: 0 };
 
   constructor(options: RiskEngineOptions) {

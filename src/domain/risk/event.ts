@@ -14,6 +14,8 @@ export interface AccessEvent {
   readonly purpose?: string;
   readonly breakGlass?: boolean;
   readonly reason?: string;
+  /** A patient's own access, which names no other patient. */
+  readonly own?: boolean;
   readonly interaction?: 'read' | 'search' | 'create' | 'update' | 'delete' | 'export' | 'operation';
   readonly type?: string;
   readonly patient?: string | null;

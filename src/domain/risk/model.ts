@@ -11,8 +11,17 @@ export const HEADS = heads.length;
 export interface Ladder {
   readonly notice: number;
   readonly stepUp: number;
+  /** Left out, these two lie a third and two thirds of the way from `stepUp` to `block`. */
+  readonly maskMore?: number;
+  readonly rateLimit?: number;
   readonly block: number;
 }
+
+export const fullLadder = (ladder: Ladder): Required<Ladder> => {
+  const third = (ladder.block - ladder.stepUp) / 3;
+  const maskMore = ladder.maskMore ?? Math.min(ladder.rateLimit ?? 1, ladder.stepUp + third);
+  return { ...ladder, maskMore, rateLimit: ladder.rateLimit ?? Math.max(maskMore, ladder.block - third) };
+};
 
 /** Everything a score is made of. Immutable: a new one replaces the old one whole. */
 export interface RiskModel {

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { AccessEvent } from './event.ts';
 import type { Review } from './review.ts';
-import type { Assessment, RiskAction } from './score.ts';
+import { type Assessment, type RiskAction, riskActions } from './score.ts';
 import { DAY } from './time.ts';
 
 /** One alerted access, as the officer reads it: what was done, and what was on record then. */
@@ -292,4 +292,4 @@ const accessOf = (
   reasons: assessment.reasons.map(({ text }) => text),
 });
 
-const rank = (action: RiskAction): number => ({ allow: 0, notice: 1, 'step-up': 2, block: 3 })[action];
+const rank = (action: RiskAction): number => riskActions.indexOf(action);

@@ -1,10 +1,17 @@
 import type { StepUp } from '../identity/step-up.ts';
-import type { RiskAction } from './score.ts';
+import type { Ladder } from './model.ts';
+import { type RiskAction, riskActions } from './score.ts';
 
 /** What the officer decides; read from policies/risk.yaml. */
 export interface RiskPolicy {
   /** Scores from which each step of the ladder applies; absent: those that the model's card recommends. */
-  readonly ladder?: { readonly notice: number; readonly stepUp: number; readonly block: number };
+  readonly ladder?: Ladder;
+  /** The most that a score leads to without many unlinked patients beside it. */
+  readonly scoreCap: Exclude<RiskAction, 'block'>;
+  /** The overlay of the masking policies that is laid over the plan of a call from the step `mask-more` on. */
+  readonly maskMore: { readonly overlay: string };
+  /** What one caller is given from the step `rate-limit` on. */
+  readonly rateLimit: { readonly callsPerMinute: number };
   readonly enumeration: {
     /** Different unlinked patients within about an hour that block, by further kinds of signs (conduct, identity): none, one, both. */
     readonly patientsHour: readonly number[];
@@ -51,6 +58,9 @@ export interface RiskPolicy {
 export type FailureMode = 'closed' | 'serve-flag-notify';
 
 export const usualRiskPolicy: RiskPolicy = {
+  scoreCap: 'step-up',
+  maskMore: { overlay: 'raised' },
+  rateLimit: { callsPerMinute: 10 },
   enumeration: {
     patientsHour: [300, 60, 12],
     stepUpShare: 0.6,
@@ -76,7 +86,7 @@ export interface RiskPolicyFault {
   readonly text: string;
 }
 
-const actions: readonly string[] = ['allow', 'notice', 'step-up', 'block'];
+const actions: readonly string[] = riskActions;
 const openPurposes = new Set(['TREAT', 'ETREAT', 'CAREMGT', 'HOSPITAL', 'treatment']);
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -124,24 +134,29 @@ export const readRiskPolicy = (value: unknown): RiskPolicy | RiskPolicyFault => 
     return out;
   };
   const policy = merge(usualRiskPolicy as unknown as Record<string, unknown>, value, '') as unknown as RiskPolicy;
-  for (const cap of [policy.documentedCap, policy.breakGlassCap])
-    if (!actions.includes(cap)) problems.push('a cap must be allow, notice, step-up or block');
+  for (const cap of [policy.documentedCap, policy.breakGlassCap, policy.scoreCap])
+    if (!actions.includes(cap)) problems.push(`a cap must be one of ${actions.join(', ')}`);
+  if ((policy.scoreCap as RiskAction) === 'block')
+    problems.push('a score alone never blocks: scoreCap cannot be block');
   if (policy.documentedCap === 'block')
     problems.push('documented treatment access is never hard-blocked: documentedCap cannot be block');
-  for (const [name, value] of Object.entries({ ...policy.volume, maxAgeSeconds: policy.stepUp.maxAgeSeconds }))
-    if (!(value > 0)) problems.push(`${name} must be above 0`);
+  const above0 = { ...policy.volume, ...policy.rateLimit, maxAgeSeconds: policy.stepUp.maxAgeSeconds };
+  for (const [name, value] of Object.entries(above0)) if (!(value > 0)) problems.push(`${name} must be above 0`);
   if (policy.volume.stepUpShare > 1) problems.push('volume.stepUpShare must be at most 1');
   if (policy.promotion.approvals < 2)
     problems.push('a promotion needs two people: promotion.approvals must be 2 or more');
   const ladder: unknown = policy.ladder;
   if (ladder !== undefined) {
-    const steps = isRecord(ladder) ? [ladder.notice, ladder.stepUp, ladder.block] : [];
+    const { notice, stepUp, maskMore, rateLimit, block, ...others } = isRecord(ladder) ? ladder : {};
+    const steps = [notice, stepUp, ...[maskMore, rateLimit].filter((step) => step !== undefined), block];
     const rising = steps.every(
       (step, index) =>
         typeof step === 'number' && step > 0 && step <= 1 && (index === 0 || step >= (steps[index - 1] as number)),
     );
-    if (steps.length !== 3 || !rising)
-      problems.push('ladder needs notice <= stepUp <= block, each above 0 and at most 1');
+    if (!rising || Object.keys(others).length > 0)
+      problems.push(
+        'ladder needs notice <= stepUp <= block, each above 0 and at most 1, and may say maskMore <= rateLimit between the last two',
+      );
   }
   const modes: unknown = policy.failure.purposes;
   if (!isRecord(modes)) problems.push('failure.purposes must be a mapping of purpose to mode');

@@ -7,7 +7,12 @@ export type RiskScore = Brand<number, 'RiskScore'>;
 export const riskScore = (value: unknown): RiskScore | undefined =>
   typeof value === 'number' && value >= 0 && value <= 1 ? (value as RiskScore) : undefined;
 
-export type RiskAction = 'allow' | 'notice' | 'step-up' | 'block';
+/** The steps of the ladder, mildest first; a call gets what its step asks for and what the steps below it ask for. */
+export const riskActions = ['allow', 'notice', 'step-up', 'mask-more', 'rate-limit', 'block'] as const;
+export type RiskAction = (typeof riskActions)[number];
+
+export const reaches = (action: RiskAction, step: RiskAction): boolean =>
+  riskActions.indexOf(action) >= riskActions.indexOf(step);
 
 export interface RiskReason {
   /** Name of the feature or rule. */

@@ -4,7 +4,14 @@ export const riskText = texts(
   {
     title: 'Risk',
     sections: { cases: 'Cases', thresholds: 'Thresholds', model: 'Model', feeds: 'Threat feeds' },
-    actions: { allow: 'allowed', notice: 'notice', 'step-up': 'stronger log-in', block: 'stopped' },
+    actions: {
+      allow: 'allowed',
+      notice: 'notice',
+      'step-up': 'stronger log-in',
+      'mask-more': 'more masked',
+      'rate-limit': 'slowed down',
+      block: 'stopped',
+    },
     states: { open: 'open', confirmed: 'confirmed', dismissed: 'dismissed', all: 'all' },
     queue: {
       about: 'Accesses that stood out, gathered by person and day. The worst come first.',
@@ -69,9 +76,10 @@ export const riskText = texts(
     model: {
       inUse: 'Model in use',
       shipped: 'the shipped model',
-      ladder: (notice: string, stepUp: string) => `Notice from ${notice}, stronger log-in from ${stepUp}.`,
-      counts: (assessed: string, notice: string, stepUp: string, block: string, failed: string) =>
-        `Since the start: ${assessed} calls scored, ${notice} noticed, ${stepUp} asked for a stronger log-in, ${block} stopped, ${failed} failed.`,
+      ladder: (notice: string, stepUp: string, maskMore: string, rateLimit: string) =>
+        `Notice from ${notice}, stronger log-in from ${stepUp}, more masked from ${maskMore}, slowed down from ${rateLimit}.`,
+      counts: (assessed: string, notice: string, stepUp: string, more: string, block: string, failed: string) =>
+        `Since the start: ${assessed} calls scored, ${notice} noticed, ${stepUp} asked for a stronger log-in, ${more} with more masked, ${block} stopped, ${failed} failed.`,
       drift: 'Drift',
       driftStates: {
         learning: 'Too few calls to tell.',
@@ -128,7 +136,14 @@ export const riskText = texts(
     de: {
       title: 'Risiko',
       sections: { cases: 'Fälle', thresholds: 'Schwellen', model: 'Modell', feeds: 'Bedrohungslisten' },
-      actions: { allow: 'erlaubt', notice: 'Hinweis', 'step-up': 'stärkere Anmeldung', block: 'angehalten' },
+      actions: {
+        allow: 'erlaubt',
+        notice: 'Hinweis',
+        'step-up': 'stärkere Anmeldung',
+        'mask-more': 'mehr verdeckt',
+        'rate-limit': 'gebremst',
+        block: 'angehalten',
+      },
       states: { open: 'offen', confirmed: 'bestätigt', dismissed: 'verworfen', all: 'alle' },
       queue: {
         about: 'Auffällige Zugriffe, nach Person und Tag gesammelt. Die schwersten zuerst.',
@@ -193,9 +208,10 @@ export const riskText = texts(
       model: {
         inUse: 'Modell in Gebrauch',
         shipped: 'das mitgelieferte Modell',
-        ladder: (notice: string, stepUp: string) => `Hinweis ab ${notice}, stärkere Anmeldung ab ${stepUp}.`,
-        counts: (assessed: string, notice: string, stepUp: string, block: string, failed: string) =>
-          `Seit dem Start: ${assessed} Aufrufe bewertet, ${notice} mit Hinweis, ${stepUp} mit stärkerer Anmeldung, ${block} angehalten, ${failed} gescheitert.`,
+        ladder: (notice: string, stepUp: string, maskMore: string, rateLimit: string) =>
+          `Hinweis ab ${notice}, stärkere Anmeldung ab ${stepUp}, mehr verdeckt ab ${maskMore}, gebremst ab ${rateLimit}.`,
+        counts: (assessed: string, notice: string, stepUp: string, more: string, block: string, failed: string) =>
+          `Seit dem Start: ${assessed} Aufrufe bewertet, ${notice} mit Hinweis, ${stepUp} mit stärkerer Anmeldung, ${more} mit mehr verdeckt, ${block} angehalten, ${failed} gescheitert.`,
         drift: 'Drift',
         driftStates: {
           learning: 'Noch zu wenige Aufrufe.',

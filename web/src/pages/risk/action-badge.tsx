@@ -6,6 +6,8 @@ const colours: Readonly<Record<string, string>> = {
   allow: 'gray',
   notice: 'yellow',
   'step-up': 'orange',
+  'mask-more': 'orange',
+  'rate-limit': 'orange',
   block: 'red',
 };
 

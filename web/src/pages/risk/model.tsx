@@ -60,13 +60,19 @@ const Shown = ({ status }: { readonly status: RiskStatusAnswer }) => {
             {model.card.trainedOn} · {model.card.window}
           </Text>
           <Text size="sm">
-            {t.model.ladder(format.percent(model.ladder.notice), format.percent(model.ladder.stepUp))}
+            {t.model.ladder(
+              format.percent(model.ladder.notice),
+              format.percent(model.ladder.stepUp),
+              format.percent(model.ladder.maskMore),
+              format.percent(model.ladder.rateLimit),
+            )}
           </Text>
           <Text size="sm">
             {t.model.counts(
               format.number(counts.assessed ?? 0),
               format.number(counts.notice ?? 0),
               format.number(counts['step-up'] ?? 0),
+              format.number((counts['mask-more'] ?? 0) + (counts['rate-limit'] ?? 0)),
               format.number(counts.block ?? 0),
               format.number(counts.failed ?? 0),
             )}
