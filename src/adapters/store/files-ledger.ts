@@ -1,38 +1,25 @@
-import { createPrivateKey } from 'node:crypto';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { toBase64Url } from '../../domain/ledger/base64.ts';
-import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import type { Checkpoint } from '../../domain/ledger/checkpoint.ts';
 import type { LedgerEntry, LedgerReceipt } from '../../domain/ledger/entry.ts';
-import { closesLog } from '../../domain/ledger/leaf.ts';
-import { emptyRoot, type Hash } from '../../domain/ledger/merkle.ts';
-import { type NoteSigner, openNote } from '../../domain/ledger/note.ts';
-import { decodeBundle, parseTilePath, TILE_WIDTH } from '../../domain/ledger/tiles.ts';
+import type { Hash } from '../../domain/ledger/merkle.ts';
+import type { NoteSigner } from '../../domain/ledger/note.ts';
+import { parseTilePath } from '../../domain/ledger/tiles.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
 import { createAppender, LedgerFrozen, LedgerUnavailable } from './appender.ts';
 import { acquireControl, type Control, LedgerBusy, LedgerFenced } from './control.ts';
-import {
-  type FileSystem,
-  isMissing,
-  makeFolderDurably,
-  nodeFileSystem,
-  readText,
-  replaceFile,
-  under,
-} from './file-system.ts';
-import { type IndexThread, openIndexThread } from './index-thread.ts';
-import { createIndexer, type Note, namedUsers, rowOf } from './indexer.ts';
-import { createIntegrator, type Integrator } from './integrator.ts';
+import { type FileSystem, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
+import { openIndexThread } from './index-thread.ts';
+import { createIndexer, type Note, namedUsers } from './indexer.ts';
 import type { EntryQuery, Location, Tally } from './ledger-index.ts';
-import { nodeHashing } from './node-hash.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { inclusionIn, proveConsistency, proveEntry } from './prover.ts';
 import { createPublication } from './publication.ts';
-import { idleSegments, leafHashOf, listSpans, type Recovered, readSpan, recoverEdge, recoverTail } from './recovery.ts';
-import { createSealer, type OpenedEntry, type Sealer } from './sealer.ts';
+import { idleSegments, leafHashOf } from './recovery.ts';
+import { createSealer, type OpenedEntry } from './sealer.ts';
 import { readRecord } from './segment.ts';
-import { type LogKey, loadSigningKey, logKey } from './signing-key.ts';
-import { createTileStore, LedgerDamaged, type TileStore } from './tile-store.ts';
+import { LedgerDamaged } from './tile-store.ts';
 
 export interface LedgerLimits {
   /** Appends that may wait for a sync; more are refused. */
@@ -133,113 +120,6 @@ export interface FilesLedger extends LedgerStore {
   /** False from the first failed write to the next good one, and for good when fenced. */
   healthy(): boolean;
 }
-
-const ownPayloadKey = async (files: FileSystem, path: string, random: Random, create: boolean): Promise<Uint8Array> => {
-  try {
-    return await files.read(path);
-  } catch (error) {
-    if (!isMissing(error) || !create) throw error;
-    const key = random.bytes(32);
-    await replaceFile(files, path, key);
-    return key;
-  }
-};
-
-/** What the folder holds, proven against what was signed before anything is built on it. */
-interface Found {
-  readonly key: LogKey;
-  readonly ownKey: Uint8Array;
-  readonly note: string;
-  readonly checkpoint: Checkpoint;
-  readonly tiles: TileStore;
-  readonly integrator: Integrator;
-  /** Durable, and not yet in the tree. */
-  readonly tail: readonly Recovered[];
-  readonly frozen: boolean;
-}
-
-const lastLeafIn = async (tiles: TileStore, size: number): Promise<Uint8Array | undefined> => {
-  const index = Math.floor((size - 1) / TILE_WIDTH);
-  const width = size - index * TILE_WIDTH;
-  const bytes = size === 0 ? undefined : await tiles.read({ level: 'entries', index, width });
-  return bytes && decodeBundle(bytes, width)?.at(-1);
-};
-
-const readFolder = async (options: LedgerOptions, files: FileSystem, control: Control): Promise<Found> => {
-  const { folder, origin, random } = options;
-  const keys = options.keysFolder ?? under(folder, 'keys');
-  const segments = under(folder, 'segments');
-  const note = await readText(files, under(folder, 'log', 'checkpoint'));
-  const fresh = note === undefined && (await files.list(segments)).length === 0;
-  if (note === undefined && control.published !== undefined && control.published.size > 0) {
-    throw new LedgerDamaged('checkpoint', 'The checkpoint is gone, though this log has published one.');
-  }
-  const pem = options.signingKey;
-  const key = logKey(
-    origin,
-    pem === undefined
-      ? await loadSigningKey(files, under(keys, 'signing.pem'), fresh && options.keysFolder === undefined)
-      : createPrivateKey(pem),
-  );
-  const ownKey = await ownPayloadKey(files, under(keys, 'payload.key'), random, fresh);
-  const opened = note === undefined ? undefined : openNote(note, [key.verifier]);
-  const signed = opened && parseCheckpoint(opened.text);
-  if (note !== undefined && signed?.origin !== origin) {
-    throw new LedgerDamaged('checkpoint', 'The checkpoint is not signed by the key of this log, or is of another log.');
-  }
-  const checkpoint: Checkpoint = signed ?? { origin, size: 0, root: emptyRoot(nodeHashing) };
-  const { size } = checkpoint;
-  const tiles = createTileStore(under(folder, 'log'), files);
-  const edge = await recoverEdge(tiles, checkpoint);
-  const width = size % TILE_WIDTH;
-  const bytes =
-    width === 0
-      ? new Uint8Array(0)
-      : await tiles.read({ level: 'entries', index: Math.floor(size / TILE_WIDTH), width });
-  const bundle = bytes && decodeBundle(bytes, width);
-  if (bundle === undefined) {
-    throw new LedgerDamaged('tile/entries', 'The last bundle of entries is missing or damaged.');
-  }
-  const tail = await recoverTail(files, segments, size);
-  const total = size + tail.length;
-  if (control.published !== undefined && control.published.size > total) {
-    throw new LedgerDamaged(
-      'segments',
-      `This log has published ${control.published.size} entries, and ${total} are here: an older copy was put in its place.`,
-    );
-  }
-  const last = tail.at(-1)?.leaf ?? (await lastLeafIn(tiles, size));
-  return {
-    ...{ key, ownKey, note: note ?? '', checkpoint, tiles, tail },
-    integrator: createIntegrator(tiles, edge, bundle),
-    frozen: last !== undefined && closesLog(total - 1, last),
-  };
-};
-
-/** Indexes what the index does not hold yet, from the segments and the living keys. */
-const catchUpIndex = async (
-  index: IndexThread,
-  total: number,
-  files: FileSystem,
-  segments: string,
-  sealer: Sealer,
-): Promise<void> => {
-  if ((await index.size()) > total) await index.clear();
-  const from = await index.size();
-  if (from === total) return;
-  const openAny = sealer.openAny();
-  const spans = await listSpans(files, segments);
-  for (const [i, span] of spans.entries()) {
-    if ((spans[i + 1]?.first ?? Number.POSITIVE_INFINITY) <= from) continue;
-    const records = (await readSpan(files, segments, span)).filter((record) => record.index >= from);
-    for (let at = 0; at < records.length; at += 1024) {
-      const slice = records.slice(at, at + 1024);
-      await index.add(
-        slice.map((record) => rowOf(record.index, record.at, record.leaf, openAny(record.payload)?.entry)),
-      );
-    }
-  }
-};
 
 /**
  * An owner on another machine, or in another container, cannot be asked whether it lives: its lease is waited for, so that
