@@ -51,6 +51,7 @@ export const inTheSandbox: Readonly<Partial<Record<ProblemCode, string>>> = {
   'upstream-error': 'an upstream that answers 500',
   'content-unmaskable': 'an upstream that answers with HTML',
   'legal-hold': '_privacy-officer_: `POST /api/v1/legal-holds`, then `POST /api/v1/erasures` for the same patient',
+  retention: '_privacy-officer_: `POST /api/v1/retention` with the origin of the log that is written to, twice',
   'record-altered': 'a record that was changed behind the gateway, with `records.altered` set to refuse',
   'ledger-unavailable': 'make the folder of the ledger read-only, or fill its disk',
   'rate-limited': '`limits.rate: {requests: 3}`, and four calls',

@@ -81,6 +81,7 @@ import { openPeers } from './peers.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openPolicyApi } from './policy-api.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
+import { mountRetention } from './retention.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
 import { mountRisk } from './risk-api.ts';
 import { keyBytes, secret } from './secrets.ts';
@@ -516,6 +517,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   decisionRoutes(app, { gateway, asker, overseers: consentApi.overseers, prefix });
   consentApi.mount(app);
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });
+  mountRetention(app, { config, ledger, eraser, holds, asker, clock, random });
   const anchoring =
     carrier?.anchor === undefined
       ? undefined

@@ -46,6 +46,9 @@ const tell = (
 const holdLine = (hold: Body): string =>
   `${String(hold.patient)}  ${hold.until === undefined ? 'until it is lifted' : `until ${String(hold.until)}`}  ${String(hold.reason)}`;
 
+const logLine = ({ origin, entries, state, until }: Body): string =>
+  `${String(origin)}  ${String(entries)} entries  ${String(state)}${until === undefined ? '' : ` until ${String(until)}`}`;
+
 /** Erasure of a patient's traces at a running gateway, and the legal holds that forbid it. */
 export function erasureCommands(access: OperatorAccess): readonly Command[] {
   const call = caller(access);
@@ -82,6 +85,26 @@ export function erasureCommands(access: OperatorAccess): readonly Command[] {
     ofPatient('lift', 'lift the legal hold of a patient').action(async (flags: Flags) =>
       tell(flags, await call(flags.data, 'legal-holds/lift', { patient: flags.patient }), () => 'Lifted.'),
     ),
+    command(
+      'retire',
+      'list the logs and until when each is kept; with --origin, destroy the payloads of one that is due',
+    )
+      .option('--origin <origin>', 'origin of the log')
+      .option('--confirm <origin>', 'the origin once more: this cannot be undone')
+      .action(async (flags: Omit<Flags, 'patient'> & { readonly origin?: string; readonly confirm?: string }) => {
+        const { data, origin, confirm } = flags;
+        if (origin === undefined)
+          return tell(flags, await call(data, 'retention'), ({ logs }) =>
+            (logs as readonly Body[]).map(logLine).join('\n'),
+          );
+        if (confirm !== origin) throw new UsageError('--confirm must repeat the origin given with --origin.');
+        tell(
+          flags,
+          await call(data, 'retention', { origin, confirm }),
+          ({ entries }) =>
+            `Retired: ${String(entries)} entries of ${origin} can no longer be opened. Their leaves, roots and proofs remain and name nobody.`,
+        );
+      }),
     command('holds', 'list the legal holds').action(async (flags: Omit<Flags, 'patient'>) =>
       tell(flags, await call(flags.data, 'legal-holds'), ({ holds }) => {
         const lines = (holds as readonly Body[]).map(holdLine);

@@ -99,7 +99,7 @@ const entryNumber = (text: string): number => {
 
 type LedgerVerdict = Verified & {
   readonly origin?: string;
-  readonly logs?: readonly { readonly origin: string; readonly size: number }[];
+  readonly logs?: readonly { readonly origin: string; readonly size: number; readonly retired?: true }[];
 };
 
 interface VerifyFlags {
@@ -153,7 +153,8 @@ const verifyLog = async (tools: LedgerTools, flags: VerifyFlags): Promise<void> 
     console.log(JSON.stringify({ ...told, ...more }));
   } else if (result.ok) {
     console.log(`Verified ${entries} entries of ${origin} (${perSecond} entries/s).`);
-    for (const log of result.logs ?? []) console.log(`${log.origin}: ${log.size} entries.`);
+    for (const { origin, size, retired } of result.logs ?? [])
+      console.log(`${origin}: ${size} entries${retired ? '; retired, so the tree alone was verified' : ''}.`);
     console.log(`Tiles, payloads and root are what the checkpoint signs; ${result.confirmed} remembered roots agree.`);
     if (flags.key === undefined)
       console.log("The folder's own key was trusted; give --key to check against one you hold.");

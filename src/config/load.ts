@@ -1,5 +1,6 @@
 import { Kind, type TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { LEAST_YEARS } from '../domain/ledger/retention.ts';
 import { nearestName } from '../domain/policy/nearest.ts';
 import { type PositionedYaml, positionedYaml } from '../domain/policy/positioned-yaml.ts';
 import { rangeOf } from '../domain/risk/threat.ts';
@@ -112,6 +113,11 @@ function consistent(config: Config): string[] {
     if (rangeOf(network) === undefined) faults.push(`threatFeeds.ownNetworks: ${network} is no address or CIDR range`);
   if (config.ledger.store === 'postgres' && config.ledger.postgres === undefined)
     faults.push('ledger.postgres: is needed when ledger.store is postgres');
+  const { retention } = config.ledger;
+  if (retention !== undefined && retention.years < LEAST_YEARS && !retention.underSixYears)
+    faults.push(
+      `ledger.retention.years: less than ${LEAST_YEARS}; where that is lawful, say so with ledger.retention.underSixYears: true`,
+    );
   if (config.profile === 'sandbox') {
     for (const [name, url] of [
       ['upstream.url', config.upstream.url] as const,

@@ -226,6 +226,25 @@ export const configSchema = Type.Object(
             strict,
           ),
         ),
+        retention: Type.Optional(
+          Type.Object(
+            {
+              years: Type.Integer({
+                minimum: 1,
+                description: 'Closed logs whose newest entry is older may be retired.',
+              }),
+              underSixYears: Type.Boolean({
+                default: false,
+                description: 'Says that less than six years are meant, which is what HIPAA asks for.',
+              }),
+            },
+            {
+              ...strict,
+              description:
+                'How long entries are kept. Without it: for ever. Nothing is destroyed by itself: `consentry ledger retire`.',
+            },
+          ),
+        ),
         anchorSeconds: Type.Number({
           minimum: 0.1,
           default: 60,

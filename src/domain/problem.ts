@@ -277,6 +277,12 @@ const rows = {
     text: 'A legal hold stands: what is known of this patient must be kept.',
     fix: 'privacy officer',
   },
+  retention: {
+    status: 409,
+    issue: 'business-rule',
+    text: 'This log must be kept.',
+    fix: 'privacy officer',
+  },
   'record-altered': {
     status: 502,
     issue: 'suppressed',

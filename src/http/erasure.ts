@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { PatientId } from '../domain/fhir/interaction.ts';
-import type { Principal } from '../domain/identity/principal.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { LedgerEntry } from '../domain/ledger/entry.ts';
 import { readBody } from './consent-words.ts';
 import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
+import { type PrivacyGateParts, privacyGate } from './privacy-gate.ts';
 import { outcomeOf } from './reasons.ts';
 
 type Actor = NonNullable<LedgerEntry['actor']>;
@@ -30,10 +30,8 @@ export interface ErasureDesk {
   >;
 }
 
-export interface ErasureRoutesParts {
+export interface ErasureRoutesParts extends PrivacyGateParts {
   readonly desk: ErasureDesk;
-  readonly asker: (request: FastifyRequest) => Promise<'operator' | Principal | undefined>;
-  readonly roles: ReadonlySet<string>;
 }
 
 const patient = Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' });
@@ -58,25 +56,7 @@ const told = ({ reason, until }: Hold) => ({
 /** `/api/v1/erasures` and `/api/v1/legal-holds`. Ids travel in bodies, so that no proxy on the way logs them. */
 export function erasureRoutes(app: FastifyInstance, parts: ErasureRoutesParts): void {
   const { desk } = parts;
-  /** Answers the refusal itself; otherwise who asks, `undefined` in it being the operator. */
-  const admitted = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<{ readonly by: Actor | undefined } | undefined> => {
-    const asker = await parts.asker(request);
-    void reply.header('cache-control', 'no-store');
-    if (asker === undefined) {
-      refuse(reply.header('www-authenticate', 'Bearer'), 'auth-token-invalid');
-      return undefined;
-    }
-    if (asker === 'operator') return { by: undefined };
-    if (!asker.roles.some((role) => parts.roles.has(role))) {
-      refuse(reply, 'scope-insufficient');
-      return undefined;
-    }
-    const { user, issuer, client, roles, fhirUser } = asker;
-    return { by: { user, issuer, client, roles, ...(fhirUser === undefined ? {} : { fhirUser }) } };
-  };
+  const admitted = privacyGate(parts);
 
   app.post(
     '/api/v1/erasures',

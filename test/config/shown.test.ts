@@ -45,3 +45,17 @@ describe('the configuration as people see it', () => {
     expect(JSON.stringify(settings)).not.toMatch(/pa55|t0ken|pr0jectkey|k3y|the-secret|another/);
   });
 });
+
+describe('how long the ledger is kept', () => {
+  it.each([
+    [['years=6'], true],
+    [['years=5'], false],
+    [['years=5', 'underSixYears=true'], true],
+    [['years=0', 'underSixYears=true'], false],
+    [['underSixYears=true'], false],
+  ])('is six years or more, unless less is said to be meant: %j', (settings, ok) => {
+    const flags = settings.map((setting) => `ledger.retention.${setting}`);
+    const { ok: loads } = loadConfig({ file: { name: 'c.yaml', text: file }, environment: {}, flags });
+    expect(loads).toBe(ok);
+  });
+});

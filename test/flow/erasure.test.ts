@@ -39,6 +39,8 @@ describe('erasure', () => {
         ['get', 'legal-holds', undefined],
         ['post', 'legal-holds', { patient: ada, reason: 'x' }],
         ['post', 'legal-holds/lift', { patient: ada }],
+        ['get', 'retention', undefined],
+        ['post', 'retention', { origin: 'x', confirm: 'x' }],
       ] as const)
         expect((await ask(url, method, path, persona, body)).status).toBe(403);
     for (const body of [
@@ -56,6 +58,16 @@ describe('erasure', () => {
     expect(held.text).toContain('Claim 12 is before the court.');
     expect(rig.demo.gateway.vault.keyOf(ada)).toBeDefined();
     expect((await ask(url, 'post', 'legal-holds/lift', 'privacy-officer', { patient: ada })).status).toBe(200);
+    const { logs } = (await ask(url, 'get', 'retention', 'privacy-officer')).body;
+    expect(logs).toMatchObject([{ state: 'open' }]);
+    const [{ origin }] = logs;
+    const kept = await ask(url, 'post', 'retention', 'privacy-officer', { origin, confirm: origin });
+    expect([kept.status, codeOf(kept)]).toEqual([409, 'retention']);
+    for (const [body, status] of [
+      [{ origin, confirm: 'x' }, 400],
+      [{ origin: 'x', confirm: 'x' }, 404],
+    ] as const)
+      expect((await ask(url, 'post', 'retention', 'privacy-officer', body)).status).toBe(status);
   });
 
   it('makes what the ledger knew unreadable, closes the consents, keeps every proof, and is an entry without a name', async () => {
@@ -120,6 +132,10 @@ describe('erasure', () => {
       expect(await run('erase', '--patient', 'patient-ben', '--confirm', 'patient-ben', '--json')).toBe(0);
       expect(await run('holds')).toBe(0);
       await expect(run('erase', '--patient', 'a', '--confirm', 'b')).rejects.toThrow('--confirm');
+      expect(await run('retire')).toBe(0);
+      const { origin } = rig.demo.gateway.ledger;
+      expect(await run('retire', '--origin', origin, '--confirm', origin)).toBe(1);
+      await expect(run('retire', '--origin', origin)).rejects.toThrow('--confirm');
     } finally {
       out.mockRestore();
       complaints.mockRestore();
@@ -128,5 +144,7 @@ describe('erasure', () => {
     expect(lines[1]).toBe('A court asks.');
     expect(JSON.parse(lines[3] ?? '')).toMatchObject({ ok: true });
     expect(lines[4]).toBe('There are none.');
+    expect(lines[5]).toMatch(/ entries {2}open$/);
+    expect(lines[6]).toContain('still written to');
   });
 });

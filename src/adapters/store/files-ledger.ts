@@ -11,6 +11,7 @@ import { acquireControl, type Control, LedgerBusy, LedgerFenced } from './contro
 import { type FileSystem, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
 import { openIndexThread } from './index-thread.ts';
 import { createIndexer, type Note, namedUsers } from './indexer.ts';
+import { catchUpIndex, leafIn, markRetired, readFolder } from './ledger-folder.ts';
 import type { EntryQuery, Location, Tally } from './ledger-index.ts';
 import { thisProcess } from './owner.ts';
 import type { PayloadKeys } from './payload-keys.ts';
@@ -79,6 +80,10 @@ export interface FilesLedger extends LedgerStore {
   frozen(): boolean;
   /** Appends the last entry. Whatever is appended after it is refused with `LedgerFrozen`, by every gateway, for good. */
   freeze(last: LedgerEntry): Promise<void>;
+  /** Whether its payloads were given up, and nothing of it can be opened or found any more. Every proof of it still verifies. */
+  retired(): boolean;
+  /** Of a log that is frozen and published whole: destroys its payloads and what is known of them, for good. */
+  retire(): Promise<void>;
   /** Appends the entry if the log is empty, whoever else tries. */
   begin(first: LedgerEntry): Promise<void>;
   readonly origin: string;
@@ -166,7 +171,7 @@ const start = async (
   const segments = under(folder, 'segments');
   const found = await readFolder(options, files, control);
   const { key, ownKey, note, checkpoint, tiles, integrator, tail } = found;
-  let frozen = found.frozen;
+  let { frozen, retired } = found;
   const sealer = createSealer({ payloadKeys, ownKey, node: options.node ?? origin, random });
   const signers = [key.signer, ...(options.signers?.(origin) ?? [])];
   const publication = await createPublication({ files, folder, control, signers, clock, current: checkpoint, note });
@@ -178,7 +183,8 @@ const start = async (
   };
   const index = openIndexThread(under(folder, 'index.db'), payloadKeys.indexKey);
   opened.push(index.close);
-  await catchUpIndex(index, total, files, segments, sealer);
+  if (retired) await index.clear();
+  else await catchUpIndex(index, total, files, segments, sealer);
   const indexer = createIndexer(index, (error) => trouble('index-failed', error));
 
   let queue: { readonly leaf: Uint8Array; readonly hash: Hash }[] = tail.map(({ leaf }) => ({
@@ -305,6 +311,15 @@ const start = async (
     logs: () => [ledger],
     at: (number) => ({ log: ledger, index: number }),
     frozen: () => frozen,
+    retired: () => retired,
+    retire: async () => {
+      if (!frozen || (await integrate()).size !== appender.next()) throw new Error('Only a log that ended is retired.');
+      await appender.close();
+      retired = true;
+      await markRetired(files, folder);
+      await indexer.soon();
+      await index.clear();
+    },
     freeze: async (entry) => {
       await store(entry, true);
     },
@@ -348,8 +363,9 @@ const start = async (
       return found && { entry: found.entry, receipt: receipt(found.index, leafHashOf(found.leaf)) };
     },
     leaf: async (at) => {
-      const location = await indexer.locate(at);
-      return location && (await recordAt(location)).leaf;
+      const location = retired ? undefined : await indexer.locate(at);
+      if (location !== undefined) return (await recordAt(location)).leaf;
+      return leafIn(tiles, publication.current().size, at);
     },
     receiptProof: async (at, extra) => {
       if (at >= publication.current().size && at < appender.next()) await integrate();

@@ -13,6 +13,7 @@ import {
   verifyLog,
 } from '../../domain/ledger/verify.ts';
 import { type FileSystem, nodeFileSystem, readText, under } from './file-system.ts';
+import { wasRetired } from './ledger-folder.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { listSpans } from './recovery.ts';
@@ -47,9 +48,32 @@ interface Expected {
   /** Of the log before it. */
   readonly link: string | undefined;
   readonly openings: boolean;
+  /** Its payloads were given up: the tree alone is there. */
+  readonly retired: boolean;
   closedAt: number | undefined;
   next: string | undefined;
 }
+
+/** What the entries of all logs say of logs that were retired. */
+interface Retirements {
+  /** `linkOf` each. */
+  readonly told: Set<string>;
+  /** Entries that cannot be opened here. */
+  sealed: number;
+}
+
+/** Notes the leaf that ends the log, and finds one after it. */
+const closingCheck =
+  (expected: Expected) =>
+  (index: number, leaf: Uint8Array): Finding | undefined => {
+    if (expected.closedAt !== undefined && expected.closedAt < index)
+      return { file: 'tile/entries', entry: index, text: `Entry ${index} follows the one that closed the log.` };
+    if (closesLog(index, leaf)) {
+      expected.closedAt = index;
+      expected.next = halfYearOf((decodeLeaf(leaf)?.second ?? 0) * 1000);
+    }
+    return undefined;
+  };
 
 /** Compares each leaf with the record it was made from, and the sealed payload with the digest in the leaf. */
 const payloadCheck = async (
@@ -57,9 +81,12 @@ const payloadCheck = async (
   files: FileSystem,
   open: Opener,
   expected: Expected,
+  retirements: Retirements,
 ): Promise<LeafCheck> => {
+  if (expected.retired) return closingCheck(expected);
   const segments = under(folder, 'segments');
   const spans = await listSpans(files, segments);
+  const closing = closingCheck(expected);
   let span: SegmentSpan | undefined;
   let bytes = Buffer.alloc(0);
   let at = 0;
@@ -84,16 +111,15 @@ const payloadCheck = async (
     if (digest === undefined || !equalBytes(digest, nodeHashing.sha256(record.payload))) {
       return { file, entry: index, text: `The sealed payload of entry ${index} was altered.` };
     }
-    if (expected.closedAt !== undefined && expected.closedAt < index)
-      return { file, entry: index, text: `Entry ${index} follows the one that closed the log.` };
-    if (closesLog(index, leaf)) {
-      expected.closedAt = index;
-      expected.next = halfYearOf((decodeLeaf(leaf)?.second ?? 0) * 1000);
-    }
+    const late = closing(index, leaf);
+    if (late !== undefined) return { ...late, file };
     const first = index === 0 && expected.link !== undefined;
     if (first && decodeLeaf(leaf)?.kind !== 'rotation')
       return { file, entry: 0, text: 'The log does not begin with the log that it follows.' };
-    const opened = first || expected.openings ? open(record.payload) : undefined;
+    const retirement = decodeLeaf(leaf)?.kind === 'retirement';
+    const opened = first || retirement || expected.openings ? open(record.payload) : undefined;
+    if (retirement && opened === undefined) retirements.sealed++;
+    else if (retirement) retirements.told.add(opened?.entry.story[0]?.rule ?? '');
     if (first && opened !== undefined && opened.entry.story[0]?.rule !== expected.link)
       return { file, entry: 0, text: 'The log follows another one than the one before it here.' };
     const commitment = decodeLeaf(leaf)?.commitment;
@@ -118,7 +144,7 @@ export interface FolderAuditOptions {
 export type FolderAudit = Verified & {
   readonly origin?: string;
   /** Each log of a row, when there are several. */
-  readonly logs?: readonly { readonly origin: string; readonly size: number }[];
+  readonly logs?: readonly { readonly origin: string; readonly size: number; readonly retired?: true }[];
 };
 
 const ownVerifier = async (files: FileSystem, keys: string, origin: string): Promise<NoteVerifier | undefined> => {
@@ -156,6 +182,7 @@ const auditLog = async (
   files: FileSystem,
   place: { readonly folder: string; readonly keys: string; readonly half: string | undefined },
   expected: Expected,
+  retirements: Retirements,
 ): Promise<FolderAudit> => {
   const { folder, keys, half } = place;
   const source = folderSource(folder, files);
@@ -190,7 +217,7 @@ const auditLog = async (
     source,
     verifiers,
     remembered: [...earlier, ...anchors],
-    check: await payloadCheck(folder, files, await openerOf(keys, files, options.payloadKeys), expected),
+    check: await payloadCheck(folder, files, await openerOf(keys, files, options.payloadKeys), expected, retirements),
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   return { ...result, origin };
@@ -201,7 +228,10 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
   const files = options.files ?? nodeFileSystem;
   const first = await ledgerFolder(files, options.folder);
   const keys = under(first, 'keys');
-  const logs: { readonly origin: string; readonly size: number }[] = [];
+  const logs: { readonly origin: string; readonly size: number; readonly retired?: true }[] = [];
+  const retirements: Retirements = { told: new Set(), sealed: 0 };
+  /** Half-year and link of each retired log. */
+  const retired = new Map<string | undefined, string>();
   let confirmed = 0;
   let before: { readonly checkpoint: Checkpoint; readonly next: string | undefined } | undefined;
   const folders = await logFolders(files, first);
@@ -219,17 +249,21 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
     const expected: Expected = {
       link: before && linkOf(before.checkpoint),
       openings: options.payloadKeys !== undefined,
+      retired: await wasRetired(files, folder),
       closedAt: undefined,
       next: undefined,
     };
-    const result = await auditLog(options, files, { folder, keys, half }, expected);
+    const result = await auditLog(options, files, { folder, keys, half }, expected, retirements);
     if (!result.ok) {
       const { finding } = result;
       return half === undefined ? result : { ...result, finding: { ...finding, file: `${half}/${finding.file}` } };
     }
     confirmed += result.confirmed;
     const { checkpoint } = result;
-    logs.push({ origin: checkpoint.origin, size: checkpoint.size });
+    logs.push({ origin: checkpoint.origin, size: checkpoint.size, ...(expected.retired ? { retired: true } : {}) });
+    if (expected.retired) retired.set(half, linkOf(checkpoint));
+    if (expected.retired && expected.next === undefined)
+      return bad('segments', 'The payloads of a log that did not end are gone.');
     before = { checkpoint, next: expected.next };
     if (half !== undefined && checkpoint.origin !== originOf(logs[0]?.origin ?? '', half))
       return bad(`${half}/checkpoint`, 'This is the checkpoint of another log.');
@@ -237,6 +271,12 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
     // A log that was closed and never followed is what a crash leaves; the next start goes on.
     if (expected.next !== undefined && (await wasFollowed(files, folder)))
       return bad(expected.next, `The log of ${expected.next} is missing.`);
+    const untold = [...retired].filter(([, link]) => !retirements.told.has(link));
+    if (untold.length > retirements.sealed)
+      return bad(
+        `${untold[0]?.[0] === undefined ? '' : `${untold[0][0]}/`}segments`,
+        'The payloads of a log are gone, and no entry of a later one says that it was retired.',
+      );
     return { ...result, confirmed, ...(logs.length > 1 ? { logs } : {}) };
   }
   return { ok: false, finding: { file: 'checkpoint', text: 'There is no checkpoint in this folder.' } };

@@ -39,13 +39,33 @@ export interface Found {
   /** Durable, and not yet in the tree. */
   readonly tail: readonly Recovered[];
   readonly frozen: boolean;
+  readonly retired: boolean;
 }
 
-const lastLeafIn = async (tiles: TileStore, size: number): Promise<Uint8Array | undefined> => {
-  const index = Math.floor((size - 1) / TILE_WIDTH);
-  const width = size - index * TILE_WIDTH;
-  const bytes = size === 0 ? undefined : await tiles.read({ level: 'entries', index, width });
-  return bytes && decodeBundle(bytes, width)?.at(-1);
+/** A leaf of the published tree of `size`. */
+export const leafIn = async (tiles: TileStore, size: number, at: number): Promise<Uint8Array | undefined> => {
+  if (at < 0 || at >= size) return undefined;
+  const index = Math.floor(at / TILE_WIDTH);
+  const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
+  const bytes = await tiles.read({ level: 'entries', index, width });
+  return bytes && decodeBundle(bytes, width)?.[at % TILE_WIDTH];
+};
+
+const RETIRED = 'retired';
+
+/** Whether the payloads of the log in this folder were given up: then its tree alone is the log. */
+export const wasRetired = async (files: FileSystem, folder: string): Promise<boolean> =>
+  (await readText(files, under(folder, RETIRED))) !== undefined;
+
+const dropSegments = async (files: FileSystem, folder: string): Promise<void> => {
+  const segments = under(folder, 'segments');
+  for (const name of await files.list(segments)) await files.removeFile(under(segments, name));
+};
+
+/** The mark first: once it is durable the next start finishes what was begun. */
+export const markRetired = async (files: FileSystem, folder: string): Promise<void> => {
+  await replaceFile(files, under(folder, RETIRED), Buffer.from('1\n'));
+  await dropSegments(files, folder);
 };
 
 export const readFolder = async (options: LedgerOptions, files: FileSystem, control: Control): Promise<Found> => {
@@ -83,7 +103,14 @@ export const readFolder = async (options: LedgerOptions, files: FileSystem, cont
   if (bundle === undefined) {
     throw new LedgerDamaged('tile/entries', 'The last bundle of entries is missing or damaged.');
   }
-  const tail = await recoverTail(files, segments, size);
+  const retired = await wasRetired(files, folder);
+  if (retired) {
+    const end = await leafIn(tiles, size, size - 1);
+    if (end === undefined || !closesLog(size - 1, end))
+      throw new LedgerDamaged('retired', 'This log is marked as retired, and did not end.');
+    await dropSegments(files, folder);
+  }
+  const tail = retired ? [] : await recoverTail(files, segments, size);
   const total = size + tail.length;
   if (control.published !== undefined && control.published.size > total) {
     throw new LedgerDamaged(
@@ -91,9 +118,9 @@ export const readFolder = async (options: LedgerOptions, files: FileSystem, cont
       `This log has published ${control.published.size} entries, and ${total} are here: an older copy was put in its place.`,
     );
   }
-  const last = tail.at(-1)?.leaf ?? (await lastLeafIn(tiles, size));
+  const last = tail.at(-1)?.leaf ?? (await leafIn(tiles, size, size - 1));
   return {
-    ...{ key, ownKey, note: note ?? '', checkpoint, tiles, tail },
+    ...{ key, ownKey, note: note ?? '', checkpoint, tiles, tail, retired },
     integrator: createIntegrator(tiles, edge, bundle),
     frozen: last !== undefined && closesLog(total - 1, last),
   };

@@ -5,6 +5,7 @@ import { TILE_WIDTH } from '../../domain/ledger/tiles.ts';
 import { type FileSystem, isMissing, nodeFileSystem, under } from './file-system.ts';
 import { auditFolder, ledgerFolder } from './folder-audit.ts';
 import { createIntegrator } from './integrator.ts';
+import { wasRetired } from './ledger-folder.ts';
 import { nodeHashing } from './node-hash.ts';
 import { idleSegments, leafHashOf, listSpans, readSpan } from './recovery.ts';
 import { logFolders } from './rotating-files.ts';
@@ -117,6 +118,7 @@ export const checkFolder = async (options: {
   const logs: { readonly folder: string; readonly published: Checkpoint | undefined }[] = [];
   let durable = 0;
   for (const each of await logFolders(files, folder)) {
+    if (await wasRetired(files, each)) continue;
     const report = await checkSegments(files, each, each === folder ? '' : `${each.slice(folder.length + 1)}/`);
     logs.push({ folder: each, published: await publishedOf(files, each) });
     durable += report.durable;
@@ -128,7 +130,7 @@ export const checkFolder = async (options: {
   for (const name of await temporaryFiles(files, folder)) remains.push(`${name}: left by a write that did not end.`);
   const audit = () =>
     auditFolder({ folder, files, ...(options.progress === undefined ? {} : { progress: options.progress }) });
-  let verified = logs[0]?.published === undefined ? undefined : await audit();
+  let verified = logs.every(({ published }) => published === undefined) ? undefined : await audit();
   if (verified?.ok === false && options.repair && faults.length === 0) {
     let whole = true;
     for (const log of logs)

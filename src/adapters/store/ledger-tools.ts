@@ -14,6 +14,7 @@ import type { Remembered } from '../../domain/ledger/verify.ts';
 import { isMissing, nodeFileSystem, under } from './file-system.ts';
 import { auditFolder, type FolderAudit, ledgerFolder } from './folder-audit.ts';
 import { exportLines } from './ledger-export.ts';
+import { wasRetired } from './ledger-folder.ts';
 import { checkFolder, type FsckReport } from './ledger-fsck.ts';
 import { openReaders, placeOf } from './ledger-reader.ts';
 import { nodeHashing } from './node-hash.ts';
@@ -39,6 +40,8 @@ export interface LedgerStatus {
   readonly writer: 'running' | 'stopped' | 'unknown';
   /** The origins, when there are several; root is then the newest one's. */
   readonly logs?: string;
+  /** The origins of those whose payloads were given up. */
+  readonly retired?: string;
 }
 
 const readPolicy = async (file: string): Promise<TrustPolicy> => {
@@ -186,14 +189,19 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
     fsck: (options: Parameters<typeof checkFolder>[0]): Promise<FsckReport> => checkFolder(options),
     status: async (data: string): Promise<LedgerStatus> => {
       const first = await ledgerFolder(nodeFileSystem, data);
-      const logs: { readonly checkpoint: Checkpoint; readonly durable: Awaited<ReturnType<typeof durableState>> }[] =
-        [];
+      const logs: {
+        readonly checkpoint: Checkpoint;
+        readonly durable: Awaited<ReturnType<typeof durableState>>;
+        readonly retired: boolean;
+      }[] = [];
       for (const folder of await logFolders(nodeFileSystem, first)) {
         const note = parseNote(await readFile(under(folder, 'log', 'checkpoint'), 'utf8'));
         const checkpoint = note && parseCheckpoint(note.text);
         if (checkpoint === undefined)
           throw new LedgerInputError('The checkpoint of this ledger cannot be read; run `consentry ledger verify`.');
-        logs.push({ checkpoint, durable: await durableState(folder) });
+        const durable = await durableState(folder);
+        const retired = await wasRetired(nodeFileSystem, folder);
+        logs.push({ checkpoint, durable: retired ? { ...durable, durable: checkpoint.size } : durable, retired });
       }
       const last = logs.at(-1)?.checkpoint;
       const origin = logs[0]?.checkpoint.origin ?? '';
@@ -208,6 +216,9 @@ export const createLedgerTools = ({ anchors, payloadKeys }: LedgerToolsOptions) 
         bytes: sum(({ durable }) => durable.bytes),
         writer: stateOfWriter(first),
         ...(logs.length > 1 ? { logs: logs.map((log) => log.checkpoint.origin).join(' ') } : {}),
+        ...(logs.some(({ retired }) => retired)
+          ? { retired: logs.flatMap((log) => (log.retired ? [log.checkpoint.origin] : [])).join(' ') }
+          : {}),
       };
     },
   };

@@ -17,7 +17,7 @@ import type { EntryQuery } from './ledger-index.ts';
 import { nodeHashing } from './node-hash.ts';
 import type { PayloadKeys } from './payload-keys.ts';
 import { prepareTables } from './postgres-prepare.ts';
-import { APPEND } from './postgres-schema.ts';
+import { APPEND, EMPTY } from './postgres-schema.ts';
 import { createSequencer, type Published, postgresTiles, readPublished } from './postgres-sequencer.ts';
 import { inclusionIn, proveConsistency, proveEntry } from './prover.ts';
 import { leafHashOf } from './recovery.ts';
@@ -56,6 +56,7 @@ interface Waiting extends SealedEntry {
 /** Rows of one statement: bounded so that no other gateway waits long for the row that hands out indexes. */
 const MOST_PER_COMMIT = 500;
 const RECENT = 10_000;
+const MOST_EMPTIED = 5000;
 const NAMED = ['usr', 'client', 'organisation', 'purpose', 'type', 'code', 'request'];
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -142,6 +143,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   let closed = false;
   let healthy = true;
   let frozen = false;
+  let retired = false;
 
   const commit = async (batch: readonly Waiting[]): Promise<void> => {
     try {
@@ -231,11 +233,18 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     timer.unref();
   };
   const standing = async (): Promise<void> => {
-    const { rows } = await pool.query('SELECT next, frozen FROM ledger_logs WHERE origin = $1', [origin]);
+    const { rows } = await pool.query('SELECT next, frozen, retired FROM ledger_logs WHERE origin = $1', [origin]);
     size = Math.max(size, Number(rows[0]?.next ?? 0));
     frozen = rows[0]?.frozen === true;
+    retired = rows[0]?.retired === true;
+  };
+  /** In steps, so that no statement takes long; what a crash left is done by the next start. */
+  const empty = async (): Promise<void> => {
+    for (let at = 0; at < size; at += MOST_EMPTIED) await pool.query(EMPTY, [origin, at, at + MOST_EMPTIED]);
+    recent.clear();
   };
   await standing();
+  if (retired) await empty();
   await integrate();
   tick();
 
@@ -249,7 +258,8 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
   };
   const open: FilesLedger['open'] = async (index) => {
     const row = await rowAt(index);
-    if (row === undefined) return undefined;
+    // Another gateway may have retired the log.
+    if (row === undefined || row.payload.length === 0) return undefined;
     // Another gateway may have made the key since, or destroyed it.
     await payloadKeys.refresh?.();
     const patients = row.patients.map(names.patientOf).filter((patient) => patient !== undefined);
@@ -275,6 +285,13 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     logs: () => [ledger],
     at: (number) => ({ log: ledger, index: number }),
     frozen: () => frozen,
+    retired: () => retired,
+    retire: async () => {
+      if (!frozen || (await integrate()).size !== size) throw new Error('Only a log that ended is retired.');
+      await pool.query('UPDATE ledger_logs SET retired = true WHERE origin = $1 AND frozen', [origin]);
+      retired = true;
+      await empty();
+    },
     freeze: async (entry) => {
       await store(entry, 'last');
     },
@@ -304,11 +321,13 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       return found && { entry: found.entry, receipt: receipt(found.index, leafHashOf(found.leaf)) };
     },
     query: async (query) => {
+      if (retired) return [];
       const { clause, values } = whereOf(origin, query, names);
       const text = `SELECT idx FROM ledger_entries WHERE ${clause} ORDER BY idx DESC LIMIT $${values.length + 1}`;
       return (await pool.query(text, [...values, query.limit])).rows.map(({ idx }) => Number(idx));
     },
     tally: async (query, offsetMs) => {
+      if (retired) return { hours: [], users: [] };
       const { clause, values } = whereOf(origin, query, names);
       const local = `(at + $${values.length + 1}::bigint) / 3600000`;
       const [hours, users] = await Promise.all([

@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS ledger_tables (id int PRIMARY KEY CHECK (id = 1), ver
 CREATE TABLE IF NOT EXISTS ledger_logs (
   origin text PRIMARY KEY, next bigint NOT NULL, frozen boolean NOT NULL DEFAULT false);
 ALTER TABLE ledger_logs ADD COLUMN IF NOT EXISTS frozen boolean NOT NULL DEFAULT false;
+ALTER TABLE ledger_logs ADD COLUMN IF NOT EXISTS retired boolean NOT NULL DEFAULT false;
 CREATE TABLE IF NOT EXISTS ledger_checkpoints (
   origin text PRIMARY KEY, size bigint NOT NULL, root bytea NOT NULL, note text NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger_leases (
@@ -53,3 +54,9 @@ ON CONFLICT (origin) DO UPDATE SET renewed = now(), holder = $2,
   epoch = CASE WHEN held.holder = $2 THEN held.epoch ELSE held.epoch + 1 END
 WHERE held.holder = $2 OR held.renewed < now() - make_interval(secs => $3)
 RETURNING epoch`;
+
+/** Some of the payloads of a log that is given up, and what they are found by; leaves stay. */
+export const EMPTY = `
+UPDATE ledger_entries SET payload = '', patients = '{}', resources = '{}', request = NULL, at = NULL, kind = NULL, permit = NULL,
+  usr = NULL, client = NULL, organisation = NULL, purpose = NULL, type = NULL, code = NULL
+WHERE origin = $1 AND idx >= $2 AND idx < $3 AND payload <> ''`;

@@ -81,7 +81,7 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
           throw new LedgerDamaged(name, `The log of ${name} is gone, though it had been begun.`);
         await log.begin(rotationEntry(link, 'This log follows the one that is named.', next.second * 1000, random));
       }
-      if ((await log.open(0))?.entry.story[0]?.rule !== link)
+      if (!log.retired() && (await log.open(0))?.entry.story[0]?.rule !== link)
         throw new LedgerDamaged(name, `The log of ${name} does not follow the one before it, as that one is here.`);
       await followed.note(lastHalf);
     } catch (error) {
@@ -174,6 +174,8 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
       return logs[0]?.verifierKey ?? '';
     },
     frozen: () => false,
+    retired: () => false,
+    retire: () => current().retire(),
     freeze: (last) => current().freeze(last),
     begin: (first) => current().begin(first),
     size: () => logs.reduce((sum, log) => sum + log.size(), 0),

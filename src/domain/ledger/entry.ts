@@ -18,6 +18,7 @@ export const entryKinds = [
   'erasure',
   'decision',
   'rotation',
+  'retirement',
 ] as const;
 export type EntryKind = (typeof entryKinds)[number];
 

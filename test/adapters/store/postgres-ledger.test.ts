@@ -271,6 +271,26 @@ describe('the ledger in PostgreSQL', () => {
       ]);
       expect(await gateway.query({ patient: 'p1' as PatientId, limit: 100 })).toHaveLength(40);
     }
+    const [one, two] = gateways;
+    const first = one?.logs()[0];
+    await first?.retire();
+    gateways.push(await openRow());
+    for (const gateway of gateways) {
+      expect(await gateway.open(0)).toBeUndefined();
+      expect(await gateway.query({ patient: 'p1' as PatientId, limit: 100 })).toHaveLength(20);
+      expect(await gateway.leaf(0)).toHaveLength(86);
+    }
+    expect(
+      gateways
+        .at(-1)
+        ?.logs()
+        .map((log) => [log.size(), log.retired()]),
+    ).toEqual([
+      [21, true],
+      [21, false],
+    ]);
+    expect(first && (await verifyWhole(first))).toBe(21);
+    await expect(two?.logs()[1]?.retire()).rejects.toThrow('Only a log that ended');
     await Promise.all(gateways.map((gateway) => gateway.close()));
   });
 });
