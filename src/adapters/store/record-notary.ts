@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { LRUCache } from 'lru-cache';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { scan } from '../../domain/json/scan.ts';
-import { toBase64Url } from '../../domain/ledger/base64.ts';
+import { fromBase64Url, toBase64Url } from '../../domain/ledger/base64.ts';
 import type { LedgerEntry } from '../../domain/ledger/entry.ts';
 import { concat, equalBytes, hmac } from '../../domain/ledger/hash.ts';
 import {
@@ -61,6 +61,7 @@ const MOST_TOLD = 1000;
 /** First sights that may wait; a record beyond them is noted when it is next seen. */
 const MOST_WAITING = 20_000;
 const GRACE_MS = 60_000;
+const ALTERED = 'What the server holds is not what was notarised for this version.';
 
 /** On its way into the file and the ledger: its own copy of the bytes, as the answer is gone by then. */
 interface Waiting {
@@ -79,6 +80,8 @@ interface Told {
   readonly patient: PatientId | undefined;
   readonly resource: string;
   readonly text: string;
+  /** Set for a first sight: the row, which the ledger may know better. */
+  readonly seen?: { readonly one: Waiting; readonly digest: Uint8Array };
 }
 
 const salted = (key: Uint8Array, reference: string, version: string, digest: Uint8Array): Uint8Array =>
@@ -104,6 +107,7 @@ export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
   const add = database.prepare(
     'INSERT INTO records (ref, version, owner, digest, written, noted) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
+  const correct = database.prepare('UPDATE records SET digest = ?, written = ? WHERE ref = ? AND version = ?');
   const drop = database.prepare('DELETE FROM records WHERE seq = ?');
   const gone = database.prepare('SELECT seq FROM deleted WHERE ref = ?');
   const remove = database.prepare('INSERT OR REPLACE INTO deleted (ref, seq) VALUES (?, ?)');
@@ -160,7 +164,8 @@ export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
       `portable=${portable === undefined ? 'none' : toBase64Url(saltedDigest(portable))}`,
       `previous=${previous instanceof Uint8Array ? toBase64Url(previous) : 'none'}`,
     ];
-    told.push({ patient, resource: `${reference}/_history/${version}`, text: words.join(' ') });
+    const seen = one.state === 'baseline' ? { seen: { one, digest } } : {};
+    told.push({ patient, resource: `${reference}/_history/${version}`, text: words.join(' '), ...seen });
   };
 
   const noteAll = async (): Promise<void> => {
@@ -182,9 +187,43 @@ export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
     }
   };
 
+  /** What the ledger says of a version: it outlives the file, and other gateways write to it. */
+  const notarised = async (resource: string): Promise<{ written: boolean; digest: Uint8Array } | undefined> => {
+    // The oldest counts; an alteration is an entry of the same kind.
+    for (const index of (await ledger.query({ resource, kinds: ['record'], limit: 20 })).toReversed()) {
+      const entry = (await ledger.open(index))?.entry;
+      const text = entry?.story[entry.resources.indexOf(resource)]?.text;
+      const found = text === undefined ? null : /^(written|first seen) lossless=([\w-]+) /.exec(text);
+      const digest = found === null ? undefined : fromBase64Url(found[2] ?? '');
+      if (digest !== undefined) return { written: found?.[1] === 'written', digest };
+    }
+    return undefined;
+  };
+
+  /** A first sight that is none: the row becomes what was notarised, and what differs from it is an alteration. */
+  const recall = async (each: Told): Promise<boolean> => {
+    if (each.seen === undefined) return false;
+    const { one, digest } = each.seen;
+    const known = await notarised(each.resource);
+    if (known === undefined) return false;
+    correct.run(known.digest, known.written ? 1 : 0, one.ref, one.version);
+    same.delete(one.reference);
+    if (!equalBytes(known.digest, digest)) cry(one.reference, one.version, one.patient, ALTERED);
+    return true;
+  };
+
   const append = async (): Promise<void> => {
-    const byPatient = Map.groupBy(told, ({ patient }) => patient);
+    const batch = told;
     told = [];
+    const fresh: Told[] = [];
+    for (const each of batch) {
+      const recalled = await recall(each).catch((error: unknown) => {
+        failed(error);
+        return false;
+      });
+      if (!recalled) fresh.push(each);
+    }
+    const byPatient = Map.groupBy(fresh, ({ patient }) => patient);
     for (const [patient, all] of byPatient) {
       for (let at = 0; at < all.length; at += BATCH) {
         if (patient === undefined || keys.keyOf(patient) !== undefined)
@@ -279,8 +318,7 @@ export const openRecordNotary = (options: NotaryOptions): RecordNotary => {
     const known = record.current ? same.get(reference) : undefined;
     if (known?.version === version && known.name === name) return known.state;
     const state = compare(record, key, version, name);
-    if (state === 'altered')
-      cry(reference, version, record.patient, 'What the server holds is not what was notarised for this version.');
+    if (state === 'altered') cry(reference, version, record.patient, ALTERED);
     return state;
   };
 

@@ -26,9 +26,9 @@ let later = 0;
 let keys: ReturnType<typeof memoryKeys>;
 let alarms = 0;
 const ownKey = randomBytes(32);
-const start = (): RecordNotary =>
+const start = (name = 'records.db'): RecordNotary =>
   openRecordNotary({
-    path: join(folder, 'records.db'),
+    path: join(folder, name),
     ledger,
     keys,
     ownKey,
@@ -168,6 +168,33 @@ describe('the record notary', () => {
     expect(texts[0]).toMatch(/^first seen .* previous=none$/);
     expect(texts[1]).toMatch(/^written /);
     expect(texts[1]).toContain(`previous=${digests[0]}`);
+  });
+
+  it.each([
+    ['its file is lost', () => ['records.db', 'records.db-wal', 'records.db-shm']],
+    ['another gateway on the ledger meets it', () => []],
+  ])('knows from the ledger what was notarised when %s', async (_, lost) => {
+    notary.check(record(FIRST));
+    notary.written(record(FIRST, { reference: 'Observation/o2' }));
+    notary.written(record(FIRST, { reference: 'Observation/o3' }));
+    await notary.settled();
+    await notary.close();
+    for (const name of lost()) rmSync(join(folder, name), { force: true });
+    notary = start(lost().length > 0 ? 'records.db' : 'other.db');
+    const forged = record(FIRST.replace('1.10', '1.11'), { reference: 'Observation/o3' });
+    expect(notary.check(record(FIRST))).toBe('baseline');
+    notary.check(record(FIRST, { reference: 'Observation/o2' }));
+    expect(notary.check(forged)).toBe('baseline');
+    await notary.settled();
+    expect(alarms).toBe(1);
+    expect(notary.check(record(FIRST))).toBe('baseline');
+    expect(notary.check(record(FIRST, { reference: 'Observation/o2' }))).toBe('verified');
+    expect(notary.check(forged)).toBe('altered');
+    expect(notary.check(record(FIRST, { reference: 'Observation/o3' }))).toBe('verified');
+    // What the ledger has is not noted again.
+    const indexes = await ledger.query({ patient, kinds: ['record'], limit: 10 });
+    const entries = await Promise.all(indexes.map((index) => ledger.open(index)));
+    expect(entries.filter((opened) => opened?.entry.decision === 'permit')).toHaveLength(1);
   });
 
   it('takes the worst of an answer', () => {
