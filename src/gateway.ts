@@ -104,7 +104,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
   const settle = pipeline(stages.authorise) // + the scopes and the role allow it
     .step(stages.resolve(search)); //          + which resource the criteria of a write mean
 
-  const entire: Judge = { settle, judge, refusesInBatch: stages.own.refusesInBatch };
+  const entire: Judge = { settle, judge, refusesInBatch: stages.own.refusesInBatch, refused };
 
   async function handle(received: Received, forward: Forward, signal: AbortSignal): Promise<Answer> {
     const begun = performance.now();
@@ -218,6 +218,16 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
       headers: { ...common(context), ...notice(judged), ...released.headers, 'x-ledger-receipt': receipt },
       ...(released.body === undefined ? {} : { body: released.body }),
     };
+  }
+
+  /** Who is refused one patient after another within a batch is seen by the entry that comes next. */
+  function refused(entry: Authenticated, patients: readonly PatientId[], context: StageContext): void {
+    try {
+      const event = { ...eventOf(entry, patients, context.now), patients, results: 0, status: 403 };
+      ports.risk.observe(event, context.now, entry.batch);
+    } catch (error) {
+      ports.telemetry.failed('observe', error instanceof Error ? error.name : typeof error);
+    }
   }
 
   /** What came of the call becomes the history against which the next one is scored. */

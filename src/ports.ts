@@ -78,10 +78,13 @@ export interface RecordIntegrity {
 }
 
 export interface RiskEngine {
-  /** Features are kept up to date by `observe`, so the engine that is shipped answers at once and without I/O. */
-  assess(event: AccessEvent, now: Instant): Assessment | Promise<Assessment>;
-  /** After the release or the refusal: what was returned, with status. */
-  observe(event: AccessEvent, now: Instant): void;
+  /**
+   * Features are kept up to date by `observe`, so the engine that is shipped answers at once and without I/O. `batch` is the same object for
+   * all entries of one batch: none of them has been observed yet, and each counts for those after it.
+   */
+  assess(event: AccessEvent, now: Instant, batch?: object): Assessment | Promise<Assessment>;
+  /** After the release or the refusal: what was returned, with status. With `batch`: of an entry that was refused unassessed, for those after it. */
+  observe(event: AccessEvent, now: Instant, batch?: object): void;
 }
 
 /** Lines that only grow, known to the gateway in the order in which they were written, and to every other gateway that shares them. */

@@ -157,15 +157,18 @@ export async function openRisk(parts: RiskParts): Promise<OpenRisk> {
     drift,
     models,
     volume: new VolumeGuard(policy.volume),
-    assess(event, now) {
-      const assessment = engine.assess(event, now);
+    assess(event, now, batch) {
+      const assessment = engine.assess(event, now, batch);
       history.add(event.user ?? '', assessment.score, now);
       drift.add(assessment.model, assessment.score, assessment.explained);
       if (assessment.action !== 'allow') queue.add(event, assessment, now);
       return assessment;
     },
     profiles,
-    observe: (event, now) => profiles.observe(event, now),
+    observe(event, now, batch) {
+      if (batch === undefined) profiles.observe(event, now);
+      else engine.observe(event, now, batch);
+    },
     seen(tape, node) {
       const type = stringOf(tape, member(tape, node, 'resourceType'));
       if (type === undefined || !telling.has(type)) return;

@@ -62,7 +62,7 @@ export function assess(engine: RiskEngine, rules: RiskRules): Stage<Consented, A
     budgetMs: 500,
     run(input, context) {
       const event = eventFor(input, context.now);
-      const assessment = engine.assess(event, context.now);
+      const assessment = engine.assess(event, context.now, input.batch);
       return assessment instanceof Promise
         ? assessment.then((late) => judge(input, event, late, context.now))
         : judge(input, event, assessment, context.now);

@@ -41,6 +41,8 @@ export interface Authenticated extends Classified {
   readonly principal: Principal;
   /** Of an entry of a batch or transaction: its fullUrl, and whose the entries are that it refers to. */
   readonly fullUrl?: string;
+  /** The same object for all entries of one call. */
+  readonly batch?: object;
   readonly resolve?: Resolve;
 }
 

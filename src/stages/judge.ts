@@ -1,4 +1,4 @@
-import type { FhirInteraction } from '../domain/fhir/interaction.ts';
+import type { FhirInteraction, PatientId } from '../domain/fhir/interaction.ts';
 import type { Bases } from '../domain/fhir/references.ts';
 import { requestReferences } from '../domain/fhir/request-references.ts';
 import { type Problem, problem } from '../domain/problem.ts';
@@ -24,11 +24,13 @@ export interface Judge {
   readonly settle: Pipeline<Authenticated, Authorised>;
   readonly judge: Pipeline<Authorised, Planned>;
   readonly refusesInBatch: OwnResources['refusesInBatch'];
+  /** Told of each entry of a batch that was refused, and of the patients that it named for the first time in the call. */
+  readonly refused: (entry: Authenticated, patients: readonly PatientId[], context: StageContext) => void;
 }
 
 /** Judges each interaction of the call as if it were sent alone; a transaction is all or nothing. */
 export async function judgeEach(
-  { settle, judge, refusesInBatch }: Judge,
+  { settle, judge, refusesInBatch, refused }: Judge,
   exchange: Authenticated,
   bases: Bases,
   context: StageContext,
@@ -53,7 +55,12 @@ export async function judgeEach(
       alone === undefined
         ? await settle.run(
             // Servers resolve references among the entries of a transaction only.
-            { ...exchange, interaction: entry, ...(fullUrl === undefined || !whole ? {} : { fullUrl }) },
+            {
+              ...exchange,
+              interaction: entry,
+              batch: interaction,
+              ...(fullUrl === undefined || !whole ? {} : { fullUrl }),
+            },
             context,
           )
         : deny(alone, { rule: 'own', text: 'What the gateway keeps itself is asked for alone.' });
@@ -64,10 +71,16 @@ export async function judgeEach(
   const resolve = whole ? requestReferences([...settled.values()], bases) : undefined;
   for (const [index, entry] of settled) {
     await pause();
+    const named = context.named.size;
     const verdict = await judge.run(resolve === undefined ? entry : { ...entry, resolve }, context);
     if (verdict.kind === 'continue') parts[index] = { kind: 'permitted', value: verdict.value };
     else if (whole) return { ...verdict, problem: withEntry(verdict.problem, index) };
-    else parts[index] = { kind: 'refused', problem: verdict.problem };
+    else {
+      parts[index] = { kind: 'refused', problem: verdict.problem };
+      // What was assessed has been counted by that.
+      if (context.story.at(-1)?.stage === 'locate' || context.story.at(-1)?.stage === 'consent')
+        refused(entry, [...context.named].slice(named), context);
+    }
   }
   return proceed({ exchange, shape: interaction.kind, parts });
 }

@@ -53,7 +53,7 @@ export function resolve(parts: ResolveParts, search: Pipeline<Authenticated, Pla
     query: SearchQuery,
     context: StageContext,
   ): Promise<Matches | Denial> {
-    const { resolve: _siblings, fullUrl: _fullUrl, ...exchange } = input;
+    const { resolve: _siblings, fullUrl: _fullUrl, batch: _batch, ...exchange } = input;
     const judged = await search.run(
       { ...exchange, interaction: { kind: 'search', type, query, headers: {} } },
       context,

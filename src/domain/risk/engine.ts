@@ -6,6 +6,7 @@ import { at, FEATURES, featureRows } from './feature-schema.ts';
 import { type Look, RiskFeatures } from './features.ts';
 import { sigmoid } from './logistic.ts';
 import { HEADS, type RiskModel } from './model.ts';
+import { UserProfile } from './profile.ts';
 import type { RiskPolicy } from './risk-policy.ts';
 import { enumeration, type RuleHit, ruleHits, ruleScore } from './rules.ts';
 import { type Assessment, type RiskReason, riskActions, riskScore } from './score.ts';
@@ -56,6 +57,7 @@ export class ConsentryRiskEngine {
   #challenger: { readonly model: RiskModel; readonly scorer: Scorer } | undefined;
   readonly #mix: Scorer | undefined;
   readonly #threat: ((event: AccessEvent, time: number) => number) | undefined;
+  readonly #batches = new WeakMap<object, UserProfile>();
   #assessed = 0;
   #observed = 0;
   #failed = 0;
@@ -81,11 +83,14 @@ export class ConsentryRiskEngine {
     return this.#policy;
   }
 
-  assess(event: AccessEvent, now: number): Assessment {
+  /** `batch`: the same object for all entries of one batch; each is judged as if those before it had been made. */
+  assess(event: AccessEvent, now: number, batch?: object): Assessment {
     try {
       const { call, time } = read(event, now);
-      const look = this.features.look(call, time);
+      const soFar = batch === undefined ? undefined : this.#within(batch, call.user);
+      const look = this.features.look(call, time, soFar);
       const assessment = this.#judge(event, call, look, time);
+      if (soFar !== undefined) this.features.commitTo(soFar, call, time, look);
       this.#assessed++;
       this.#actions[assessment.action] = (this.#actions[assessment.action] ?? 0) + 1;
       return assessment;
@@ -95,8 +100,14 @@ export class ConsentryRiskEngine {
     }
   }
 
-  observe(event: AccessEvent, now: number): void {
+  /** With a batch, an entry that was refused before it was assessed: it counts for the entries after it, and is not learnt. */
+  observe(event: AccessEvent, now: number, batch?: object): void {
     const { call, time } = read(event, now);
+    if (batch !== undefined) {
+      const soFar = this.#within(batch, call.user);
+      this.features.commitTo(soFar, call, time, this.features.look(call, time, soFar));
+      return;
+    }
     this.#observed++;
     this.features.commit(call, time, this.features.look(call, time));
   }
@@ -156,6 +167,16 @@ export class ConsentryRiskEngine {
       actions: { ...this.#actions },
       sizes: { ...this.features.sizes, staff: this.context.sizes.staff, patientsKnown: this.context.sizes.patients },
     };
+  }
+
+  /** What the user's profile would be after the entries of the batch that were judged so far. */
+  #within(batch: object, user: string): UserProfile {
+    let profile = this.#batches.get(batch);
+    if (profile === undefined) {
+      profile = this.features.user(user)?.clone() ?? new UserProfile();
+      this.#batches.set(batch, profile);
+    }
+    return profile;
   }
 
   #judge(event: AccessEvent, call: Call, look: Look, time: number): Assessment {

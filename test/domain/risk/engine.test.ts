@@ -70,6 +70,29 @@ describe('the risk engine in a fresh house', () => {
     }
   });
 
+  it('judges each entry of a batch as if those before it had been made, and learns nothing by that', () => {
+    const actionsOf = (oneByOne: boolean): string[] => {
+      const engine = house(40);
+      engine.observeContext({ kind: 'client', id: 'ward-app' });
+      const batch = oneByOne ? undefined : {};
+      return Array.from({ length: 80 }, (_, n) => {
+        const odd = { client: 'unknown-app', interaction: 'search', query: ['patient'] } as const;
+        const event = read('Practitioner/other', `p${n % 40}`, odd);
+        const { action } = engine.assess(event, noon, batch);
+        if (oneByOne) engine.observe(event, noon);
+        return action;
+      });
+    };
+    const [batch, oneByOne] = [actionsOf(false), actionsOf(true)];
+    for (const step of ['step-up', 'block']) expect(batch.indexOf(step)).toBe(oneByOne.indexOf(step));
+    expect(batch).toContain('block');
+    const engine = house(40);
+    const before = engine.assess(read('Practitioner/other', 'p1'), noon);
+    const call = {};
+    for (let n = 0; n < 40; n++) engine.assess(read('Practitioner/other', `p${n}`), noon, call);
+    expect(engine.assess(read('Practitioner/other', 'p1'), noon)).toEqual(before);
+  });
+
   it('stops an unknown application that reads one stranger after another within some tens of calls', () => {
     const engine = house(24);
     engine.observeContext({ kind: 'client', id: 'ward-app' });
