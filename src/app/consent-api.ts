@@ -9,12 +9,7 @@ import type { Vault } from '../adapters/store/vault.ts';
 import type { Config } from '../config/schema.ts';
 import type { Bases } from '../domain/fhir/references.ts';
 import type { Principal } from '../domain/identity/principal.ts';
-import {
-  type BreakGlassDesk,
-  type BreakGlassNote,
-  breakGlassRoutes,
-  createBreakGlassDesk,
-} from '../http/break-glass.ts';
+import { type BreakGlassDesk, type BreakGlassNote, breakGlassRoutes, openBreakGlassDesk } from '../http/break-glass.ts';
 import { consentRoutes } from '../http/consent.ts';
 import { createConsentDesk } from '../http/consent-desk.ts';
 import type { ConsentDesk, ConsentNote } from '../http/consent-desk-parts.ts';
@@ -35,6 +30,8 @@ export interface ConsentApiParts {
   readonly relayer: Relayer | undefined;
   readonly peers: Peers;
   readonly lines: GatewayLines;
+  /** Names emergencies in lines that outlive an erasure. */
+  readonly key: Uint8Array;
   readonly ledger: LedgerStore;
   readonly policies: Policies;
   readonly clock: Clock;
@@ -99,8 +96,10 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     deadlineSeconds: 3600,
     commit: (salt, terms) => `0x${createHmac('sha256', salt).update(terms).digest('hex')}`,
   });
-  const breakGlass = createBreakGlassDesk({
+  const breakGlass = await openBreakGlassDesk({
     book: glass,
+    lines: lines.plain,
+    tag: (text) => createHmac('sha256', parts.key).update(text).digest('base64url').slice(0, 22),
     clock,
     random,
     // The counter raises the alarm; who and whom stay in the review task.
@@ -164,6 +163,7 @@ export async function openConsentApi(parts: ConsentApiParts): Promise<ConsentApi
     },
     async close() {
       await consents.close();
+      await breakGlass.close();
       await glass.close();
       await vouches.close();
     },

@@ -332,6 +332,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     relayer: carrier?.relayer,
     peers,
     lines,
+    key: subKey(vaultKey, 'emergencies'),
     ledger,
     policies,
     clock,

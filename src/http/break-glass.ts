@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { EpochSeconds } from '../domain/consent/grant.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import type { Principal } from '../domain/identity/principal.ts';
-import type { Clock, Random } from '../ports.ts';
+import type { Clock, OpenLines, Random } from '../ports.ts';
 import { readBody } from './consent-words.ts';
 import { documented } from './documented.ts';
 import { refuse } from './errors.ts';
@@ -67,30 +67,44 @@ export interface BreakGlassParts {
     note(patient: PatientId, note: BreakGlassNote): Promise<void>;
     all(): Iterable<readonly [PatientId, readonly BreakGlassNote[]]>;
   };
+  /** Which time boxes are open and which tasks are made, for every gateway of the house. */
+  readonly lines: OpenLines;
+  /** A keyed name: the lines hold no other, and outlive an erasure. */
+  readonly tag: (text: string) => string;
   readonly clock: Clock;
   readonly random: Random;
   /** Immediate notice to whoever is on duty for privacy. MUST NOT throw. */
   notice(task: ReviewTask): void;
 }
 
-const boxOf = (issuer: string, user: string, reason: string): string => JSON.stringify([issuer, user, reason.trim()]);
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 /** How long a stated reason is remembered: the same words on another day open a new box. */
 const MEMORY_SECONDS = 24 * 3600;
 
-export const createBreakGlassDesk = (parts: BreakGlassParts): BreakGlassDesk => {
+interface Line {
+  readonly box: string;
+  readonly use: string;
+  readonly openedAt: EpochSeconds;
+}
+
+export const openBreakGlassDesk = async (
+  parts: BreakGlassParts,
+): Promise<BreakGlassDesk & { close(): Promise<void> }> => {
   const boxes = new Map<string, EpochSeconds>();
   const made = new Map<string, Promise<void>>();
+  const boxOf = (issuer: string, user: string, reason: string): string =>
+    parts.tag(JSON.stringify([issuer, user, reason.trim()]));
   const useOf = (user: string, issuer: string, patient: string, openedAt: number): string =>
-    JSON.stringify([issuer, user, patient, openedAt]);
-  for (const [patient, notes] of parts.book.all()) {
-    for (const note of notes) {
-      if (note.what !== 'opened') continue;
-      boxes.set(boxOf(note.issuer, note.user, note.reason), note.openedAt);
-      made.set(useOf(note.user, note.issuer, patient, note.openedAt), Promise.resolve());
-    }
-  }
+    parts.tag(JSON.stringify([issuer, user, patient, openedAt]));
+  const known = new Set<string>();
+  const lines = await parts.lines('emergencies.ndjson', (line) => {
+    const { box, use, openedAt } = JSON.parse(line) as Line;
+    known.add(use);
+    const before = boxes.get(box);
+    // Of two gateways that opened one at a time, the earlier holds; another day's is a new one.
+    if (before === undefined || openedAt < before || openedAt - before >= MEMORY_SECONDS) boxes.set(box, openedAt);
+  });
 
   const tasks = (now: EpochSeconds): readonly ReviewTask[] => {
     const found: ReviewTask[] = [];
@@ -120,7 +134,13 @@ export const createBreakGlassDesk = (parts: BreakGlassParts): BreakGlassDesk => 
     const id = Buffer.from(parts.random.bytes(12)).toString('base64url');
     const reason = principal.reason ?? '';
     const { user, issuer } = principal;
+    const key = useOf(user, issuer, patient, openedAt);
+    // Looks at what the other gateways wrote.
+    await lines.write(() => undefined);
+    if (known.has(key)) return;
     await parts.book.note(patient, { what: 'opened', id, user, issuer, reason, openedAt, until, reviewBy, requestId });
+    const line: Line = { box: boxOf(issuer, user, reason), use: key, openedAt };
+    await lines.write(() => JSON.stringify(line));
     parts.notice({
       id,
       patient,
@@ -136,15 +156,15 @@ export const createBreakGlassDesk = (parts: BreakGlassParts): BreakGlassDesk => 
   return {
     openedAt(principal, now) {
       const box = boxOf(principal.issuer, principal.user, principal.reason ?? '');
-      const known = boxes.get(box);
-      if (known !== undefined && now - known < MEMORY_SECONDS) return known;
+      const before = boxes.get(box);
+      if (before !== undefined && now - before < MEMORY_SECONDS) return before;
       boxes.set(box, now);
       return now;
     },
     used(use) {
       const key = useOf(use.principal.user, use.principal.issuer, use.patient, use.openedAt);
-      const known = made.get(key);
-      if (known !== undefined) return known;
+      const before = made.get(key);
+      if (before !== undefined) return before;
       const making = open(use);
       made.set(key, making);
       making.catch(() => made.delete(key));
@@ -159,6 +179,7 @@ export const createBreakGlassDesk = (parts: BreakGlassParts): BreakGlassDesk => 
       await parts.book.note(task.patient, { what: 'reviewed', id, by, verdict, at: now, ...said });
       return true;
     },
+    close: () => lines.close(),
   };
 };
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import {
   type BreakGlassDesk,
   type BreakGlassNote,
   breakGlassRoutes,
-  createBreakGlassDesk,
+  openBreakGlassDesk,
   type ReviewTask,
 } from '../../src/http/break-glass.ts';
 
@@ -48,8 +48,19 @@ const desk = async (): Promise<BreakGlassDesk> => {
     keys: vault,
     random,
   });
-  close.push(() => book.close());
-  return createBreakGlassDesk({ book, clock, random, notice: (task) => notices.push(task) });
+  const made = await openBreakGlassDesk({
+    book,
+    lines: fileLines(folder),
+    tag: (text) => createHash('sha256').update(text).digest('base64url'),
+    clock,
+    random,
+    notice: (task) => notices.push(task),
+  });
+  close.push(
+    () => book.close(),
+    () => made.close(),
+  );
+  return made;
 };
 const use = (openedAt: EpochSeconds) => ({
   patient: anna,
