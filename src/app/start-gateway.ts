@@ -1,30 +1,22 @@
-import { hkdfSync, randomBytes, randomFillSync } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { hkdfSync } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { createLedgerAnchor } from '../adapters/chain/anchor.ts';
-import { createRelayer, type Relayer } from '../adapters/chain/relayer.ts';
-import { createRegistryReplica, type RegistryReplica } from '../adapters/chain/replica.ts';
-import { createSender } from '../adapters/chain/sender.ts';
-import { createIssuerDirectory } from '../adapters/identity/issuer-directory.ts';
-import { createJwtVerifier } from '../adapters/identity/jwt-verifier.ts';
-import { largeDocuments } from '../adapters/json/large-documents.ts';
+import type { Relayer } from '../adapters/chain/relayer.ts';
+import type { RegistryReplica } from '../adapters/chain/replica.ts';
 import { withAudit } from '../adapters/store/audit-forward.ts';
 import type { FileSystem } from '../adapters/store/file-system.ts';
 import type { FilesLedger } from '../adapters/store/files-ledger.ts';
 import type { RecordNotary } from '../adapters/store/record-notary.ts';
 import type { Vault } from '../adapters/store/vault.ts';
 import { type TelemetryAdapter, telemetry } from '../adapters/telemetry/telemetry.ts';
-import { mountProxy, upstreamAgent } from '../adapters/upstream/http-proxy.ts';
-import { upstreamReader } from '../adapters/upstream/reader.ts';
+import { mountProxy } from '../adapters/upstream/http-proxy.ts';
 import type { Loaded } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { PatientId } from '../domain/fhir/interaction.ts';
 import { anchorLinks } from '../domain/fhir/links.ts';
 import { knownOperations, operationTable } from '../domain/fhir/operations.ts';
-import type { Instant } from '../domain/instant.ts';
-import { defaultLimits, type Limits } from '../domain/json/fault.ts';
+import { defaultLimits } from '../domain/json/fault.ts';
 import type { Tape } from '../domain/json/tape.ts';
 import type { MaskingContext } from '../domain/masking/plan.ts';
 import { maskResource } from '../domain/masking/walk.ts';
@@ -37,7 +29,6 @@ import { collectRoutes, type Route } from '../http/documented.ts';
 import { erasureRoutes } from '../http/erasure.ts';
 import { handleErrors } from '../http/errors.ts';
 import { explainRoutes } from '../http/explain.ts';
-import { healthRoutes } from '../http/health.ts';
 import { ledgerRoutes } from '../http/ledger.ts';
 import { openApiRoutes } from '../http/openapi.ts';
 import type { Clock, Forward, Random, RiskEngine } from '../ports.ts';
@@ -65,6 +56,7 @@ import { anchorLedger } from './anchoring.ts';
 import { mountAudit } from './audit.ts';
 import { openBulk } from './bulk.ts';
 import { capabilityDocuments } from './capabilities.ts';
+import { openChain } from './chain.ts';
 import { watchCircumstances } from './circumstances.ts';
 import { openCohorts } from './cohorts.ts';
 import { openConsentApi } from './consent-api.ts';
@@ -73,11 +65,12 @@ import { openCredentials } from './credentials.ts';
 import { erasers, openErasure } from './erasure.ts';
 import { gatherFacts } from './facts.ts';
 import { openForwarding } from './forwarding.ts';
+import { mountHealth } from './health.ts';
+import { openIdentity } from './identity.ts';
 import { openLedgerStore } from './ledger-store.ts';
 import { type GatewayLines, openLines } from './lines.ts';
 import { openMaskingKeys } from './masking-keys.ts';
 import { keepOperatorAccess, newOperatorToken } from './operator.ts';
-import { openPeers } from './peers.ts';
 import { type OpenPolicies, openPolicies } from './policies.ts';
 import { openPolicyApi } from './policy-api.ts';
 import { openRecords, releaseIntegrity } from './records.ts';
@@ -85,8 +78,10 @@ import { mountRetention } from './retention.ts';
 import { type OpenRisk, openRisk } from './risk.ts';
 import { mountRisk } from './risk-api.ts';
 import { keyBytes, secret } from './secrets.ts';
+import { systemClock, systemRandom } from './system-ports.ts';
 import { type Threats, watchThreats } from './threats.ts';
 import { openTimestamping } from './timestamping.ts';
+import { openUpstream } from './upstream.ts';
 import { openKeyVault } from './vault.ts';
 import { openWitnessing } from './witnessing.ts';
 
@@ -127,28 +122,6 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
-export const systemClock: Clock = { now: () => Date.now() as Instant };
-export const systemRandom: Random = pooledRandom();
-
-/** A call into the generator costs 10 us whatever it gives: a pool is filled at once, and no byte is given twice. */
-function pooledRandom(): Random {
-  const pool = Buffer.alloc(8192);
-  let used = pool.length;
-  return {
-    bytes(length) {
-      if (length > 256) return new Uint8Array(randomBytes(length));
-      if (used + length > pool.length) {
-        randomFillSync(pool);
-        used = 0;
-      }
-      const bytes = new Uint8Array(pool.subarray(used, used + length));
-      pool.fill(0, used, used + length);
-      used += length;
-      return bytes;
-    },
-  };
-}
-
 /** Picks the adapters, wires the stages, and listens. Rejects with a sentence when a part cannot start; nothing listens then. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   // What was opened is closed in reverse, whether the start fails half-way or the gateway is stopped.
@@ -165,7 +138,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const { config, environment } = options;
   const clock = options.clock ?? systemClock;
   const random = systemRandom;
-  const data = config.data;
+  const { data } = config;
   mkdirSync(data, { recursive: true });
 
   const watch = telemetry({
@@ -189,71 +162,12 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     ...(options.ledgerFiles === undefined ? {} : { files: options.ledgerFiles }),
   });
   opened.defer(() => ledger.close());
-  const replica = createRegistryReplica({
-    rpcUrls: config.chain.rpcUrls,
-    chainId: config.chain.chainId,
-    contract: config.chain.consentRegistry,
-    finality: config.chain.finality,
-    pollMs: config.chain.pollMs,
-    fromBlock: config.chain.fromBlock,
-    snapshotFile: join(data, 'replica.snapshot'),
-    ...(config.chain.quorum === undefined ? {} : { quorum: config.chain.quorum }),
-  });
-  opened.defer(() => replica.stop());
-  await replica.start();
-  const carrier = openCarrier(config, environment, data);
-  if (carrier !== undefined) opened.defer(() => carrier.stop());
-  await carrier?.relayer.start();
-  // A revocation that was signed and queued before a stop holds again before anybody is served.
-  for (const { kind, grant, subject } of carrier?.relayer.pending() ?? []) {
-    if (kind === 'revoke' && grant !== undefined) replica.revokeOnSight(grant, subject);
-  }
-  const peers = await openPeers({ config, replica, relayer: carrier?.relayer, clock, telemetry: watch });
-  opened.defer(() => peers.close());
+  const chain = await openChain({ config, environment, clock, telemetry: watch, opened });
+  const { replica, relayer, peers } = chain;
   const risk = await openRisk({ config, environment, vaultKey, ledger, clock, random, telemetry: watch });
   opened.defer(() => risk.close());
-  const verifier = createJwtVerifier({
-    issuers: config.issuers.map(({ issuer, audience, algorithms, jwksUri, jwksFile, claims }) => ({
-      issuer,
-      audience,
-      algorithms,
-      ...(jwksUri === undefined ? { file: jwksFile ?? '' } : { jwksUri }),
-      ...(claims === undefined ? {} : { claims }),
-    })),
-  });
-
-  // Keys that cannot be had now may come later: calls are refused as auth-unavailable until then.
-  await verifier
-    .warm()
-    .catch((error: unknown) => watch.failed('issuer-keys', error instanceof Error ? error.name : typeof error));
-  const directory = createIssuerDirectory(
-    config.issuers.map(({ issuer, jwksUri }) => ({ issuer, ...(jwksUri === undefined ? {} : { jwksUri }) })),
-  );
-  await directory.refresh();
-
-  const agent = upstreamAgent(
-    config.upstream.timeoutMs,
-    config.upstream.ca === undefined ? undefined : readFileSync(config.upstream.ca, 'utf8'),
-  );
-  opened.defer(() => agent.close());
-  const bearer = config.upstream.bearer;
-  const authorization = bearer === undefined ? {} : { authorization: `Bearer ${secret(bearer, environment)}` };
-  const limits: Limits = { ...defaultLimits, bytes: config.limits.answerBytes };
-  const documents = largeDocuments({
-    fromBytes: config.limits.threadBytes,
-    threads: config.limits.threads,
-    timeoutMs: config.upstream.timeoutMs,
-  });
-  opened.defer(() => documents.close());
-  const upstream = {
-    upstream: config.upstream.url,
-    agent,
-    credential: () => authorization,
-    timeoutMs: config.upstream.timeoutMs,
-    limits,
-    documents,
-  };
-  const reader = upstreamReader(upstream);
+  const { verifier, directory } = await openIdentity(config, watch);
+  const { upstream, reader, limits, documents } = openUpstream({ config, environment, opened });
 
   const app = Fastify({
     logger: false,
@@ -281,9 +195,9 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   const [maskingKey] = maskingKeys;
 
   const circumstances =
-    carrier === undefined
+    relayer === undefined
       ? undefined
-      : watchCircumstances({ registry: replica, keys: vault, relayer: carrier.relayer, clock, telemetry: watch });
+      : watchCircumstances({ registry: replica, keys: vault, relayer, clock, telemetry: watch });
   const seen = (tape: Tape, node: number): void => {
     risk.seen(tape, node);
     circumstances?.seen(tape, node);
@@ -329,7 +243,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     config,
     vault,
     replica,
-    relayer: carrier?.relayer,
+    relayer,
     peers,
     lines,
     key: subKey(vaultKey, 'emergencies'),
@@ -370,14 +284,14 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   };
   const audited = (forward: Forward): Forward => withAudit(forward, ledger, source);
   const credentials =
-    carrier === undefined || config.credentials.issuers.length === 0
+    relayer === undefined || config.credentials.issuers.length === 0
       ? undefined
       : await openCredentials({
           config,
           audience: () => bases.gatewayBase,
           vault,
           replica,
-          relayer: carrier.relayer,
+          relayer,
           lines: lines.sealed,
           key: subKey(vaultKey, 'credentials'),
           clock,
@@ -490,28 +404,7 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   opened.defer(() => witnessing.stop());
   await app.register(ledgerRoutes(ledger, witnessing));
   await witnessing.mount(app);
-  const health = () => [
-    {
-      name: 'ledger',
-      ok: ledger.healthy(),
-      detail: ledger.healthy() ? 'Entries are durable.' : 'The ledger cannot be written; every call is refused.',
-    },
-    consentHealth(replica, clock, config.chain.maxHeadAgeSeconds),
-    { name: 'policies', ok: policies.current() !== undefined, detail: policies.detail() },
-  ];
-  healthRoutes(app, {
-    parts: health,
-    metrics: () => {
-      const { lag, head, grants, proofs, reorgs } = replica.metrics();
-      for (const [name, value] of Object.entries({ lag, head, grants, proofs, reorgs })) {
-        if (value !== undefined) watch.gauge(`replica_${name}`, value);
-      }
-      watch.gauge('replica_head_age_seconds', replica.headAge(clock.now()));
-      watch.gauge('ledger_size', ledger.size());
-      return watch.metrics();
-    },
-    metricsType: watch.contentType,
-  });
+  const health = mountHealth(app, { config, ledger, replica, policies, clock, telemetry: watch });
   policyApi.mount(app);
   explainRoutes(app, { ledger, asker });
   openApiRoutes(app, { routes, url: () => address.url, prefix });
@@ -520,13 +413,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
   erasureRoutes(app, { desk: eraser, asker, roles: erasers });
   mountRetention(app, { config, ledger, eraser, holds, asker, clock, random });
   const anchoring =
-    carrier?.anchor === undefined
+    chain.anchor === undefined
       ? undefined
-      : anchorLedger({ ledger, client: carrier.anchor, config: config.ledger, telemetry: watch, clock });
+      : anchorLedger({ ledger, client: chain.anchor, config: config.ledger, telemetry: watch, clock });
   if (anchoring !== undefined) opened.defer(() => anchoring.stop());
   const opens = mountConsole(app, {
     ...{ config, policies, directory, bases, random, asker, clock, telemetry: watch, health },
-    ...{ replica, ledger, source, anchoring, reader, breakGlass: consentApi.breakGlass, relayer: carrier?.relayer },
+    ...{ replica, ledger, source, anchoring, reader, breakGlass: consentApi.breakGlass, relayer: relayer },
     origins: options.origins ?? new Map(),
   });
   mountRisk(app, { risk, threats, ledger, clock, opens });
@@ -554,39 +447,13 @@ async function open(options: GatewayOptions, opened: AsyncDisposableStack): Prom
     lines,
     replica,
     consents: consentApi.desk,
-    relayer: carrier?.relayer,
+    relayer,
     policies,
     risk,
     threats,
     telemetry: watch,
     random,
     close: () => opened.disposeAsync(),
-  };
-}
-
-/** What writes to the chain: one account, one sender, so that its nonces never clash. */
-function openCarrier(config: Config, environment: GatewayOptions['environment'], data: string) {
-  const { chain } = config;
-  if (chain.relayerKey === undefined) return undefined;
-  const options = { rpcUrl: chain.rpcUrls, key: secret(chain.relayerKey, environment), chainId: chain.chainId };
-  const sender = createSender(options);
-  const relayer = createRelayer({
-    ...options,
-    sender,
-    contract: chain.consentRegistry,
-    queueFile: join(data, 'relay-queue.ndjson'),
-  });
-  const anchor =
-    chain.ledgerAnchor === undefined
-      ? undefined
-      : createLedgerAnchor({ ...options, sender, contract: chain.ledgerAnchor, fromBlock: chain.fromBlock });
-  return {
-    relayer,
-    anchor,
-    async stop() {
-      await relayer.stop();
-      await sender.stop();
-    },
   };
 }
 
@@ -604,18 +471,6 @@ const dayOf = (() => {
 const prefix = '/fhir';
 
 const isFhir = (url: string): boolean => url === prefix || url.startsWith(`${prefix}/`) || url.startsWith(`${prefix}?`);
-
-function consentHealth(replica: RegistryReplica, clock: Clock, most: number) {
-  const age = replica.headAge(clock.now());
-  const ok = replica.view() !== undefined && age <= most;
-  return {
-    name: 'consent',
-    ok,
-    detail: ok
-      ? 'The replica is proven and fresh.'
-      : 'The chain is stale or unproven; calls that need consent are refused.',
-  };
-}
 
 /** Keys for one use each, so that no key serves two purposes. */
 const subKey = (key: Uint8Array, use: string): Uint8Array =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CaseFile, openCaseFile } from '../../../src/adapters/risk/case-file.ts';
-import { systemRandom } from '../../../src/app/start-gateway.ts';
+import { systemRandom } from '../../../src/app/system-ports.ts';
 
 let folder = '';
 beforeEach(() => {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import pg from 'pg';
 import { openFileJournal } from '../../../src/adapters/risk/file-journal.ts';
 import { openPostgresJournal } from '../../../src/adapters/store/postgres-journal.ts';
-import { systemRandom } from '../../../src/app/start-gateway.ts';
+import { systemRandom } from '../../../src/app/system-ports.ts';
 import type { Learnt, RiskJournal } from '../../../src/domain/risk/journal.ts';
 import { startPostgres, type TestPostgres } from '../store/postgres-server.ts';
 
