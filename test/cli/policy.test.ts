@@ -133,6 +133,13 @@ describe('policy preview', () => {
       ],
     });
   });
+  it('reads a file that begins with a byte order mark', () => {
+    const shown = (text: string) => run('preview', '--role', 'front-desk', '--resource', file('mark.json', text));
+    const plain = shown(JSON.stringify(patient));
+    expect(plain.code).toBe(0);
+    expect(shown(`\uFEFF${JSON.stringify(patient)}`)).toEqual(plain);
+  });
+
   it('says what is wrong', () => {
     const resource = file('patient.json', patient);
     expect(run('preview', '--role', 'clinican', '--resource', resource)).toEqual({

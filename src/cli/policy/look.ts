@@ -70,7 +70,7 @@ export const addLooks = ({ tools, filesOf, answered, read, guarded, print, withF
     .action(
       guarded((flags: PreviewFlags) => {
         const files = filesOf(flags.policies);
-        const resource = read(flags.resource, 'resource');
+        const resource = withoutMark(read(flags.resource, 'resource'));
         const key = flags.key === undefined ? undefined : keyBytes(read(flags.key, 'key file'));
         const request = {
           role: flags.role,
@@ -193,3 +193,7 @@ const keyBytes = (given: Uint8Array): Uint8Array => {
   }
   return given;
 };
+
+/** Some editors begin a file with a byte order mark; RFC 8259 section 8.1 lets who reads JSON pass over it. */
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;

@@ -7,7 +7,7 @@ import { ByteMemo } from './byte-memo.ts';
 import { KeyTable } from './key-table.ts';
 import { labelOf, type MethodName, type MethodOptions, strictness } from './method.ts';
 import type { Layer, MaskRule } from './rule.ts';
-import { ageTransform, inVocabulary, type LeafPlace, methodTransform, safeTransform } from './transform.ts';
+import { ageTransform, inVocabulary, type LeafPlace, methodTransform, onlyDate, safeTransform } from './transform.ts';
 import type { Absence, Transform } from './walk-state.ts';
 
 /*
@@ -517,7 +517,12 @@ export class State {
     if (isElementId && rule === undefined && this.#automaton.layers[layer]?.defaults.unnamed === 'safe') {
       return this.#action('remove', undefined, () => null, 'nothing');
     }
-    if (method === 'keep') return undefined;
+    if (method === 'keep') {
+      const restricted = this.#automaton.layers[layer]?.defaults.unnamed === 'safe';
+      return restricted && ['date', 'dateTime', 'instant'].includes(place.type)
+        ? { ...this.#action('keep', rule, onlyDate, 'masked'), label: labelOf('redact') }
+        : undefined;
+    }
     if (method !== 'by-type' && rule !== undefined && !this.#describes(place, decision, items)) {
       const transform = methodTransform(method, rule.options, place);
       if (transform !== undefined) {

@@ -6,7 +6,8 @@ export interface FhirDate {
   readonly rest: string;
 }
 
-const pattern = /^(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01])(T\S*)?)?)?$/;
+const pattern =
+  /^(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01])(T\d\d(?::\d\d(?::\d\d(?:\.\d{1,12})?)?)?(?:Z|[+-]\d\d:?\d\d)?)?)?)?$/;
 
 export const parseDate = (text: string): FhirDate | undefined => {
   const match = pattern.exec(text);

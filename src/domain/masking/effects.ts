@@ -64,7 +64,9 @@ export const effectsOf = (plan: CompiledPlan, type: string): readonly Effect[] =
 
 const variantsOf = (state: State): readonly Variant[] => state.outcomes().map((outcome) => state.under(outcome));
 
-const summary = (path: string, actions: readonly (Variant['action'] | undefined)[]): Effect => {
+const summary = (path: string, found: readonly (Variant['action'] | undefined)[]): Effect => {
+  // Kept after a look at its form is kept.
+  const actions = found.map((action) => (action?.method === 'keep' ? undefined : action));
   const methods = actions.map((action): MethodName => action?.method ?? 'keep');
   const sorted = [...methods].sort((a, b) => strictness(a) - strictness(b));
   const details = actions.map((action) => `${action?.method ?? 'keep'} ${JSON.stringify(action?.options ?? {})}`);

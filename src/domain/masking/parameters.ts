@@ -53,7 +53,8 @@ const maskOf = (state: State, edge: Edge, kind: string, criterion: Criterion, de
       ['boolean', 'code', 'decimal', 'integer', 'positiveInt', 'unsignedInt', 'uri', 'canonical', 'oid'].includes(
         edge.element.type,
       );
-    return action === undefined || turnedBack || judgedByForm ? undefined : action.rule;
+    const isOpen = action === undefined || action.method === 'keep' || turnedBack || judgedByForm;
+    return isOpen ? undefined : action.rule;
   }
   const systems = edge.element.type === 'Identifier' || edge.element.type === 'Coding' ? criterion.systems : undefined;
   const outcomes =

@@ -63,6 +63,10 @@ const recentYear = (walk: WalkState, node: number, over: number): number => {
   return length === 4 ? SAME : year;
 };
 
+/** What stands where a date belongs and is none may be anything: a name, a number. */
+export const onlyDate: Transform = (walk, node) =>
+  parseDate(stringOf(walk.tape, node) ?? '') === undefined ? null : undefined;
+
 const generaliseDate = (type: string, to: 'year' | 'month' | 'decade', over: number): Transform => {
   const keep = to === 'month' ? 7 : 4;
   return (walk, node) => {

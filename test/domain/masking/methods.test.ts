@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { mask, maskText, planOfRule } from './shipped.ts';
+import { mask, maskText, planOf, planOfRule } from './shipped.ts';
 
 const DAR = {
   extension: [{ url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason', valueCode: 'masked' }],
@@ -84,6 +84,29 @@ describe('generalise dates', () => {
   ];
   it.each(cases)('%s of %s %j leaves %j', (given, type, members, expected) => {
     expect(left(given, type, members)).toEqual(expected);
+  });
+});
+
+describe('dates that are kept', () => {
+  const plan = planOf('limited-data-set', 'HRESCH');
+  const dates = ['1980', '1980-02', '1980-02-29', '2021-05-06T07:08Z', '2021-05-06T07:08:09.123+02:00'];
+  const names = ['Ada Berg', '1980-02-29 Ada Berg', '1980-02-29TBerg', '2021-05-06T07:08:09+Berg', '', 'P90Y'];
+  it.each([...dates, ...names])('under a policy that closes what it does not name, "%s" stays if it is one', (text) => {
+    const shown = mask({ resourceType: 'Encounter', status: 'finished', period: { start: text, end: text } }, plan);
+    const wanted = dates.includes(text) ? { start: text, end: text } : { _start: DAR, _end: DAR };
+    expect(shown).toMatchObject({ period: wanted });
+    expect(Object.keys((shown as { period: object }).period)).toEqual(Object.keys(wanted));
+    expect((shown as { meta?: { security?: object[] } }).meta?.security?.length ?? 0).toBe(
+      dates.includes(text) ? 0 : 1,
+    );
+  });
+
+  it('are searched by as before, and shift with no text behind them', () => {
+    expect(plan.masksParameter('Encounter' as never, 'date')).toBeUndefined();
+    expect(plan.masksParameter('Patient' as never, 'birthdate')).toBeUndefined();
+    const rule = 'paths: [dateTime]\nmethod: date-shift';
+    const encounter = { subject: { reference: 'Patient/p' }, period: { start: '2021-05-06TBerg' } };
+    expect(left(rule, 'Encounter', encounter)).toMatchObject({ period: { _start: DAR } });
   });
 });
 
