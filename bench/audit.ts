@@ -8,7 +8,7 @@ import type { Row } from './main.ts';
 const month = 30 * 86_400_000;
 
 /** Thirty days of a house: 400 users, the demo's patients, three calls of a hundred refused. */
-const entryOf = (i: number, count: number, patients: readonly PatientId[], now: number): LedgerEntry => {
+export const entryOf = (i: number, count: number, patients: readonly PatientId[], now: number): LedgerEntry => {
   const denied = i % 33 === 0;
   const patient = patients[(i * 7) % patients.length];
   return {

@@ -69,6 +69,8 @@ describe('the list', () => {
     await page.getByRole('row').nth(5).waitFor();
     await page.locator('.heat tbody tr').first().waitFor();
     await screenshot(page, 'audit-list');
+    await page.locator('.recharts-bar-rectangle path').first().waitFor();
+    expect(await page.getByText('As a table').count()).toBe(1);
     await page.getByLabel('Outcome').selectOption('deny');
     await page.getByLabel('Application').fill('app-0');
     await page.getByRole('button', { name: 'Apply' }).click();

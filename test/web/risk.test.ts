@@ -64,6 +64,7 @@ describe('the risk page', () => {
     await slider.focus();
     await page.keyboard.press('Home');
     await page.getByText('Alert from a score of 2%').waitFor();
+    await page.locator('.recharts-line path').first().waitFor();
     const caught = page.locator('div', { hasText: /^1confirmed cases caught$/ });
     await caught.first().waitFor();
     await screenshot(page, 'risk-thresholds');

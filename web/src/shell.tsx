@@ -12,6 +12,7 @@ import {
   Skeleton,
   Stack,
   Text,
+  Title,
   useMantineColorScheme,
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
@@ -130,6 +131,7 @@ const Closed = ({ none }: { readonly none: boolean }) => {
   const t = useTexts(shellText);
   return (
     <Stack align="flex-start">
+      {none ? null : <Title order={1}>{t.noPageTitle}</Title>}
       <Alert color="orange" role="alert">
         {none ? (place === 'my' ? t.noRecord : t.notYours) : t.noPage}
       </Alert>

@@ -70,6 +70,7 @@ export const useFormat = () => {
     const day = new Intl.DateTimeFormat(language, { dateStyle: 'full' });
     const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
     const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
+    const seconds = new Intl.DateTimeFormat(language, { timeStyle: 'medium' });
     const number = new Intl.NumberFormat(language);
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
     return {
@@ -77,6 +78,7 @@ export const useFormat = () => {
       dateOf: (at: number | Date) => dayOf.format(at),
       day: (at: number | Date) => day.format(at),
       clock: (at: number | Date) => clock.format(at),
+      clockSeconds: (at: number | Date) => seconds.format(at),
       /** A day without a time: `2026-03-04`. */
       date: (text: string) => date.format(new Date(`${text}T00:00:00Z`)),
       number: (value: number, digits?: number) =>

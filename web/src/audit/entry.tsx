@@ -2,7 +2,9 @@ import { Alert, Badge, Button, Card, Group, Stack, Text, Title } from '@mantine/
 import { useEffect, useState } from 'react';
 import type { AuditEntry } from '../../../src/domain/console/audit.ts';
 import { useApi } from '../api.ts';
+import { useCodeWords } from '../parts/code-words.ts';
 import { Loaded } from '../parts/loaded.tsx';
+import { Told } from '../parts/told.tsx';
 import { Link } from '../router.tsx';
 import { auditText } from '../text/audit.ts';
 import { useFormat, useTexts } from '../text.tsx';
@@ -58,6 +60,7 @@ const Proven = ({
   readonly busy: boolean;
 }) => {
   const t = useTexts(auditText);
+  const words = useCodeWords();
   const [key, setKey] = useTrustedKey();
   const [verdict, setVerdict] = useState<{ readonly verified: Verified | undefined } | undefined>(undefined);
   useEffect(() => {
@@ -78,7 +81,13 @@ const Proven = ({
           <Badge variant="light" tt="none" color={entry.explanation.decision === 'permit' ? 'green' : 'orange'}>
             {t.outcomes[entry.explanation.decision]}
           </Badge>
-          <Text>{entry.explanation.summary}</Text>
+          <Text>
+            {entry.explanation.code === undefined ? (
+              <Told text={entry.explanation.summary} />
+            ) : (
+              t.refusedFor(words(entry.explanation.code))
+            )}
+          </Text>
         </Group>
       )}
       {entry.state === 'erased' ? <Alert color="gray">{t.erasedAbout}</Alert> : null}

@@ -1,5 +1,6 @@
 import { Badge, Card, Stack, Text, Title } from '@mantine/core';
 import type { LedgerEntry } from '../../../src/domain/ledger/entry.ts';
+import { Told } from '../parts/told.tsx';
 import { auditText } from '../text/audit.ts';
 import { useFormat, useTexts } from '../text.tsx';
 
@@ -38,7 +39,7 @@ export const Story = ({ entry }: { readonly entry: LedgerEntry }) => {
   return (
     <Stack>
       <Card withBorder>
-        <dl className="facts">
+        <dl className="story-facts">
           {facts.map(([name, value]) =>
             value === undefined || value === '' ? null : (
               <div key={name} style={{ display: 'contents' }}>
@@ -60,7 +61,7 @@ export const Story = ({ entry }: { readonly entry: LedgerEntry }) => {
               <Badge variant="light" tt="none" mr="xs">
                 {stage}
               </Badge>
-              {text}{' '}
+              <Told text={text} />{' '}
               <Text span size="sm" c="dimmed" className="long">
                 {rule}
               </Text>

@@ -1,6 +1,7 @@
 import { Card, Text, Title } from '@mantine/core';
 import type { AuditSummary } from '../../../src/domain/console/audit.ts';
 import { useApi } from '../api.ts';
+import { Bars } from '../parts/chart/chart.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Link, useHere } from '../router.tsx';
 import { auditText } from '../text/audit.ts';
@@ -19,17 +20,26 @@ export const Summary = ({ filter, shows }: { readonly filter: URLSearchParams; r
   );
 };
 
+const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
+
+/** As the fields of the filter have it: local time, to the minute. */
+const local = (at: number): string =>
+  new Date(at - new Date(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 16);
+
 const Timeline = ({ data: { buckets, bucketMs, counted } }: { readonly data: AuditSummary }) => {
   const t = useTexts(auditText);
   const format = useFormat();
+  const { query } = useHere();
   const refused = buckets.reduce((sum, { deny }) => sum + deny, 0);
   const about = t.timelineAbout(format.number(counted), format.number(refused));
-  const start = buckets[0]?.at ?? 0;
-  const slots = Math.max(1, Math.round(((buckets.at(-1)?.at ?? start) - start) / bucketMs) + 1);
-  const most = buckets.reduce((top, { permit, deny }) => Math.max(top, permit + deny), 1);
-  const width = 1000 / slots;
-  // One hour alone is a bar, not a wall.
-  const bar = Math.min(40, Math.max(1, width * 0.85));
+  const short = (at: number): string => (bucketMs < DAY ? format.time(at) : format.dateOf(at));
+  const only = (at: number): string => {
+    const next = filterOf(query);
+    next.set('from', local(at));
+    next.set('until', local(at + bucketMs));
+    return `audit?${next.toString()}`;
+  };
   return (
     <Card withBorder>
       <Title order={2} size="h5">
@@ -38,27 +48,35 @@ const Timeline = ({ data: { buckets, bucketMs, counted } }: { readonly data: Aud
       <Text size="sm" mb="xs">
         {about}
       </Text>
-      <svg className="bars" viewBox="0 0 1000 120" preserveAspectRatio="none" role="img" aria-label={about}>
-        {buckets.map(({ at, permit, deny }) => {
-          const x = Math.round((at - start) / bucketMs) * width;
-          const all = (120 * (permit + deny)) / most;
-          const red = (120 * deny) / most;
-          return (
-            <g key={at}>
-              <title>{`${format.time(at)}: ${t.calls(format.number(permit + deny), format.number(deny))}`}</title>
-              <rect className="bars-permit" x={x} y={120 - all} width={bar} height={all - red} />
-              <rect className="bars-deny" x={x} y={120 - red} width={bar} height={red} />
-            </g>
-          );
-        })}
-      </svg>
-      {buckets.length === 0 ? null : (
-        <Text size="xs" c="dimmed">
-          {format.time(start)} – {format.time(start + slots * bucketMs)}
-        </Text>
-      )}
+      <Bars
+        label={about}
+        of={t.columns.at}
+        series={[
+          { name: 'permit', label: t.outcomes.permit, color: 'indigo.6' },
+          { name: 'deny', label: t.outcomes.deny, color: 'red.6' },
+        ]}
+        rows={withGaps(buckets, bucketMs).map(({ at, permit, deny }) => ({
+          label: short(at),
+          title: <Link to={only(at)}>{short(at)}</Link>,
+          values: { permit, deny },
+        }))}
+        number={format.number}
+      />
     </Card>
   );
+};
+
+/** Slots in which nothing happened take their place on the axis too. */
+const withGaps = (buckets: AuditSummary['buckets'], bucketMs: number): AuditSummary['buckets'] => {
+  const first = buckets[0]?.at ?? 0;
+  const known = new Map(buckets.map((bucket) => [Math.round((bucket.at - first) / bucketMs), bucket]));
+  const slots = Math.round(((buckets.at(-1)?.at ?? first) - first) / bucketMs) + 1;
+  return buckets.length === 0
+    ? []
+    : Array.from(
+        { length: slots },
+        (_, slot) => known.get(slot) ?? { at: first + slot * bucketMs, permit: 0, deny: 0 },
+      );
 };
 
 const hours = Array.from({ length: 24 }, (_, hour) => hour);

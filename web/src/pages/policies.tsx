@@ -69,7 +69,7 @@ const Desk = ({ inForce, files }: { readonly inForce: InForce; readonly files: r
   const { query } = useHere();
   const tab = tabs.find((each) => each === query.get('tab')) ?? 'edit';
   const draft = useDraft(files);
-  const [file, setFile] = useState(inForce.policies.find(({ roles }) => roles.length > 0)?.file ?? '');
+  const [file, setFile] = useState(first(inForce)?.file ?? '');
   const [place, setPlace] = useState<Place>();
   const task = useMemo((): CheckTask => ({ kind: 'check', files: draft.files }), [draft.files]);
   const checked = useTask(task);
@@ -207,6 +207,11 @@ const Desk = ({ inForce, files }: { readonly inForce: InForce; readonly files: r
     </>
   );
 };
+
+/** Where reading begins: at a role's policy that masks something. */
+const first = ({ policies }: InForce): PolicyInfo | undefined =>
+  policies.find(({ roles, rules }) => roles.length > 0 && rules.length > 0) ??
+  policies.find(({ roles }) => roles.length > 0);
 
 /** The policies by role first, then what they speak of, then their tests. */
 const groups = (

@@ -23,6 +23,7 @@ import { useWords } from '../my/words.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { ProblemAlert } from '../parts/problem.tsx';
 import { save } from '../parts/save.ts';
+import { usePhrase } from '../parts/told.tsx';
 import { hrefOf } from '../router.tsx';
 import { recordText } from '../text/record.ts';
 import { shellText } from '../text/shell.ts';
@@ -144,6 +145,7 @@ const AccessItem = ({
   const format = useFormat();
   const sentence = useSentence()(access);
   const { list } = useWords();
+  const phrase = usePhrase();
   const { kind, hidden, hiddenWhat, allowedByYou, client, self } = access;
   return (
     <li>
@@ -169,7 +171,7 @@ const AccessItem = ({
             {[
               kind === 'refused' ? t.nothingShown : '',
               kind === 'emergency' ? t.reviewed : '',
-              hidden > 0 ? t.hidden(format.number(hidden), hidden === 1, list(hiddenWhat)) : '',
+              hidden > 0 ? t.hidden(format.number(hidden), hidden === 1, list(hiddenWhat.map(phrase))) : '',
               allowedByYou ? t.allowed : '',
               client === undefined ? '' : t.through(client),
             ]

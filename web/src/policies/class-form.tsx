@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { type MethodName, type MethodOptions, methodNames } from '../../../src/domain/masking/method.ts';
 import { classMethods, setClassMethod } from '../../../src/domain/policy/edit.ts';
 import type { MatrixCell } from '../../../src/domain/policy/matrix.ts';
+import { usePhrase } from '../parts/told.tsx';
 import { policiesText } from '../text/policies.ts';
 import { useTexts } from '../text.tsx';
 import type { Place } from './yaml-editor.tsx';
@@ -35,6 +36,7 @@ const usualOptions = (method: MethodName, name: string): MethodOptions => {
 /** Element class by action, for one policy file: the same text as the editor beside it. */
 export const ClassForm = ({ classes, text, cells, taken, readOnly, onChange, onPlace }: Props) => {
   const t = useTexts(policiesText);
+  const phrase = usePhrase();
   const said = useMemo(() => classMethods(text), [text]);
   const byClass = new Map(cells?.map((cell) => [cell.class, cell]));
   return (
@@ -48,7 +50,8 @@ export const ClassForm = ({ classes, text, cells, taken, readOnly, onChange, onP
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {classes.map(({ name, title }) => {
+          {classes.map(({ name, title: told }) => {
+            const title = phrase(told);
             const cell = byClass.get(name);
             const rule = cell?.rules[0];
             return (

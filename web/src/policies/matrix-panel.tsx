@@ -2,6 +2,7 @@ import { Alert, Skeleton, Table } from '@mantine/core';
 import { useMemo } from 'react';
 import { withoutTests } from '../../../src/domain/policy/draft.ts';
 import type { PolicyTask } from '../../../src/domain/policy/task.ts';
+import { Told } from '../parts/told.tsx';
 import { policiesText } from '../text/policies.ts';
 import { useTexts } from '../text.tsx';
 import type { ClassInfo } from './class-form.tsx';
@@ -47,7 +48,9 @@ export const MatrixPanel = ({ rows, classes, onPlace }: Props) => {
         <Table.Tbody>
           {classes.map(({ name, title }) => (
             <Table.Tr key={name}>
-              <Table.Th scope="row">{title}</Table.Th>
+              <Table.Th scope="row">
+                <Told text={title} />
+              </Table.Th>
               {rows.map(({ plan, cells }) => {
                 const cell = cells.find((each) => each.class === name);
                 const rule = cell?.rules[0];

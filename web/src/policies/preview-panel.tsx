@@ -15,6 +15,7 @@ import { useMemo, useState } from 'react';
 import { withoutTests } from '../../../src/domain/policy/draft.ts';
 import type { Preview } from '../../../src/domain/policy/preview.ts';
 import type { PolicyTask } from '../../../src/domain/policy/task.ts';
+import { usePhrase } from '../parts/told.tsx';
 import { policiesText } from '../text/policies.ts';
 import { useTexts } from '../text.tsx';
 import { samples } from './samples.ts';
@@ -45,6 +46,7 @@ const pretty = (text: string): string => {
 /** A resource before and after, as the draft would have it, with the rule and the line behind each masked element. */
 export const PreviewPanel = ({ draft, roles, role, readOnly, onRole, onPlace }: Props) => {
   const t = useTexts(policiesText);
+  const phrase = usePhrase();
   const [resource, setResource] = useState(samples.Patient ?? '');
   const [name, setName] = useState('');
   const [saved, setSaved] = useState<string>();
@@ -121,7 +123,7 @@ export const PreviewPanel = ({ draft, roles, role, readOnly, onRole, onPlace }: 
                 : !result.ok
                   ? t.doesNotLoad
                   : preview?.ok === true
-                    ? t.withheld(preview.withheld ?? '')
+                    ? t.withheld(phrase(preview.withheld ?? ''))
                     : preview?.text}
             </Alert>
           )}

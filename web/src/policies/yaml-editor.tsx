@@ -4,6 +4,7 @@ import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { EditorState } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
+import { tags } from '@lezer/highlight';
 import { useComputedColorScheme } from '@mantine/core';
 import { basicSetup } from 'codemirror';
 import { useEffect, useRef } from 'react';
@@ -54,6 +55,13 @@ const dark = EditorView.theme(
   },
   { dark: true },
 );
+/** At least 7 to 1 on the dark ground. */
+const brightColours = HighlightStyle.define([
+  { tag: tags.comment, color: '#d9b38c' },
+  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: '#9cc4ff' },
+  { tag: [tags.string, tags.content], color: '#c3e0a8' },
+  { tag: [tags.punctuation, tags.separator, tags.bracket, tags.meta], color: '#c9c9c9' },
+]);
 const frame = EditorView.theme({
   '&': { border: '1px solid var(--mantine-color-default-border)', maxHeight: '34rem', fontSize: '0.85rem' },
   '&.cm-focused': { outline: '2px solid var(--mantine-primary-color-filled)' },
@@ -85,7 +93,7 @@ export const YamlEditor = ({ label, file, text, faults, words, place, readOnly, 
           yaml(),
           EditorView.lineWrapping,
           frame,
-          scheme === 'dark' ? [dark, syntaxHighlighting(HighlightStyle.define([]))] : light,
+          scheme === 'dark' ? [dark, syntaxHighlighting(brightColours)] : light,
           lintGutter(),
           autocompletion({ override: [(context) => completer(offered.current)(context)] }),
           EditorState.readOnly.of(readOnly),

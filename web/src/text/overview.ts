@@ -21,6 +21,8 @@ export const overviewText = texts(
     },
     traffic: 'Calls in the last ten minutes',
     trafficLabel: 'Bars of calls in slots of ten seconds: served, refused, failed. The numbers stand below.',
+    slot: 'Ten seconds from',
+    kindNames: { served: 'Served', refused: 'Refused', failed: 'Failed' },
     kinds: {
       served: (count: string) => `${count} served`,
       refused: (count: string) => `${count} refused`,
@@ -91,6 +93,8 @@ export const overviewText = texts(
       traffic: 'Aufrufe der letzten zehn Minuten',
       trafficLabel:
         'Balken der Aufrufe in Abschnitten von zehn Sekunden: bedient, abgelehnt, gescheitert. Die Zahlen stehen darunter.',
+      slot: 'Zehn Sekunden ab',
+      kindNames: { served: 'Bedient', refused: 'Abgelehnt', failed: 'Gescheitert' },
       kinds: {
         served: (count: string) => `${count} bedient`,
         refused: (count: string) => `${count} abgelehnt`,

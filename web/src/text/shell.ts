@@ -7,6 +7,7 @@ export const shellText = texts(
     console: 'Console',
     my: 'My health record',
     skip: 'Skip to content',
+    asTable: 'As a table',
     menu: 'Menu',
     closeMenu: 'Close menu',
     navigation: 'Pages',
@@ -42,6 +43,7 @@ export const shellText = texts(
     },
     notYours: 'Your role opens no page here.',
     notYoursHelp: 'Log in as somebody else, or ask a privacy officer which role you need.',
+    noPageTitle: 'Nothing here',
     noPage: 'There is no such page, or your role does not open it.',
     noRecord: 'No health record belongs to this log-in.',
     broken:
@@ -63,6 +65,7 @@ export const shellText = texts(
       console: 'Konsole',
       my: 'Meine Gesundheitsakte',
       skip: 'Zum Inhalt springen',
+      asTable: 'Als Tabelle',
       menu: 'Menü',
       closeMenu: 'Menü schließen',
       navigation: 'Seiten',
@@ -99,6 +102,7 @@ export const shellText = texts(
       notYours: 'Ihre Rolle öffnet hier keine Seite.',
       notYoursHelp:
         'Melden Sie sich mit einem anderen Konto an, oder fragen Sie die Datenschutzstelle, welche Rolle Sie brauchen.',
+      noPageTitle: 'Hier ist nichts',
       noPage: 'Diese Seite gibt es nicht, oder Ihre Rolle öffnet sie nicht.',
       noRecord: 'Zu dieser Anmeldung gehört keine Gesundheitsakte.',
       broken:

@@ -5,6 +5,7 @@ import type { CaseAnswer } from '../../../../src/domain/console/risk.ts';
 import { call, queries, useApi } from '../../api.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { ProblemAlert } from '../../parts/problem.tsx';
+import { Told, usePhrase } from '../../parts/told.tsx';
 import { Link } from '../../router.tsx';
 import { riskText } from '../../text/risk.ts';
 import { useFormat, useTexts } from '../../text.tsx';
@@ -30,6 +31,7 @@ export const CaseView = ({ id }: { readonly id: string }) => {
 const Found = ({ answer }: { readonly answer: CaseAnswer }) => {
   const t = useTexts(riskText);
   const format = useFormat();
+  const phrase = usePhrase();
   const { case: known, day, patients } = answer;
   return (
     <Stack>
@@ -54,7 +56,9 @@ const Found = ({ answer }: { readonly answer: CaseAnswer }) => {
         </Title>
         <List>
           {known.reasons.map((reason) => (
-            <List.Item key={reason}>{reason}</List.Item>
+            <List.Item key={reason}>
+              <Told text={reason} />
+            </List.Item>
           ))}
         </List>
       </Card>
@@ -80,8 +84,8 @@ const Found = ({ answer }: { readonly answer: CaseAnswer }) => {
               <Table.Tr key={patient}>
                 <Table.Td>{patient}</Table.Td>
                 <Table.Td>{t.case.ofThem(format.number(Math.max(accesses, alerted)), format.number(alerted))}</Table.Td>
-                <Table.Td>{explanation ?? t.case.nothing}</Table.Td>
-                <Table.Td>{links.length === 0 ? t.case.noLink : links.join(' ')}</Table.Td>
+                <Table.Td>{explanation === undefined ? t.case.nothing : <Told text={explanation} />}</Table.Td>
+                <Table.Td>{links.length === 0 ? t.case.noLink : links.map(phrase).join(' ')}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

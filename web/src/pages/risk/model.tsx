@@ -56,7 +56,7 @@ const Shown = ({ status }: { readonly status: RiskStatusAnswer }) => {
             {t.model.inUse}
           </Title>
           <Text ff="monospace">{model.id}</Text>
-          <Text size="sm" c="dimmed">
+          <Text size="sm" c="dimmed" lang="en">
             {model.card.trainedOn} · {model.card.window}
           </Text>
           <Text size="sm">
@@ -151,7 +151,7 @@ const Shown = ({ status }: { readonly status: RiskStatusAnswer }) => {
         <Title order={3} size="h5" mt="md">
           {t.model.limits}
         </Title>
-        <List size="sm">
+        <List size="sm" lang="en">
           {model.card.limits.map((limit) => (
             <List.Item key={limit}>{limit}</List.Item>
           ))}
@@ -233,7 +233,7 @@ const Metrics = ({ metrics }: { readonly metrics: RiskStatusAnswer['model']['car
         {metrics.map((metric, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: rows of a card never move
           <Table.Tr key={index}>
-            <Table.Td>{String(metric.name ?? '')}</Table.Td>
+            <Table.Td lang="en">{String(metric.name ?? '')}</Table.Td>
             <Table.Td>
               {Object.entries(metric)
                 .filter(([key]) => key !== 'name')

@@ -2,6 +2,7 @@ import { Card, Group, List, SegmentedControl, Stack, Text, Title } from '@mantin
 import type { CasesAnswer } from '../../../../src/domain/console/risk.ts';
 import { useApi } from '../../api.ts';
 import { Loaded } from '../../parts/loaded.tsx';
+import { Told } from '../../parts/told.tsx';
 import { Link, navigate, useHere } from '../../router.tsx';
 import { riskText } from '../../text/risk.ts';
 import { useFormat, useTexts } from '../../text.tsx';
@@ -64,7 +65,9 @@ const CaseCard = ({ found }: { readonly found: CasesAnswer['cases'][number] }) =
       </Text>
       <List size="sm" mt="xs">
         {reasons.slice(0, 3).map((reason) => (
-          <List.Item key={reason}>{reason}</List.Item>
+          <List.Item key={reason}>
+            <Told text={reason} />
+          </List.Item>
         ))}
       </List>
     </Card>

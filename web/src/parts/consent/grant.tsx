@@ -36,7 +36,7 @@ export const GrantCard = ({ grant, patient }: { readonly grant: ConsoleGrant; re
           <Title order={3} size="h5" className="wrap">
             {kind} {grantee.reference ?? t.unnamed}
           </Title>
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" style={{ flexShrink: 0 }}>
             {state === 'active' ? null : (
               <Badge color="gray" variant="light" miw="fit-content">
                 {t.grantState[state]}

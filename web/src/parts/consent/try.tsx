@@ -7,6 +7,7 @@ import { call } from '../../api.ts';
 import { consentText } from '../../text/consent.ts';
 import { useTexts } from '../../text.tsx';
 import { ProblemAlert } from '../problem.tsx';
+import { Told } from '../told.tsx';
 
 const fields = ['patient', 'person', 'organisation', 'roles'] as const;
 
@@ -113,7 +114,7 @@ const Decided = ({ decision: { decision, reasons, grants } }: { readonly decisio
         <ul>
           {reasons.map(({ rule, text }) => (
             <li key={`${rule} ${text}`}>
-              {text}{' '}
+              <Told text={text} />{' '}
               <Text span size="sm" c="dimmed" className="wrap">
                 ({rule})
               </Text>
