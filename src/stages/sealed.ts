@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import type { Instant } from '../domain/instant.ts';
 import type { Random } from '../ports.ts';
 
@@ -11,10 +11,11 @@ export interface SealedTokens {
 
 /** AES-256-GCM under a key of this gateway (or of all that share its data); the token carries its own expiry. */
 export function sealedTokens(key: Uint8Array, random: Random): SealedTokens {
+  const sealing = createSecretKey(key);
   return {
     seal(value, until) {
       const nonce = random.bytes(12);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce);
+      const cipher = createCipheriv('aes-256-gcm', sealing, nonce);
       return Buffer.concat([
         nonce,
         cipher.update(JSON.stringify([until, ...value]), 'utf8'),
@@ -26,7 +27,7 @@ export function sealedTokens(key: Uint8Array, random: Random): SealedTokens {
       const sealed = Buffer.from(token, 'base64url');
       if (sealed.length < 29) return 'unknown';
       try {
-        const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12));
+        const decipher = createDecipheriv('aes-256-gcm', sealing, sealed.subarray(0, 12));
         decipher.setAuthTag(sealed.subarray(sealed.length - 16));
         const text = Buffer.concat([
           decipher.update(sealed.subarray(12, sealed.length - 16)),

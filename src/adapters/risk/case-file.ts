@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import type { Random } from '../../ports.ts';
 import { type FileSystem, makeFolderDurably, nodeFileSystem, replaceFile, under } from '../store/file-system.ts';
 import { openLine, sealLine } from '../store/sealed-line.ts';
@@ -28,7 +29,8 @@ const utf8 = new TextEncoder();
 
 /** Rewritten at opening, so that it holds each name once. */
 export const openCaseFile = async <Value>(options: CaseFileOptions): Promise<CaseFile<Value>> => {
-  const { folder, name, key, random } = options;
+  const { folder, name, random } = options;
+  const key = createSecretKey(options.key);
   const files = options.files ?? nodeFileSystem;
   await makeFolderDurably(files, folder, folder);
   const path = under(folder, name);

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { type JournalMark, type Learnt, learntOf, type RiskJournal } from '../../domain/risk/journal.ts';
 import type { Random } from '../../ports.ts';
 import { type FileSystem, makeFolderDurably, nodeFileSystem, type OpenFile, under } from '../store/file-system.ts';
@@ -23,7 +24,8 @@ const generationOf = (name: string): number => Number(/^learnt-(\d{12})\.sealed$
  * flushed one by one: the end of the process loses none, the end of the machine its last moments.
  */
 export const openFileJournal = async (options: FileJournalOptions): Promise<RiskJournal> => {
-  const { folder, key, random, learn, trouble } = options;
+  const { folder, random, learn, trouble } = options;
+  const key = createSecretKey(options.key);
   const files = options.files ?? nodeFileSystem;
   await makeFolderDurably(files, folder, folder);
   const known = async (): Promise<number[]> =>

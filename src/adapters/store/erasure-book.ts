@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import type { Instant } from '../../domain/instant.ts';
@@ -24,7 +25,7 @@ const utf8 = new TextEncoder();
 /** `erasure.db`: patients under keyed names, everything else sealed. A row that does not open stops the start: it may be a hold. */
 export const openErasureBook = (path: string, key: Uint8Array, random: Random): ErasureBook => {
   const naming = hmac(nodeHashing, key, utf8.encode('consentry erasure names v1'));
-  const sealing = hmac(nodeHashing, key, utf8.encode('consentry erasure sealing v1'));
+  const sealing = createSecretKey(hmac(nodeHashing, key, utf8.encode('consentry erasure sealing v1')));
   const database = new DatabaseSync(path, { timeout: 5000 });
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;');
   database.exec(`CREATE TABLE IF NOT EXISTS sealed_holds (name BLOB PRIMARY KEY, box TEXT NOT NULL);

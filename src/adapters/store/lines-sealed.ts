@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { createSecretKey, hkdfSync } from 'node:crypto';
 import type { OpenLines, Random } from '../../ports.ts';
 import { openLine, sealLine } from './sealed-line.ts';
 
@@ -6,7 +6,7 @@ import { openLine, sealLine } from './sealed-line.ts';
 export const sealedLines =
   (open: OpenLines, key: Uint8Array, random: Random, unreadable: () => void): OpenLines =>
   async (name, learn) => {
-    const sealing = new Uint8Array(hkdfSync('sha256', key, '', `consentry lines ${name}`, 32));
+    const sealing = createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `consentry lines ${name}`, 32)));
     const lines = await open(name, (sealed) => {
       const line = openLine(sealing, sealed);
       if (line === undefined) unreadable();

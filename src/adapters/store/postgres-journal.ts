@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import pg from 'pg';
 import { type Learnt, learntOf, namedIn, type RiskJournal } from '../../domain/risk/journal.ts';
 import type { Random } from '../../ports.ts';
@@ -34,7 +34,8 @@ const BATCH = 1_000;
 
 /** The journal that several gateways share: each adds what it saw and follows what the others did. */
 export const openPostgresJournal = async (options: PostgresJournalOptions): Promise<RiskJournal> => {
-  const { origin, key, random, learn, trouble, followMs = 500 } = options;
+  const { origin, random, learn, trouble, followMs = 500 } = options;
+  const key = createSecretKey(options.key);
   const pool = new pg.Pool({
     connectionString: options.url,
     max: 2,

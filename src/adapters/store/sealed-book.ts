@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { hmac } from '../../domain/ledger/hash.ts';
 import type { OpenLines, Random } from '../../ports.ts';
@@ -36,7 +37,7 @@ const nameOf = (key: Uint8Array): string =>
   Buffer.from(hmac(nodeHashing, key, NAME_LABEL))
     .toString('hex')
     .slice(0, NAME);
-const sealingKey = (key: Uint8Array): Uint8Array => hmac(nodeHashing, key, KEY_LABEL);
+const sealingKey = (key: Uint8Array): KeyObject => createSecretKey(hmac(nodeHashing, key, KEY_LABEL));
 
 /** One line per note: the keyed name of whose it is, a space, the sealed note. */
 export const openSealedBook = async <Note>(options: SealedBookOptions): Promise<SealedBook<Note>> => {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
 import type { Random } from '../../ports.ts';
 
 /*
@@ -28,7 +28,7 @@ export interface VaultRecord {
   readonly length: number;
 }
 
-export const sealBox = (sealing: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Buffer => {
+export const sealBox = (sealing: KeyObject, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Buffer => {
   const cipher = createCipheriv('aes-256-gcm', sealing, nonce);
   cipher.setAAD(aad);
   const box = cipher.update(plain);
@@ -37,7 +37,7 @@ export const sealBox = (sealing: Uint8Array, nonce: Uint8Array, aad: Uint8Array,
 };
 
 export const openBox = (
-  sealing: Uint8Array,
+  sealing: KeyObject,
   nonce: Uint8Array,
   aad: Uint8Array,
   box: Uint8Array,
@@ -54,12 +54,12 @@ export const openBox = (
   }
 };
 
-export const encodeHeader = (sealing: Uint8Array, random: Random): Buffer => {
+export const encodeHeader = (sealing: KeyObject, random: Random): Buffer => {
   const nonce = random.bytes(NONCE);
   return Buffer.concat([MAGIC, nonce, sealBox(sealing, nonce, MAGIC, Buffer.alloc(0))]);
 };
 
-export const encodeRecord = (sealing: Uint8Array, random: Random, patient: string, key: Uint8Array): Buffer => {
+export const encodeRecord = (sealing: KeyObject, random: Random, patient: string, key: Uint8Array): Buffer => {
   const nonce = random.bytes(NONCE);
   const box = sealBox(sealing, nonce, Uint8Array.of(kinds.key), Buffer.concat([key, Buffer.from(patient)]));
   const head = Buffer.alloc(5);
@@ -82,7 +82,7 @@ export const erasedRecord = (length: number): Buffer => {
  */
 export const readVault = (
   bytes: Buffer,
-  sealing: Uint8Array,
+  sealing: KeyObject,
 ): { readonly records: readonly VaultRecord[]; readonly end: number } => {
   if (bytes.length < HEADER || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw new VaultUnreadable('The file is not a key vault.');
