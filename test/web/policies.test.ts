@@ -130,6 +130,34 @@ describe('the page of policies', () => {
     await close();
   });
 
+  it('tells how well the patients of a file could be told apart, and sends them nowhere', async () => {
+    const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'policies' });
+    const sent: string[] = [];
+    page.on('request', (request) => sent.push(`${request.method()} ${request.postData() ?? ''}`));
+    await page.getByRole('tab', { name: 'Re-identification' }).click();
+    await page.getByRole('combobox', { name: 'As seen by' }).selectOption('safe-harbor');
+    const patients = Array.from({ length: 12 }, (_, n) =>
+      JSON.stringify({ resourceType: 'Patient', id: `p${n}`, gender: 'female', birthDate: `1980-01-${10 + n}` }),
+    );
+    const file = (text: string) => ({
+      name: 'patients.ndjson',
+      mimeType: 'application/json',
+      buffer: Buffer.from(text),
+    });
+    await page.locator('input[type=file]').setInputFiles(file('{"resourceType":"Observation"}'));
+    await page.getByText('The file holds no Patient resources in JSON.').waitFor();
+    await page.locator('input[type=file]').setInputFiles(file(patients.join('\n')));
+    const alone = page.getByRole('row', { name: /^People whom nobody else resembles/ });
+    await alone.waitFor();
+    expect((await alone.getByRole('cell').allTextContents()).slice(-2)).toEqual(['100%', '0%']);
+    await page.getByRole('img', { name: /^After: people by/ }).waitFor();
+    expect(sent.filter((each) => each.includes('birthDate'))).toEqual([]);
+    await screenshot(page, 'policies-reidentification');
+    expect(await axe(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
   it.each(['light', 'dark'] as const)('has nothing that axe finds in %s, in any tab', async (scheme) => {
     const { page, complaints, close } = await web.openConsole('privacy-officer', { path: 'policies', scheme });
     await page.getByText('The draft loads and its tests are green.').waitFor();

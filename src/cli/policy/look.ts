@@ -1,3 +1,4 @@
+import { patientsIn } from '../../domain/masking/reidentification.ts';
 import { reidentificationPage } from '../../domain/masking/reidentification-page.ts';
 import { otherPolicies } from '../../domain/policy/draft.ts';
 import { faultLine } from '../../domain/policy/fault.ts';
@@ -142,7 +143,8 @@ export const addLooks = ({ tools, filesOf, answered, read, guarded, print, withF
     .option('--page', 'print a page with plots instead')
     .action(
       guarded((flags: Folder & { resources: string; role: string; page?: boolean }) => {
-        const patients = patientsIn(new TextDecoder().decode(read(flags.resources, 'resources')), flags.resources);
+        const patients = patientsIn(new TextDecoder().decode(read(flags.resources, 'resources')));
+        if (patients === undefined) throw new Refusal(2, `${flags.resources} holds no Patient resources in JSON.`);
         const { report, refused } = answered(flags.policies, {
           kind: 'reidentification',
           files: filesOf(flags.policies),
@@ -164,21 +166,6 @@ export const addLooks = ({ tools, filesOf, answered, read, guarded, print, withF
         }
       }),
     );
-};
-
-const patientsIn = (text: string, path: string): readonly Readonly<Record<string, unknown>>[] => {
-  try {
-    const found = text.trimStart().startsWith('{') && /\}\s*\n\s*\{/.test(text) ? text.split('\n') : [text];
-    const patients = found
-      .filter((line) => line.trim() !== '')
-      .map((line) => JSON.parse(line) as { resourceType?: string; entry?: readonly { resource?: object }[] })
-      .flatMap((each) => (each.resourceType === 'Bundle' ? (each.entry ?? []).map(({ resource }) => resource) : [each]))
-      .filter((each) => (each as { resourceType?: string } | undefined)?.resourceType === 'Patient');
-    if (patients.length > 0) return patients as readonly Readonly<Record<string, unknown>>[];
-  } catch {
-    // Told below.
-  }
-  throw new Refusal(2, `${path} holds no Patient resources in JSON.`);
 };
 
 const keyBytes = (given: Uint8Array): Uint8Array => {

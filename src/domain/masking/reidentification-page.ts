@@ -1,36 +1,22 @@
-import type { ReidentificationReport, ReidentificationRisk } from './reidentification.ts';
+import { type ReidentificationReport, type ReidentificationRisk, sharesBySize } from './reidentification.ts';
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** Sizes of groups of people who look alike, as they are usually told. */
-const bands: readonly (readonly [label: string, from: number, to: number])[] = [
-  ['alone', 1, 1],
-  ['2 to 4', 2, 4],
-  ['5 to 10', 5, 10],
-  ['11 to 19', 11, 19],
-  ['20 or more', 20, Number.POSITIVE_INFINITY],
-];
-
-const shares = ({ sizes, people }: ReidentificationRisk): readonly number[] =>
-  bands.map(([, from, to]) => {
-    const inBand = sizes.filter(({ size }) => size >= from && size <= to).reduce((sum, each) => sum + each.people, 0);
-    return people === 0 ? 0 : inBand / people;
-  });
+const labels = ['alone', '2 to 4', '5 to 10', '11 to 19', '20 or more'] as const;
 
 const plot = (title: string, risk: ReidentificationRisk): string => {
   const [width, height, foot, gap] = [420, 180, 40, 12];
-  const step = (width - gap) / bands.length;
-  const bars = shares(risk).map((share, at) => {
+  const shares = sharesBySize(risk);
+  const step = (width - gap) / shares.length;
+  const bars = shares.map((share, at) => {
     const tall = Math.round(share * (height - 20));
     const x = Math.round(gap + at * step);
     const wide = Math.round(step - gap);
     const middle = x + wide / 2;
-    return `<rect x="${x}" y="${height - tall}" width="${wide}" height="${tall}" fill="#3b5bdb"/><text x="${middle}" y="${height - tall - 4}" text-anchor="middle">${percent(share)}</text><text x="${middle}" y="${height + 16}" text-anchor="middle">${bands[at]?.[0] ?? ''}</text>`;
+    return `<rect x="${x}" y="${height - tall}" width="${wide}" height="${tall}" fill="#3b5bdb"/><text x="${middle}" y="${height - tall - 4}" text-anchor="middle">${percent(share)}</text><text x="${middle}" y="${height + 16}" text-anchor="middle">${labels[at] ?? ''}</text>`;
   });
-  const told = shares(risk)
-    .map((share, at) => `${bands[at]?.[0]}: ${percent(share)}`)
-    .join('; ');
+  const told = shares.map((share, at) => `${labels[at]}: ${percent(share)}`).join('; ');
   return `<figure><figcaption>${title}</figcaption><svg viewBox="0 0 ${width} ${height + foot}" width="${width}" role="img" aria-label="${told}" font-size="11" font-family="system-ui, sans-serif">${bars.join('')}<line x1="0" y1="${height}" x2="${width}" y2="${height}" stroke="#333"/></svg></figure>`;
 };
 

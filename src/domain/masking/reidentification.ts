@@ -45,6 +45,32 @@ export const reidentificationRisk = (rows: readonly QuasiRow[], by: readonly str
   };
 };
 
+/** Sizes of groups of people who look alike, as they are usually told: alone, 2 to 4, 5 to 10, 11 to 19, 20 or more. */
+const bands = [1, 4, 10, 19, Number.POSITIVE_INFINITY] as const;
+
+/** Share of people in groups of each of the five sizes. */
+export const sharesBySize = ({ sizes, people }: ReidentificationRisk): readonly number[] =>
+  bands.map((to, at) => {
+    const from = bands[at - 1] ?? 0;
+    const inBand = sizes.filter(({ size }) => size > from && size <= to).reduce((sum, each) => sum + each.people, 0);
+    return people === 0 ? 0 : inBand / people;
+  });
+
+/** Patient resources of a text: a resource, a Bundle, or one in a line. Undefined: there are none, or it is not JSON. */
+export const patientsIn = (text: string): readonly Json[] | undefined => {
+  try {
+    const lines = text.trimStart().startsWith('{') && /\}\s*\n\s*\{/.test(text) ? text.split('\n') : [text];
+    const patients = lines
+      .filter((line) => line.trim() !== '')
+      .map((line) => JSON.parse(line) as { resourceType?: string; entry?: readonly { resource?: object }[] })
+      .flatMap((each) => (each.resourceType === 'Bundle' ? (each.entry ?? []).map(({ resource }) => resource) : [each]))
+      .filter((each) => (each as { resourceType?: string } | undefined)?.resourceType === 'Patient');
+    return patients.length === 0 ? undefined : (patients as readonly Json[]);
+  } catch {
+    return undefined;
+  }
+};
+
 type Json = Readonly<Record<string, unknown>>;
 
 const first = (value: unknown): Json | undefined =>

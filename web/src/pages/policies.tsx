@@ -14,6 +14,7 @@ import { HistoryPanel } from '../policies/history-panel.tsx';
 import { MatrixPanel, useMatrix } from '../policies/matrix-panel.tsx';
 import { PreviewPanel } from '../policies/preview-panel.tsx';
 import { ProposalsPanel } from '../policies/proposals-panel.tsx';
+import { ReidentificationPanel } from '../policies/reidentification-panel.tsx';
 import { ReplayPanel } from '../policies/replay-panel.tsx';
 import { useDraft } from '../policies/use-draft.ts';
 import { useTask } from '../policies/use-task.ts';
@@ -39,7 +40,7 @@ interface PolicyInfo {
 }
 type CheckTask = Extract<PolicyTask, { readonly kind: 'check' }>;
 
-const tabs = ['edit', 'matrix', 'replay', 'changes', 'history'] as const;
+const tabs = ['edit', 'matrix', 'replay', 'reidentification', 'changes', 'history'] as const;
 const noFaults: readonly PolicyFault[] = [];
 
 const Policies = () => {
@@ -196,6 +197,9 @@ const Desk = ({ inForce, files }: { readonly inForce: InForce; readonly files: r
         </Tabs.Panel>
         <Tabs.Panel value="replay">
           <ReplayPanel draft={draft} />
+        </Tabs.Panel>
+        <Tabs.Panel value="reidentification">
+          <ReidentificationPanel draft={draft} roles={inForce.roles} role={role} onRole={setRole} />
         </Tabs.Panel>
         <Tabs.Panel value="changes">
           <ProposalsPanel readOnly={readOnly} />
