@@ -150,7 +150,7 @@ describe('the page of policies', () => {
     const alone = page.getByRole('row', { name: /^People whom nobody else resembles/ });
     await alone.waitFor();
     expect((await alone.getByRole('cell').allTextContents()).slice(-2)).toEqual(['100%', '0%']);
-    await page.getByRole('img', { name: /^After: people by/ }).waitFor();
+    await page.getByRole('img', { name: /^After masking: people by/ }).waitFor();
     expect(sent.filter((each) => each.includes('birthDate'))).toEqual([]);
     await screenshot(page, 'policies-reidentification');
     expect(await axe(page)).toEqual([]);

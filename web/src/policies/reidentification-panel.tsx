@@ -82,8 +82,8 @@ export const ReidentificationPanel = ({ draft, roles, role, onRole }: Props) => 
             <Table.Thead>
               <Table.Tr>
                 <Table.Td />
-                <Table.Th scope="col">{t.before}</Table.Th>
-                <Table.Th scope="col">{t.after}</Table.Th>
+                <Table.Th scope="col">{t.masking.before}</Table.Th>
+                <Table.Th scope="col">{t.masking.after}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -100,17 +100,18 @@ export const ReidentificationPanel = ({ draft, roles, role, onRole }: Props) => 
             {(['before', 'after'] as const).map((when) => (
               <section key={when}>
                 <Title order={2} size="h5">
-                  {t[when]}
+                  {t.masking[when]}
                 </Title>
                 <Bars
-                  label={t.bySize(t[when])}
+                  label={t.bySize(t.masking[when])}
                   of={t.groupSize}
-                  series={[{ name: 'share', label: t.shareOfPeople, color: 'indigo.5' }]}
+                  series={[{ name: 'people', label: t.people, color: 'indigo.5' }]}
                   rows={sharesBySize(told.report[when]).map((share, at) => ({
                     label: Object.values(t.sizes)[at] ?? '',
-                    values: { share },
+                    // The axis counts in whole numbers.
+                    values: { people: Math.round(share * told.report[when].people) },
                   }))}
-                  number={format.percent}
+                  number={format.number}
                 />
               </section>
             ))}

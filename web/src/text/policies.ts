@@ -119,7 +119,7 @@ export const policiesText = texts(
     meanChance: 'Mean chance that a match is the right person',
     bySize: (when: string) => `${when}: people by the number of others who look alike.`,
     groupSize: 'People who look alike',
-    shareOfPeople: 'Share of people',
+    masking: { before: 'Before masking', after: 'After masking' },
     sizes: { one: 'alone', four: '2 to 4', ten: '5 to 10', nineteen: '11 to 19', more: '20 or more' },
   },
   {
@@ -243,7 +243,7 @@ export const policiesText = texts(
       meanChance: 'Mittlere Wahrscheinlichkeit, dass ein Treffer stimmt',
       bySize: (when: string) => `${when}: Menschen nach der Zahl derer, die ihnen gleichen.`,
       groupSize: 'Menschen, die sich gleichen',
-      shareOfPeople: 'Anteil der Menschen',
+      masking: { before: 'Vor dem Verdecken', after: 'Nach dem Verdecken' },
       sizes: { one: 'allein', four: '2 bis 4', ten: '5 bis 10', nineteen: '11 bis 19', more: '20 oder mehr' },
     },
   },
