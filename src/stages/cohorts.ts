@@ -17,7 +17,7 @@ import type { CountBook, Policies, UpstreamReader } from '../ports.ts';
 import type { Authenticated, Planned } from './exchange.ts';
 import type { Judged } from './judge.ts';
 import { emptyTally, type Tally } from './release/bundle.ts';
-import { nextPage } from './release/links.ts';
+import { linkedPage } from './release/links.ts';
 import { refusalOf } from './release/refusal.ts';
 import type { ResourceReleaseParts } from './release/resource.ts';
 import { type Disclosed, type Released, told } from './release.ts';
@@ -136,7 +136,7 @@ export function cohorts(parts: CohortParts): Cohorts {
         rows.set(person, { person, values: attributesOf(value) });
         if (rows.size > MOST_PEOPLE) return problem('too-costly');
       }
-      path = nextPage(tape, 0, parts.bases);
+      path = linkedPage(tape, 0, parts.bases);
     }
     return { rows: [...rows.values()], tally };
   }

@@ -14,7 +14,7 @@ import { ownRead } from '../domain/upstream.ts';
 import type { UpstreamReader } from '../ports.ts';
 import { forwarded } from './clear.ts';
 import type { Planned } from './exchange.ts';
-import { nextPage } from './release/links.ts';
+import { linkedPage } from './release/links.ts';
 import type { ResourceReleaseParts } from './release/resource.ts';
 
 export interface MatchParts {
@@ -79,7 +79,7 @@ export async function matchesOf(
       });
       if (visible.length > 1) return { visible, hidden };
     }
-    path = nextPage(tape, 0, parts.bases);
+    path = linkedPage(tape, 0, parts.bases);
   }
   return { visible, hidden };
 }

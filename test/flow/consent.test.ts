@@ -2,8 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import supertest from 'supertest';
 import { nodeHashing } from '../../src/adapters/store/node-hash.ts';
 import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
+import type { PatientId } from '../../src/domain/fhir/interaction.ts';
+import type { Instant } from '../../src/domain/instant.ts';
 import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
 import { verifyProofFile } from '../../src/domain/ledger/receipt.ts';
+import { entryOf } from '../adapters/store/ledger-fixture.ts';
 import { codeOf, type Rig, startRig } from './rig.ts';
 
 let rig: Rig;
@@ -177,5 +180,32 @@ describe('the audit', () => {
       .get('/fhir/AuditEvent?patient=Patient/patient-ada')
       .set('authorization', `Bearer ${noor}`);
     expect((other.body as { entry?: unknown[] }).entry).toBeUndefined();
+  });
+
+  it('is one row of AuditEvents through two half-years, page by page', async () => {
+    const { ledger } = rig.demo.gateway;
+    await rig.get('/Patient/patient-ada', 'clinician').expect(200);
+    const later = (Date.now() + 200 * 24 * 3600 * 1000) as Instant;
+    await ledger.append(entryOf('later', { at: later, patients: ['patient-ada' as PatientId] }));
+    await rig.get('/Patient/patient-ada', 'clinician').expect(200);
+    await rig.demo.gateway.records?.settled();
+    const boundary = ledger.logs()[0]?.size() ?? 0;
+    const officer = await rig.token('privacy-officer');
+    const all = await ledger.query({ patient: 'patient-ada' as PatientId, limit: 1000 });
+    const numbers: number[] = [];
+    for (let path: string | undefined = '/fhir/AuditEvent?patient=Patient/patient-ada&_count=3'; path !== undefined; ) {
+      const answer = await supertest(rig.demo.gateway.url).get(path).set('authorization', `Bearer ${officer}`);
+      expect(answer.status).toBe(200);
+      const { entry = [], link } = answer.body as {
+        readonly entry?: readonly { readonly resource: { readonly id: string } }[];
+        readonly link: readonly { readonly relation: string; readonly url: string }[];
+      };
+      numbers.push(...entry.map(({ resource }) => Number(resource.id)));
+      const next = link.find(({ relation }) => relation === 'next')?.url;
+      path = next === undefined ? undefined : `/fhir/${next.slice(next.indexOf('AuditEvent'))}`;
+    }
+    expect(ledger.logs()).toHaveLength(2);
+    expect(numbers.some((number) => number < boundary) && numbers.some((number) => number > boundary)).toBe(true);
+    expect(numbers).toEqual(all);
   });
 });

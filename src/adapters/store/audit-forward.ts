@@ -99,6 +99,12 @@ const bundleOf = (page: AuditPage, path: string): object => {
   const [base = '', query = ''] = path.split('?');
   const parameters = new URLSearchParams(query);
   const link = [{ relation: 'self', url: path }];
+  const [newest] = page.events;
+  if (newest?.id !== undefined && !parameters.has('_before')) {
+    // Reading the audit is an entry of it: what is skipped on the way to a page must not move.
+    parameters.set('_before', String(Number(newest.id) + 1));
+    link.push({ relation: 'urn:consentry:same-page', url: `${base}?${parameters.toString()}` });
+  }
   if (page.next !== undefined) {
     parameters.set('_before', String(page.next));
     link.push({ relation: 'next', url: `${base}?${parameters.toString()}` });

@@ -11,7 +11,7 @@ import type { Planned } from '../exchange.ts';
 import { countsAll, countsOnly, wantedOf } from '../page-size.ts';
 import type { AnyRelease } from './container.ts';
 import { entryTail, extensionOf } from './entry.ts';
-import { nextPage } from './links.ts';
+import { linkedPage, SAME_PAGE } from './links.ts';
 import type { PageStart } from './pages.ts';
 import type { ReleasedResource, WithheldResource } from './resource.ts';
 import { tied } from './ties.ts';
@@ -157,7 +157,7 @@ export function* releaseBundle(
         continue;
       }
       if (mode !== 'include' && matches === wanted) {
-        next ??= { upstream: path, skip: position - 1 };
+        next ??= { upstream: path || (linkedPage(tape, node, parts.bases, SAME_PAGE) ?? ''), skip: position - 1 };
         beyond += 1;
         if (counting) countPatients(tally, released);
         continue;
@@ -167,7 +167,7 @@ export function* releaseBundle(
     }
   }
   const last = pages.at(-1);
-  const further = last === undefined ? undefined : nextPage(last.tape, last.node, parts.bases);
+  const further = last === undefined ? undefined : linkedPage(last.tape, last.node, parts.bases);
   if ((next === undefined || counting) && further !== undefined) {
     if (ended) next ??= { upstream: further, skip: 0 };
     else tally.more.set(part, further);

@@ -36,13 +36,16 @@ export function bundleLinks(bases: Bases, book: PageBook, now: () => Instant) {
   };
 }
 
-/** Where the upstream has the next page of a Bundle: path and query below its base. */
-export function nextPage(tape: Tape, bundle: number, bases: Bases): string | undefined {
+/** Of a list that grows at its head while it is paged: the same page, however much comes before it. Only the ledger tells it. */
+export const SAME_PAGE = 'urn:consentry:same-page';
+
+/** Where the upstream has the next page of a Bundle, or another one: path and query below its base. */
+export function linkedPage(tape: Tape, bundle: number, bases: Bases, relation = 'next'): string | undefined {
   const listed = member(tape, bundle, 'link');
   if (listed < 0) return undefined;
   for (let link = listed + 1; link < (tape.next[listed] as number); link = tape.next[link] as number) {
     const url = stringOf(tape, member(tape, link, 'url'));
-    if (url !== undefined && stringOf(tape, member(tape, link, 'relation')) === 'next')
+    if (url !== undefined && stringOf(tape, member(tape, link, 'relation')) === relation)
       return belowUpstream(url, bases);
   }
   return undefined;
