@@ -100,7 +100,10 @@ const entryNumber = (text: string): number => {
 type LedgerVerdict = Verified & {
   readonly origin?: string;
   readonly logs?: readonly { readonly origin: string; readonly size: number; readonly retired?: true }[];
+  readonly strays?: readonly string[];
 };
+
+const MOST_STRAYS = 20;
 
 interface VerifyFlags {
   readonly data?: string;
@@ -148,6 +151,7 @@ const verifyLog = async (tools: LedgerTools, flags: VerifyFlags): Promise<void> 
           root: Buffer.from(result.checkpoint.root).toString('base64'),
           signedBy: result.signedBy,
           confirmed: result.confirmed,
+          strays: result.strays,
         }
       : { finding: result.finding };
     console.log(JSON.stringify({ ...told, ...more }));
@@ -156,6 +160,9 @@ const verifyLog = async (tools: LedgerTools, flags: VerifyFlags): Promise<void> 
     for (const { origin, size, retired } of result.logs ?? [])
       console.log(`${origin}: ${size} entries${retired ? '; retired, so the tree alone was verified' : ''}.`);
     console.log(`Tiles, payloads and root are what the checkpoint signs; ${result.confirmed} remembered roots agree.`);
+    const { strays = [] } = result;
+    for (const name of strays.slice(0, MOST_STRAYS)) console.log(`Not part of the log: ${name}`);
+    if (strays.length > MOST_STRAYS) console.log(`and ${strays.length - MOST_STRAYS} more files.`);
     if (flags.key === undefined)
       console.log("The folder's own key was trusted; give --key to check against one you hold.");
     if (rpc === undefined) console.log('No anchors were read; give --rpc and --contract to check against the chain.');

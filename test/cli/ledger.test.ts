@@ -117,8 +117,53 @@ describe('consentry ledger', () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace(extra, Buffer.from(forged).toString('base64')));
     expect(await run('verify', '--proof', file, '--key', verifierKey)).toMatchObject({
       code: 1,
-      err: 'What the proof shows as "actor" is not what the entry committed to.\n',
+      err: 'What the proof shows as "actor" is not what the entry committed to. (text, salt or path)\n',
     });
+  });
+
+  it('names the part of a proof that was altered', async () => {
+    const file = join(folder, 'parts.tlog-proof');
+    await run('prove', '5', '--data', folder, '--show', 'actor', '--out', file);
+    const whole = readFileSync(file, 'utf8');
+    const extra = /^extra (.*)$/m.exec(whole)?.[1] ?? '';
+    const told = JSON.parse(Buffer.from(extra, 'base64').toString('utf8'));
+    const withExtra = (more: object): string =>
+      whole.replace(extra, Buffer.from(JSON.stringify({ ...told, ...more })).toString('base64'));
+    const opened = (more: object): string => withExtra({ openings: [{ ...told.openings[0], ...more }] });
+    const flipped = (base64: string, at: number): string => {
+      const bytes = Buffer.from(base64, 'base64');
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      return bytes.toString('base64');
+    };
+    const hash = /^index 5\n(.*)$/m.exec(whole)?.[1] ?? '';
+    const cases: readonly (readonly [string, string])[] = [
+      [whole.replace('tlog-proof@v1', 'tlog-proof@v2'), 'first line'],
+      [whole.replace(/^extra .*\n/m, ''), 'extra: missing'],
+      [whole.replace(extra, `${extra}!`), 'extra: not base64'],
+      [whole.replace(extra, Buffer.from('{').toString('base64')), 'extra: not JSON'],
+      [withExtra({ leaf: 7 }), 'extra, leaf: not base64'],
+      [withExtra({ openings: [{}] }), 'extra, openings'],
+      [whole.replace('index 5', 'index five'), 'index: not a number'],
+      [whole.replace('index 5', 'index 5000000'), 'index: there is no entry 5000000'],
+      [whole.replace(hash, hash.slice(4)), 'path, hash 1: not 32 bytes'],
+      [whole.replace(`${hash}\n`, ''), 'path: '],
+      [whole.replace(hash, flipped(hash, 3)), 'index, path, or the leaf'],
+      [whole.replace('index 5', 'index 4'), 'index, path, or the leaf'],
+      [withExtra({ leaf: flipped(told.leaf, 30) }), 'extra, leaf)'],
+      [withExtra({ leaf: flipped(told.leaf, 0) }), 'extra, leaf: not one of an access ledger'],
+      [opened({ text: '{}' }), 'text, salt or path'],
+      [opened({ index: 1 }), 'index or group'],
+      [opened({ count: 900 }), 'count, index or path'],
+      [whole.slice(0, whole.indexOf('\n\n')), 'checkpoint: there is none'],
+      [whole.replace('\n\n—', '\n\n-'), 'checkpoint: not a signed note'],
+      [whole.replace(/\n([0-9]+)\n/, '\n9$1\n'), 'checkpoint: its origin, size, root or signature'],
+      [whole.replace(/^— \S+/m, '— other.example/log'), 'by other.example/log, and no key of them is trusted'],
+    ];
+    for (const [text, part] of cases) {
+      writeFileSync(file, text);
+      const { code, err } = await run('verify', '--proof', file, '--key', verifierKey);
+      expect([part, code, err.includes(part)]).toEqual([part, 1, true]);
+    }
   });
 
   it('checks the proofs in a copy of a record, and tells which items they name', async () => {

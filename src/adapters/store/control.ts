@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Instant } from '../../domain/instant.ts';
 import type { Checkpoint } from '../../domain/ledger/checkpoint.ts';
@@ -46,6 +47,26 @@ export interface ControlOptions {
   /** A silent owner that may still live is left alone for this long. */
   readonly leaseMs: number;
 }
+
+const NOT_A_DATABASE: readonly unknown[] = [11, 26];
+
+/** What the file says was published, read beside a writer; `damaged` when it is no such file, `undefined` when it cannot be told. */
+export const readPublishedClaim = (
+  path: string,
+): { readonly size: number; readonly root: Uint8Array } | 'damaged' | undefined => {
+  if (!existsSync(path)) return undefined;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true });
+    const row = database.prepare('SELECT size, root FROM published').get();
+    return row && { size: Number(row.size), root: Uint8Array.from(row.root as Uint8Array) };
+  } catch (error) {
+    // A folder that cannot be written has no room for what reading beside a writer needs.
+    return NOT_A_DATABASE.includes((error as { readonly errcode?: unknown }).errcode) ? 'damaged' : undefined;
+  } finally {
+    database?.close();
+  }
+};
 
 export const acquireControl = ({ path, owner, now, leaseMs }: ControlOptions): Control => {
   const database = new DatabaseSync(path, { timeout: 5000 });

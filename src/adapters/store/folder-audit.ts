@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { type Checkpoint, parseCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import type { EntryKind } from '../../domain/ledger/entry.ts';
 import { halfYearOf, originOf } from '../../domain/ledger/half-year.ts';
 import { equalBytes } from '../../domain/ledger/hash.ts';
 import { closesLog, decodeLeaf } from '../../domain/ledger/leaf.ts';
@@ -12,6 +13,7 @@ import {
   type Verified,
   verifyLog,
 } from '../../domain/ledger/verify.ts';
+import { readPublishedClaim } from './control.ts';
 import { type FileSystem, nodeFileSystem, readText, under } from './file-system.ts';
 import { wasRetired } from './ledger-folder.ts';
 import { nodeHashing } from './node-hash.ts';
@@ -22,6 +24,7 @@ import { linkOf } from './rotating-ledger.ts';
 import { commitmentMatches, type OpenedPayload, openPayload, recipientOf } from './seal.ts';
 import { readRecord, SEGMENT_HEADER, type SegmentSpan, segmentHeader } from './segment.ts';
 import { ed25519Verifier, logKey } from './signing-key.ts';
+import { checkOtherFiles } from './stray-files.ts';
 import { createTileStore } from './tile-store.ts';
 
 /** The folder itself, or a data folder that holds it. */
@@ -33,14 +36,24 @@ const folderSource = (folder: string, files: FileSystem): LogSource => {
   return { checkpoint: () => readText(files, under(folder, 'log', 'checkpoint')), tile: (name) => tiles.read(name) };
 };
 
-type Opener = (payload: Uint8Array) => OpenedPayload | undefined;
+interface Opener {
+  open(payload: Uint8Array): OpenedPayload | undefined;
+  /** Whether the log's own key is here. */
+  readonly own: boolean;
+}
+
+/** Of these no patient is named: each is sealed under the log's own key. */
+const ownKinds: readonly EntryKind[] = ['policy', 'model', 'anchor', 'rotation', 'retirement'];
 
 /** With every key that is at hand; the log's own opens what it says of itself. */
 const openerOf = async (keysFolder: string, files: FileSystem, keys: PayloadKeys | undefined): Promise<Opener> => {
   const own = await files.read(under(keysFolder, 'payload.key')).catch(() => undefined);
   const secrets = [...(own === undefined ? [] : [own]), ...[...(keys?.all() ?? [])].map(([, key]) => key)];
   const recipients = new Map(secrets.map(recipientOf).map((one) => [one.name.toString('hex'), one]));
-  return (payload) => openPayload(payload, (name) => recipients.get(name.toString('hex')));
+  return {
+    open: (payload) => openPayload(payload, (name) => recipients.get(name.toString('hex'))),
+    own: own !== undefined,
+  };
 };
 
 /** What the place of a log in its row asks of it, and what it says of its end. */
@@ -79,7 +92,7 @@ const closingCheck =
 const payloadCheck = async (
   folder: string,
   files: FileSystem,
-  open: Opener,
+  opener: Opener,
   expected: Expected,
   retirements: Retirements,
 ): Promise<LeafCheck> => {
@@ -113,11 +126,19 @@ const payloadCheck = async (
     }
     const late = closing(index, leaf);
     if (late !== undefined) return { ...late, file };
+    const kind = decodeLeaf(leaf)?.kind;
     const first = index === 0 && expected.link !== undefined;
-    if (first && decodeLeaf(leaf)?.kind !== 'rotation')
+    if (first && kind !== 'rotation')
       return { file, entry: 0, text: 'The log does not begin with the log that it follows.' };
-    const retirement = decodeLeaf(leaf)?.kind === 'retirement';
-    const opened = first || retirement || expected.openings ? open(record.payload) : undefined;
+    const own = kind !== undefined && ownKinds.includes(kind);
+    const opened = own || expected.openings ? opener.open(record.payload) : undefined;
+    if (own && opener.own && opened === undefined)
+      return {
+        file: 'keys/payload.key',
+        entry: index,
+        text: `Entry ${index} is sealed under this key, and it does not open: the key was altered, or is of another log.`,
+      };
+    const retirement = kind === 'retirement';
     if (retirement && opened === undefined) retirements.sealed++;
     else if (retirement) retirements.told.add(opened?.entry.story[0]?.rule ?? '');
     if (first && opened !== undefined && opened.entry.story[0]?.rule !== expected.link)
@@ -143,6 +164,8 @@ export interface FolderAuditOptions {
 
 export type FolderAudit = Verified & {
   readonly origin?: string;
+  /** Files that are no part of the log: left over, or put there. */
+  readonly strays?: readonly string[];
   /** Each log of a row, when there are several. */
   readonly logs?: readonly { readonly origin: string; readonly size: number; readonly retired?: true }[];
 };
@@ -186,6 +209,8 @@ const auditLog = async (
 ): Promise<FolderAudit> => {
   const { folder, keys, half } = place;
   const source = folderSource(folder, files);
+  // Before the checkpoint: a writer beside may only have gone on since.
+  const claimed = readPublishedClaim(under(folder, 'control.db'));
   const note = await source.checkpoint();
   if (note === undefined)
     return { ok: false, finding: { file: 'checkpoint', text: 'There is no checkpoint in this folder.' } };
@@ -220,7 +245,17 @@ const auditLog = async (
     check: await payloadCheck(folder, files, await openerOf(keys, files, options.payloadKeys), expected, retirements),
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
-  return { ...result, origin };
+  if (!result.ok) return { ...result, origin };
+  const { size, root } = result.checkpoint;
+  const wrong =
+    claimed === 'damaged'
+      ? 'It is no database any more; the gateway does not start on it.'
+      : claimed !== undefined && (claimed.size > size || (claimed.size === size && !equalBytes(claimed.root, root)))
+        ? `It tells of ${claimed.size} published entries, and the checkpoint of ${size} is not those: it was altered, or an older log was put beside it.`
+        : undefined;
+  if (wrong !== undefined) return { ok: false, origin, finding: { file: 'control.db', text: wrong } };
+  const { finding, strays } = await checkOtherFiles(files, folder, size);
+  return finding === undefined ? { ...result, origin, strays } : { ok: false, origin, finding };
 };
 
 /** The whole check of `ledger verify`: each log, and that each follows the one before it. */
@@ -232,6 +267,7 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
   const retirements: Retirements = { told: new Set(), sealed: 0 };
   /** Half-year and link of each retired log. */
   const retired = new Map<string | undefined, string>();
+  const strays: string[] = [];
   let confirmed = 0;
   let before: { readonly checkpoint: Checkpoint; readonly next: string | undefined } | undefined;
   const folders = await logFolders(files, first);
@@ -259,6 +295,7 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
       return half === undefined ? result : { ...result, finding: { ...finding, file: `${half}/${finding.file}` } };
     }
     confirmed += result.confirmed;
+    strays.push(...(result.strays ?? []).map((name) => (half === undefined ? name : `${half}/${name}`)));
     const { checkpoint } = result;
     logs.push({ origin: checkpoint.origin, size: checkpoint.size, ...(expected.retired ? { retired: true } : {}) });
     if (expected.retired) retired.set(half, linkOf(checkpoint));
@@ -277,7 +314,7 @@ export const auditFolder = async (options: FolderAuditOptions): Promise<FolderAu
         `${untold[0]?.[0] === undefined ? '' : `${untold[0][0]}/`}segments`,
         'The payloads of a log are gone, and no entry of a later one says that it was retired.',
       );
-    return { ...result, confirmed, ...(logs.length > 1 ? { logs } : {}) };
+    return { ...result, confirmed, strays, ...(logs.length > 1 ? { logs } : {}) };
   }
   return { ok: false, finding: { file: 'checkpoint', text: 'There is no checkpoint in this folder.' } };
 };

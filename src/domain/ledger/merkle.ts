@@ -90,6 +90,13 @@ const odd = (n: number): boolean => n % 2 === 1;
 const half = (n: number): number => Math.floor(n / 2);
 
 /** RFC 9162 2.1.3.2. */
+/** How many hashes the proof of an entry has. */
+export const inclusionLength = (index: number, size: number): number => {
+  let length = 0;
+  for (let at = index, last = size - 1; last > 0; at = half(at), last = half(last)) if (odd(at) || at < last) length++;
+  return length;
+};
+
 export const verifyInclusion = (
   hashing: Hashing,
   index: number,

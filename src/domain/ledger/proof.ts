@@ -14,11 +14,11 @@ export interface TlogProof {
   readonly checkpoint: string;
 }
 
-const HEADER = 'c2sp.org/tlog-proof@v1';
+export const PROOF_HEADER = 'c2sp.org/tlog-proof@v1';
 
 export const formatProof = ({ extra, index, path, checkpoint }: TlogProof): string => {
   const lines = [
-    HEADER,
+    PROOF_HEADER,
     ...(extra === undefined ? [] : [`extra ${toBase64(extra)}`]),
     `index ${index}`,
     ...path.map(toBase64),
@@ -30,7 +30,7 @@ export const parseProof = (text: string): TlogProof | undefined => {
   const gap = text.indexOf('\n\n');
   if (gap < 0) return undefined;
   const lines = text.slice(0, gap).split('\n');
-  if (lines.shift() !== HEADER) return undefined;
+  if (lines.shift() !== PROOF_HEADER) return undefined;
   const extra = lines[0]?.startsWith('extra ') ? fromBase64((lines.shift() ?? '').slice('extra '.length)) : null;
   const index = /^index (0|[1-9][0-9]*)$/.exec(lines.shift() ?? '')?.[1];
   const path = lines.map(fromBase64);

@@ -1,10 +1,12 @@
 import { fromBase64, toBase64 } from './base64.ts';
+import { parseCheckpoint } from './checkpoint.ts';
 import { type GroupName, groupNames, type Opening, verifyOpening } from './commitment.ts';
 import type { Hashing } from './hash.ts';
 import { decodeLeaf, type Leaf } from './leaf.ts';
 import { leafHash } from './merkle.ts';
 import type { NoteVerifier } from './note.ts';
 import { formatProof, parseProof, type TlogProof, verifyProof } from './proof.ts';
+import { alteredPart, misplacedPart, unreadablePart, unsignedPart } from './proof-fault.ts';
 
 /** What a patient or an auditor takes home: a `tlog-proof` whose extra data holds the leaf and the groups shown. */
 export interface ProofFile {
@@ -98,16 +100,23 @@ export type ProofVerdict =
 /** Everything the file claims, checked against keys alone: nobody is asked. */
 export const verifyProofFile = (hashing: Hashing, file: string, verifiers: readonly NoteVerifier[]): ProofVerdict => {
   const proof = parseProofFile(file);
-  if (proof === undefined) return { ok: false, text: 'This is not a proof of an access ledger entry.' };
+  const bad = (text: string, part: string): ProofVerdict => ({ ok: false, text: `${text} (${part})` });
+  if (proof === undefined) return bad('This is not a proof of an access ledger entry.', unreadablePart(file));
   const proven = verifyProof(hashing, proof, leafHash(hashing, proof.leaf), verifiers);
   if (proven === 'checkpoint')
-    return { ok: false, text: 'The checkpoint in the proof is not signed by a log that is trusted here.' };
-  if (proven === 'inclusion') return { ok: false, text: 'The entry is not in the log that the checkpoint signs.' };
+    return bad(
+      'The checkpoint in the proof is not signed by a log that is trusted here.',
+      unsignedPart(proof.checkpoint, verifiers),
+    );
+  if (proven === 'inclusion') {
+    const size = parseCheckpoint(proof.checkpoint.split('\n\n', 1)[0]?.concat('\n') ?? '')?.size ?? 0;
+    return bad('The entry is not in the log that the checkpoint signs.', misplacedPart(hashing, proof, size));
+  }
   const leaf = decodeLeaf(proof.leaf);
   if (leaf === undefined) return { ok: false, text: 'The entry is in the log, but is not one of an access ledger.' };
   const wrong = proof.openings.find((opening) => !verifyOpening(hashing, leaf.commitment, opening));
   if (wrong !== undefined)
-    return { ok: false, text: `What the proof shows as "${wrong.name}" is not what the entry committed to.` };
+    return bad(`What the proof shows as "${wrong.name}" is not what the entry committed to.`, alteredPart(wrong));
   const { index, openings, checkpoint } = proof;
   return { ok: true, index, size: proven.size, signedBy: proven.signedBy, leaf, openings, checkpoint };
 };

@@ -37,6 +37,16 @@ describe('the file ledger', () => {
     await second.close();
   });
 
+  it('has every acknowledged entry in the index when it is closed, however late it came', async () => {
+    const ledger = await open(folder, { limits: { integrateMs: 600_000 } });
+    await fill(ledger, 600);
+    await ledger.close();
+    const index = new DatabaseSync(join(folder, 'index.db'), { readOnly: true });
+    expect(index.prepare('SELECT size FROM state').get()?.size).toBe(600);
+    expect(index.prepare('SELECT count(*) AS count FROM entries').get()?.count).toBe(600);
+    index.close();
+  });
+
   it('gives a proof that holds against the key alone, without the log', async () => {
     const ledger = await open(folder);
     await fill(ledger, 700);

@@ -1,8 +1,10 @@
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { auditFolder, type FolderAudit } from '../../../src/adapters/store/folder-audit.ts';
 import type { Remembered } from '../../../src/domain/ledger/verify.ts';
+import { faultyFiles } from './faulty-files.ts';
 import { entryOf, fill, memoryKeys, open, temporaryFolder } from './ledger-fixture.ts';
 
 const LEAF = 86 + 2;
@@ -18,9 +20,10 @@ const copy = (from: string, to: string): void => {
 };
 
 beforeAll(async () => {
-  const ledger = await open(whole, { payloadKeys: memoryKeys() });
+  const ledger = await open(whole, { payloadKeys: memoryKeys(), limits: { integrateMs: 600_000 } });
   ledger.onPublish(({ size, root }) => anchors.push({ size, root, by: 'the chain' }));
-  await fill(ledger, 300);
+  await ledger.append(entryOf('policy', { kind: 'policy', patients: [] }));
+  await fill(ledger, 299);
   await ledger.integrate();
   backup = join(temporaryFolder(), 'backup');
   copy(whole, backup);
@@ -75,6 +78,71 @@ describe('a tampered ledger', () => {
       expect(await auditFolder({ folder: work })).toMatchObject({ ok: false, finding: { file: 'checkpoint' } });
     }
     expect(await audit()).toMatchObject({ ok: true });
+  });
+
+  it('tells of files that are no part of the log, and rests on none of them', async () => {
+    expect(await audit()).toMatchObject({ ok: true, strays: [] });
+    const strays = [
+      'log/tile/0/009.p/7',
+      'log/tile/1/000.p/9',
+      'log/tile/entries/009',
+      'log/tile/9/note',
+      'log/readme',
+      'segments/x',
+      'y',
+    ];
+    for (const name of strays) {
+      mkdirSync(dirname(path(name)), { recursive: true });
+      writeFileSync(path(name), 'anything');
+    }
+    const found = await audit();
+    expect(found).toMatchObject({ ok: true });
+    expect([...((found.ok && found.strays) || [])].sort()).toEqual(strays.sort());
+  });
+
+  it('names a tile of an earlier checkpoint that is not the beginning of the later one', async () => {
+    const tile = readFileSync(path('log/tile/0/002.p/88'));
+    const bundle = readFileSync(path('log/tile/entries/002.p/88'));
+    writeFileSync(path('log/tile/0/002.p/7'), tile.subarray(0, 7 * 32));
+    writeFileSync(path('log/tile/entries/002.p/7'), bundle.subarray(0, 7 * LEAF));
+    expect(await audit()).toMatchObject({ ok: true, strays: [] });
+    for (const name of ['0', 'entries']) {
+      const file = `log/tile/${name}/002.p/7`;
+      change(file, (bytes) => bytes.fill(1, 40, 41));
+      expect(await audit()).toMatchObject({ ok: false, finding: { file: file.slice('log/'.length) } });
+      change(file, () => Buffer.from((name === '0' ? tile : bundle).subarray(0, 7 * (name === '0' ? 32 : LEAF))));
+    }
+  });
+
+  it('names a control.db that knows of more than was signed, of another root, or nothing at all', async () => {
+    const database = (sql: string): void => {
+      const control = new DatabaseSync(path('control.db'));
+      control.exec(sql);
+      control.close();
+    };
+    for (const sql of ['UPDATE published SET size = 601', "UPDATE published SET root = x'00'"]) {
+      copy(whole, work);
+      database(sql);
+      expect(await audit()).toMatchObject({ ok: false, finding: { file: 'control.db' } });
+    }
+    copy(whole, work);
+    database('UPDATE published SET size = 599');
+    expect(await audit()).toMatchObject({ ok: true });
+    writeFileSync(path('control.db'), Buffer.alloc(8192, 7));
+    expect(await audit()).toMatchObject({ ok: false, finding: { file: 'control.db' } });
+    rmSync(path('control.db'));
+    expect(await audit()).toMatchObject({ ok: true });
+  });
+
+  it('names a payload.key that does not open what the log says of itself, and needs none', async () => {
+    change('keys/payload.key', (bytes) => Buffer.from(bytes.map((byte) => byte ^ 1)));
+    expect(await audit()).toMatchObject({ ok: false, finding: { file: 'keys/payload.key', entry: 0 } });
+    rmSync(path('keys/payload.key'));
+    expect(await audit()).toMatchObject({ ok: true });
+  });
+
+  it('is verified where nothing can be written', async () => {
+    expect(await audit({ files: faultyFiles(1, 'kill') })).toMatchObject({ ok: true, checkpoint: { size: 600 } });
   });
 
   it('names an edited leaf', async () => {
