@@ -317,8 +317,10 @@ describe('a call that scores high after a stronger log-in', () => {
         for (const seen of ['allow', 'mask-more'] as const) {
           const read = await call(seen, ada).expect(200);
           const tag = how === 'the version in it' ? `W/"${JSON.parse(read.text).meta.versionId}"` : read.headers.etag;
-          await call(action, 'PUT /Patient/patient-ada', read.text, { 'if-match': String(tag) }).expect(200);
+          const put = { 'if-match': String(tag), prefer: 'return=representation' };
+          const written = await call(action, 'PUT /Patient/patient-ada', read.text, put).expect(200);
           expect(await stored()).toEqual(before);
+          expect(/"telecom":\[\{[^}]*"value"/.test(written.text)).toBe(action === 'allow');
         }
       const raised = await call('mask-more', ada).expect(200);
       expect(codeOf(await call('allow', 'PUT /Patient/patient-ada', raised.text).expect(428))).toBe(

@@ -46,6 +46,24 @@ const clinician = {
 };
 
 describe('a decision that is asked for', () => {
+  it('says when the risk of the call would have more of it masked, and spends none of the calls a minute', async () => {
+    const { risk } = house.gateway;
+    const usual = risk.assess;
+    risk.assess = () => ({ score: 0.8 as never, action: 'rate-limit', reasons: [], explained: false, model: 'm' });
+    try {
+      const authTime = Math.floor(Date.now() / 1000);
+      const token = await house.rig.token('clinician', { acr: 'urn:consentry:acr:second-factor', authTime });
+      for (let n = 0; n < 12; n += 1) {
+        const told = await ask(token, get('/Patient/patient-ada'));
+        expect(told).toMatchObject({ decision: 'permit', raised: 'The risk of the call asks for more masking.' });
+        expect(told.masking?.plan).toMatch(/^clinician\+raised@/);
+      }
+    } finally {
+      risk.assess = usual;
+    }
+    expect(await ask(house.bearer('clinician'), get('/Patient/patient-ada'))).not.toHaveProperty('raised');
+  });
+
   it('says that the call would be allowed, for whom, and what the rules of the role would mask', async () => {
     house.forget();
     const told = await ask(house.bearer('clinician'), get('/Patient/patient-ada'));

@@ -55,6 +55,12 @@ const de: Readonly<Record<string, string>> = {
   'Consent granted.': 'Einwilligung erteilt.',
   'Consent revoked.': 'Einwilligung zurückgenommen.',
   // Of risk: why an access stood out.
+  'The risk of this call asks for more masking: an overlay is laid over the policy of this role.':
+    'Das Risiko dieses Aufrufs verlangt, mehr zu verdecken: über der Richtlinie dieser Rolle liegt eine weitere.',
+  'The risk of this call asks for more masking, and the policies have no overlay for it.':
+    'Das Risiko dieses Aufrufs verlangt, mehr zu verdecken, und die Richtlinien haben nichts dafür.',
+  'More calls within the minute than a caller is given whose calls score so high.':
+    'Mehr Aufrufe in der Minute, als jemand erhält, dessen Aufrufe so auffallen.',
   '{} different patients within the hour without a link, with {} of 2 further kinds of signs of harvesting.':
     '{} verschiedene Patienten ohne Verbindung in einer Stunde, dazu {} von 2 weiteren Anzeichen für Abgreifen.',
   'No encounter, appointment, order, referral or care team links the user and the patient.':
