@@ -392,6 +392,28 @@ describe('a call that scores high after a stronger log-in', () => {
   });
 });
 
+describe('a ladder on which every score masks more', () => {
+  it('masks more from a clinician of a patient whom nothing links, and nothing of documented care or the own record', async () => {
+    const low = 'ladder: { notice: 1.0e-9, stepUp: 2.0e-9, maskMore: 3.0e-9, rateLimit: 1, block: 1 }';
+    const second = await startSecond(rig, {
+      config: { policies: policiesWith(`cold: { total: 0, user: 0 }\n${low}`) },
+    });
+    const masking = async (persona: string, path: string): Promise<string | undefined> =>
+      (
+        await as(second, await rig.token(persona, strong))
+          .get(path)
+          .expect(200)
+      ).headers['x-access-masking'];
+    try {
+      expect(await masking('clinician', '/Patient/patient-hana')).toBe('raised');
+      expect(await masking('clinician', '/Patient/patient-ada')).toBeUndefined();
+      expect(await masking('patient', '/Patient/patient-ada')).toBeUndefined();
+    } finally {
+      await second.close();
+    }
+  });
+});
+
 describe('at work', () => {
   const everybody = async (): Promise<string[]> => {
     const bundle = (await fetch(`${rig.demo.fhir.url}/Patient?_count=100&_elements=id`).then((response) =>
