@@ -56,8 +56,13 @@ const writer = async (): Promise<never> => {
       story: [],
       height: 1,
     };
-    const { log, index, leaf } = await ledger.append(entry);
-    say(`entry ${log} ${index} ${leaf}`);
+    try {
+      const { log, index, leaf } = await ledger.append(entry);
+      say(`entry ${log} ${index} ${leaf}`);
+    } catch {
+      say('refused');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 };
 await Promise.all(Array.from({ length: WRITERS }, writer));

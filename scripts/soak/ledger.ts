@@ -2,9 +2,10 @@
  * Kills a writing ledger with SIGKILL, again and again, and holds what is left to what was promised: every acknowledged
  * entry is in its log at its index with its leaf, no index was given twice, every checkpoint anybody saw is a prefix, and
  * each log follows the one before it. Every fifth life ends while a half-year does, and the next one while it starts.
- * Usage: npm run soak -- ledger [CYCLES]
+ * Usage: npm run soak -- ledger [CYCLES] [--inject]
+ * With --inject strace lets system calls of the writer fail: a refusal and a start that fails are as they should be then.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -23,6 +24,26 @@ import { HALF_YEAR_MS, ORIGIN } from './ledger-soak.ts';
 const LIVES = 25;
 const BEGINNING = Date.parse('2026-10-01T00:00:00Z');
 
+const injecting = process.argv.includes('--inject');
+/** One call, or each from there on, of those that make something durable. */
+const injection = (): readonly string[] => {
+  if (!injecting || Math.random() < 0.2) return [];
+  const pick = <One>(list: readonly One[]): One => list[Math.floor(Math.random() * list.length)] as One;
+  const calls = pick([
+    'fdatasync',
+    'fsync',
+    'pwrite64',
+    'rename',
+    'openat',
+    'ftruncate',
+    'unlink',
+    'write,pwrite64,writev',
+  ]);
+  const from = 1 + Math.floor(Math.random() ** 2 * (calls === 'openat' ? 4000 : 1500));
+  const fault = `${calls}:error=${pick(['EIO', 'ENOSPC'])}:when=${from}${pick(['', '', '+', '+7'])}`;
+  return ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${fault}`, process.execPath];
+};
+
 /** Keys are `ORIGIN NUMBER`. */
 interface Promised {
   readonly leaves: Map<string, string>;
@@ -31,6 +52,7 @@ interface Promised {
 }
 interface Life {
   readonly killed: boolean;
+  readonly refused: number;
   /** Whether the half-year ended in it, and whether it saw the first entry of the next one acknowledged. */
   readonly turned: 'no' | 'begun' | 'done';
 }
@@ -63,18 +85,25 @@ const liveAndDie = (
 ): Promise<Life> =>
   new Promise((resolve) => {
     const turnMs = end === 'turning' ? [String(Math.random() * 100)] : [];
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'ledger-writer.ts'), folder, String(cycle), String(from), ...turnMs],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const writer = [join(import.meta.dirname, 'ledger-writer.ts'), folder, String(cycle), String(from), ...turnMs];
+    const fault = injection();
+    // A group of its own: strace and the writer die together.
+    const child = spawn(fault.length > 0 ? 'strace' : process.execPath, [...fault, ...writer], {
+      stdio: ['ignore', 'pipe', injecting ? 'ignore' : 'inherit'],
+      detached: true,
+    });
+    const kill = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    };
     let rest = '';
+    let refused = 0;
     let turned: Life['turned'] = 'no';
     let origin = '';
-    let timer = setTimeout(() => child.kill('SIGKILL'), end === 'early' ? 60 + Math.random() * 250 : 60_000);
+    const slower = fault.length > 0 ? 6 : 1;
+    let timer = setTimeout(kill, end === 'early' ? (60 + Math.random() * 250) * slower : 60_000);
     const dieWithin = (ms: number): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => child.kill('SIGKILL'), Math.random() * ms);
+      timer = setTimeout(kill, Math.random() * ms * slower);
     };
     child.stdout.on('data', (data) => {
       const lines = (rest + String(data)).split('\n');
@@ -85,6 +114,7 @@ const liveAndDie = (
           turned = 'begun';
           dieWithin(200);
         }
+        if (line === 'refused') refused++;
         if (line.startsWith('entry ')) {
           const log = line.split(' ', 2)[1] ?? '';
           if (turned === 'begun' && log !== origin && origin !== '') turned = 'done';
@@ -95,7 +125,7 @@ const liveAndDie = (
     });
     child.on('close', (_code, signal) => {
       clearTimeout(timer);
-      resolve({ killed: signal === 'SIGKILL', turned });
+      resolve({ killed: signal === 'SIGKILL', refused, turned });
     });
   });
 
@@ -139,8 +169,21 @@ const check = async (folder: string, promised: Promised): Promise<number> => {
   return sizes.size;
 };
 
+if (injecting && spawnSync('strace', ['-V']).status !== 0) {
+  console.error('strace is not on the path.');
+  process.exit(2);
+}
 const cycles = Number(process.argv[2] ?? 1000);
-const totals = { cycles: 0, logs: 0, killedWhileTurning: 0, killedAfterTurning: 0, acknowledged: 0, checkpoints: 0 };
+const totals = {
+  cycles: 0,
+  ended: 0,
+  refused: 0,
+  logs: 0,
+  killedWhileTurning: 0,
+  killedAfterTurning: 0,
+  acknowledged: 0,
+  checkpoints: 0,
+};
 const faults: string[] = [];
 for (let cycle = 0; cycle < cycles && faults.length === 0; ) {
   const folder = mkdtempSync(join(tmpdir(), 'consentry-soak-'));
@@ -148,8 +191,11 @@ for (let cycle = 0; cycle < cycles && faults.length === 0; ) {
   let at = BEGINNING;
   for (let life = 0; life < LIVES && cycle < cycles && faults.length === 0; life++, cycle++) {
     const end = life % 5 === 4 ? 'turning' : life % 5 === 0 ? 'early' : 'late';
-    const { killed, turned } = await liveAndDie(folder, cycle, at, end, promised);
-    if (!killed) faults.push(`the writer of cycle ${cycle} ended by itself`);
+    const { killed, refused, turned } = await liveAndDie(folder, cycle, at, end, promised);
+    if (!injecting && !killed) faults.push(`the writer of cycle ${cycle} ended by itself`);
+    if (!injecting && refused > 0) faults.push(`an append of cycle ${cycle} was refused`);
+    if (!killed) totals.ended++;
+    totals.refused += refused;
     totals.cycles++;
     if (turned !== 'no') at += HALF_YEAR_MS;
     if (turned === 'begun') totals.killedWhileTurning++;
