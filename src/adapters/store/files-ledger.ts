@@ -7,6 +7,7 @@ import type { NoteSigner } from '../../domain/ledger/note.ts';
 import { parseTilePath } from '../../domain/ledger/tiles.ts';
 import type { Clock, LedgerStore, Random } from '../../ports.ts';
 import { createAppender, LedgerFrozen, LedgerUnavailable } from './appender.ts';
+import { broadcast } from './broadcast.ts';
 import { acquireControl, type Control, LedgerBusy, LedgerFenced } from './control.ts';
 import { type FileSystem, makeFolderDurably, nodeFileSystem, under } from './file-system.ts';
 import { openIndexThread } from './index-thread.ts';
@@ -177,10 +178,7 @@ const start = async (
   const publication = await createPublication({ files, folder, control, signers, clock, current: checkpoint, note });
   const total = checkpoint.size + tail.length;
 
-  const troubles = new Set<LedgerTrouble>();
-  const trouble: LedgerTrouble = (event, error) => {
-    for (const listener of troubles) listener(event, error);
-  };
+  const { on: onTrouble, tell: trouble } = broadcast<Parameters<LedgerTrouble>>();
   const index = openIndexThread(under(folder, 'index.db'), payloadKeys.indexKey);
   opened.push(index.close);
   if (retired) await index.clear();
@@ -377,10 +375,7 @@ const start = async (
       const name = parseTilePath(path);
       return name && tiles.read(name);
     },
-    onTrouble: (listener) => {
-      troubles.add(listener);
-      return () => troubles.delete(listener);
-    },
+    onTrouble,
     close: async () => {
       closed = true;
       clearTimeout(timer);

@@ -2,13 +2,14 @@ import { createPrivateKey, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { toBase64Url } from '../../domain/ledger/base64.ts';
-import { formatCheckpoint } from '../../domain/ledger/checkpoint.ts';
+import { type Checkpoint, formatCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import { entryKinds, type LedgerEntry, type LedgerReceipt } from '../../domain/ledger/entry.ts';
 import { emptyRoot, type Hash } from '../../domain/ledger/merkle.ts';
 import { type NoteSigner, signNote } from '../../domain/ledger/note.ts';
 import { parseTilePath } from '../../domain/ledger/tiles.ts';
 import type { Clock, Random } from '../../ports.ts';
 import { LedgerFrozen, LedgerUnavailable } from './appender.ts';
+import { broadcast } from './broadcast.ts';
 import { LedgerFenced } from './control.ts';
 import type { FilesLedger, LedgerTrouble } from './files-ledger.ts';
 import { type IndexNames, indexNames, type NamedColumn } from './index-names.ts';
@@ -107,10 +108,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     // Whatever the server's default: an acknowledged commit is on its disk.
     options: '-c synchronous_commit=on',
   });
-  const troubles = new Set<LedgerTrouble>();
-  const trouble: LedgerTrouble = (event, error) => {
-    for (const listener of troubles) listener(event, error);
-  };
+  const { on: onTrouble, tell: trouble } = broadcast<Parameters<LedgerTrouble>>();
   // An idle connection that the server cut: the pool replaces it.
   pool.on('error', () => undefined);
 
@@ -134,7 +132,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       const text = value(one);
       return text === undefined ? null : names.of(name, text);
     });
-  const listeners = new Set<Parameters<FilesLedger['onPublish']>[0]>();
+  const publications = broadcast<[checkpoint: Checkpoint, note: string]>();
   const recent = new Map<string, { readonly entry: LedgerEntry; readonly index: number; readonly hash: Hash }>();
   let published: Published = await readPublished(pool, origin, key.verifier);
   let size = published.checkpoint.size;
@@ -211,7 +209,7 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
     published = next;
     size = Math.max(size, next.checkpoint.size);
     healthy = true;
-    if (moved) for (const listener of listeners) listener(next.checkpoint, next.note);
+    if (moved) publications.tell(next.checkpoint, next.note);
   };
   const integrate = async (): Promise<Published['checkpoint']> => {
     while (working !== undefined) await working.catch(() => undefined);
@@ -382,14 +380,8 @@ export const openPostgresLedger = async (options: PostgresLedgerOptions): Promis
       const name = parseTilePath(path);
       return name && tiles.read(name);
     },
-    onPublish: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    onTrouble: (listener) => {
-      troubles.add(listener);
-      return () => troubles.delete(listener);
-    },
+    onPublish: publications.on,
+    onTrouble,
     close: async () => {
       closed = true;
       clearTimeout(timer);

@@ -1,6 +1,7 @@
 import { type Checkpoint, formatCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import { type NoteSigner, signNote } from '../../domain/ledger/note.ts';
 import type { Clock } from '../../ports.ts';
+import { broadcast } from './broadcast.ts';
 import type { Control } from './control.ts';
 import { type FileSystem, readText, under, writeBeside } from './file-system.ts';
 
@@ -29,7 +30,7 @@ export const createPublication = async (options: {
   const tiles = under(folder, 'log');
   const path = under(tiles, 'checkpoint');
   const history = under(folder, 'checkpoints');
-  const listeners = new Set<(checkpoint: Checkpoint, note: string) => void>();
+  const { on: onPublish, tell } = broadcast<[checkpoint: Checkpoint, note: string]>();
   let { current, note } = options;
   let historyEnd = Buffer.byteLength((await readText(files, history)) ?? '');
   let historyAt = Number.NEGATIVE_INFINITY;
@@ -61,12 +62,9 @@ export const createPublication = async (options: {
       note = signed;
       current = to;
       await files.syncFolder(tiles);
-      for (const listener of listeners) listener(to, signed);
+      tell(to, signed);
       await appendHistory();
     },
-    onPublish: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onPublish,
   };
 };

@@ -5,6 +5,7 @@ import { halfYearOf, isHalfYear, originOf } from '../../domain/ledger/half-year.
 import { decodeLeaf } from '../../domain/ledger/leaf.ts';
 import type { Random } from '../../ports.ts';
 import { LedgerFrozen } from './appender.ts';
+import { broadcast } from './broadcast.ts';
 import type { FilesLedger, LedgerTrouble } from './files-ledger.ts';
 import type { Tally } from './ledger-index.ts';
 import { LedgerDamaged } from './tile-store.ts';
@@ -45,8 +46,8 @@ export const linkOf = ({ origin, size, root }: Checkpoint): string =>
 export const openRotatingLedger = async (options: RotationOptions): Promise<FilesLedger> => {
   const { origin, openLog, followed, random } = options;
   const logs: FilesLedger[] = [];
-  const listeners = new Set<Parameters<FilesLedger['onPublish']>[0]>();
-  const troubles = new Set<LedgerTrouble>();
+  const publications = broadcast<[checkpoint: Checkpoint, note: string]>();
+  const troubles = broadcast<Parameters<LedgerTrouble>>();
   let half: string | undefined;
   let lastHalf: string | undefined;
 
@@ -56,12 +57,8 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
     return log;
   };
   const add = (log: FilesLedger): void => {
-    log.onPublish((checkpoint, note) => {
-      for (const listener of listeners) listener(checkpoint, note);
-    });
-    log.onTrouble((event, error) => {
-      for (const listener of troubles) listener(event, error);
-    });
+    log.onPublish(publications.tell);
+    log.onTrouble(troubles.tell);
     logs.push(log);
   };
 
@@ -232,14 +229,8 @@ export const openRotatingLedger = async (options: RotationOptions): Promise<File
     forget: async (patient) => {
       for (const log of logs) await log.forget(patient);
     },
-    onPublish: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    onTrouble: (listener) => {
-      troubles.add(listener);
-      return () => troubles.delete(listener);
-    },
+    onPublish: publications.on,
+    onTrouble: troubles.on,
     close: async () => {
       await turning?.catch(() => undefined);
       for (const log of logs.toReversed()) await log.close();
