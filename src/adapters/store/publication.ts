@@ -17,6 +17,12 @@ export interface Publication {
   onPublish(listener: (checkpoint: Checkpoint, note: string) => void): () => void;
 }
 
+/** How many bytes of a history are whole notes: each ends with its signatures and an empty line. */
+const wholeNotes = (text: string): number => {
+  const last = [...text.matchAll(/^— .*\n\n/gm)].at(-1);
+  return last === undefined ? 0 : Buffer.byteLength(text.slice(0, last.index + last[0].length));
+};
+
 export const createPublication = async (options: {
   readonly files: FileSystem;
   readonly folder: string;
@@ -32,7 +38,7 @@ export const createPublication = async (options: {
   const history = under(folder, 'checkpoints');
   const { on: onPublish, tell } = broadcast<[checkpoint: Checkpoint, note: string]>();
   let { current, note } = options;
-  let historyEnd = Buffer.byteLength((await readText(files, history)) ?? '');
+  let historyEnd = wholeNotes((await readText(files, history)) ?? '');
   let historyAt = Number.NEGATIVE_INFINITY;
 
   const appendHistory = async (): Promise<void> => {
@@ -40,6 +46,8 @@ export const createPublication = async (options: {
     const bytes = Buffer.from(`${note}\n`);
     const file = await files.openFile(history);
     try {
+      // What a crash or a full disk left of a note is no part of the history.
+      await file.truncate(historyEnd);
       await file.write(bytes, historyEnd);
       await file.sync();
       historyEnd += bytes.length;

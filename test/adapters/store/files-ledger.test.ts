@@ -47,6 +47,21 @@ describe('the file ledger', () => {
     index.close();
   });
 
+  it('goes on with its history of checkpoints after the last whole one', async () => {
+    const path = join(folder, 'checkpoints');
+    let ledger = await open(folder);
+    await fill(ledger, 3);
+    await ledger.close();
+    const [whole = ''] = readFileSync(path, 'utf8').match(/^(?:.*\n)*?— .*\n\n/m) ?? [];
+    for (const torn of [whole.slice(0, 20), whole.slice(0, -2), whole.slice(0, -1), whole]) {
+      appendFileSync(path, torn);
+      ledger = await open(folder);
+      await fill(ledger, 3);
+      await ledger.close();
+      expect(await auditFolder({ folder })).toMatchObject({ ok: true });
+    }
+  });
+
   it('gives a proof that holds against the key alone, without the log', async () => {
     const ledger = await open(folder);
     await fill(ledger, 700);
