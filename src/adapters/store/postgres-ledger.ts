@@ -1,6 +1,5 @@
 import { createPrivateKey, randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { PatientId } from '../../domain/fhir/interaction.ts';
 import { toBase64Url } from '../../domain/ledger/base64.ts';
 import { type Checkpoint, formatCheckpoint } from '../../domain/ledger/checkpoint.ts';
 import { entryKinds, type LedgerEntry, type LedgerReceipt } from '../../domain/ledger/entry.ts';
