@@ -28,10 +28,10 @@ import { simulate, usualSimulation } from '../src/domain/risk/simulator/simulate
 
 const { values } = parseArgs({
   options: {
-    houses: { type: 'string', default: '8' },
+    houses: { type: 'string', default: '6' },
     out: { type: 'string', default: 'docs' },
-    users: { type: 'string', default: '150' },
-    days: { type: 'string', default: '40' },
+    users: { type: 'string', default: '250' },
+    days: { type: 'string', default: '45' },
     model: { type: 'string' },
   },
 });

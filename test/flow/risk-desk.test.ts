@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import supertest from 'supertest';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
+import type { Instant } from '../../src/domain/instant.ts';
 import { emptyParts } from '../../src/domain/risk/engine.ts';
+import type { AccessEvent } from '../../src/domain/risk/event.ts';
 import { writeModel } from '../../src/domain/risk/model.ts';
+import { simulate, usualSimulation } from '../../src/domain/risk/simulator/simulate.ts';
+import { DAY } from '../../src/domain/risk/time.ts';
 import { codeOf, type Rig, startRig } from './rig.ts';
 import { flakyFiles, type Second, startSecond } from './second-gateway.ts';
 
@@ -174,6 +178,76 @@ describe('the review desk', () => {
       threats: { feeds: [] },
       promotion: { approvals: 2, shadowDays: 14 },
     });
+  });
+});
+
+describe('a gateway that sees five weeks of a house', () => {
+  let third: Second;
+  const alerted: number[] = [];
+  let dripper = '';
+  let service: AccessEvent = {};
+  const caseOf = (user: string) =>
+    third.gateway.risk.queue.list('open', 500).find((each) => each.user === user && each.kind === 'user-day');
+  const play = async (call: AccessEvent, time: number): Promise<void> => {
+    const event = { ...call, t: new Date(time).toISOString() };
+    await third.gateway.risk.assess(event, time as Instant);
+    third.gateway.risk.engine.observe(event, time);
+  };
+
+  beforeAll(async () => {
+    third = await startSecond(rig, {});
+    const { engine } = third.gateway.risk;
+    const house = { ...usualSimulation, users: 60, patients: 1_400, days: 36, world: 91, seed: 5, misusePerDay: 0 };
+    const watched = Date.parse(house.start) + 12 * DAY;
+    const perDay = new Map<number, number>();
+    let strangers: string[] = [];
+    for (const item of simulate(house)) {
+      if (item.kind === 'fact') {
+        engine.observeContext(item.fact);
+        continue;
+      }
+      const { event, time } = item.told;
+      engine.observe(event, time);
+      if (event.role === 'service') service = event;
+      if (time < watched) continue;
+      if (dripper === '' && event.role === 'nurse') {
+        dripper = event.user ?? '';
+        strangers = [...engine.context.eachPatient()].flatMap(([id]) => {
+          const { explanation, links } = engine.links(event, id, time);
+          return explanation === undefined && links.length === 0 ? [id] : [];
+        });
+      }
+      // Among the day's own work: four records that nothing ties to the nurse.
+      const day = Math.floor(time / DAY);
+      const done = perDay.get(day) ?? 0;
+      if (event.user !== dripper || done >= 4) continue;
+      perDay.set(day, done + 1);
+      const patient = strangers.pop() ?? '';
+      await play({ ...event, interaction: 'read', type: 'Patient', patient, patients: [patient], query: [] }, time + 1);
+      alerted.push(caseOf(dripper)?.score ?? 0);
+    }
+  }, 120_000);
+  afterAll(() => third.close());
+
+  it('has a few strangers a day as one case that rises in the queue over the weeks', async () => {
+    const found = caseOf(dripper);
+    expect(found?.days.length).toBeGreaterThan(2);
+    expect(alerted).toEqual(alerted.toSorted((a, b) => a - b));
+    expect(alerted.at(-1)).toBeGreaterThan(alerted.find((score) => score > 0) ?? 1);
+    const listed = await (await api('privacy-officer', {}, third)).get('/cases?limit=500').expect(200);
+    expect(casesOf(listed).filter(({ user }) => user === dripper)).toHaveLength(1);
+  });
+
+  it('has a service account that looks people up by name from a desk as a case', async () => {
+    const { engine } = third.gateway.risk;
+    const seat = { ip: '203.0.113.40', device: 'laptop-7', agent: 'Mozilla/5.0' };
+    const evening = Date.parse(service.t ?? '') + 3_600_000;
+    for (const [n, [patient]] of [...engine.context.eachPatient()].slice(0, 6).entries()) {
+      const person: AccessEvent = { ...service, ...seat, type: 'Patient', patients: [patient] };
+      await play({ ...person, interaction: 'search', patient: null, query: ['name'] }, evening + n * 60_000);
+      await play({ ...person, interaction: 'read', patient }, evening + n * 60_000 + 20_000);
+    }
+    expect(caseOf(service.user ?? '')?.reasons).toContain('A service account used like a person.');
   });
 });
 

@@ -93,6 +93,46 @@ describe('an answer that would give a user too much', () => {
   });
 });
 
+describe('a wide search', () => {
+  it('counts each patient once over its pages, and ends with 429 where the window is full', async () => {
+    const second = await startSecond(rig, {
+      config: {
+        policies: policiesWith(
+          'volume: { windowMinutes: 60, patients: 5, records: 500000, stepUpShare: 1, automatedFactor: 1 }',
+        ),
+      },
+    });
+    try {
+      const able = as(second, await rig.token('clinician', strong));
+      const seen: string[] = [];
+      let path: string | undefined = '/Patient?_count=2';
+      let refused: supertest.Response | undefined;
+      while (path !== undefined && refused === undefined) {
+        const page: supertest.Response = await able.get(path);
+        if (page.status !== 200) {
+          refused = page;
+          break;
+        }
+        const bundle = page.body as {
+          entry?: { resource: { id: string } }[];
+          link: { relation: string; url: string }[];
+        };
+        seen.push(...(bundle.entry ?? []).map(({ resource }) => resource.id));
+        path = bundle.link.find(({ relation }) => relation === 'next')?.url.slice(second.gateway.fhirBase.length);
+      }
+      expect([refused?.status, codeOf(refused as supertest.Response)]).toEqual([429, 'rate-limited']);
+      expect(new Set(seen).size).toBe(seen.length);
+      expect(seen.length).toBeGreaterThan(2);
+      expect(seen.length).toBeLessThanOrEqual(5);
+      // The same patients again are no further volume.
+      await able.get('/Patient?_count=2').expect(200);
+      await able.get(`/Observation?patient=${seen[0]}&_count=2`).expect(200);
+    } finally {
+      await second.close();
+    }
+  });
+});
+
 describe('a volume guard that is broken', () => {
   it('refuses, and serves only the purposes that policy names', async () => {
     const nonsense = await startSecond(rig, {

@@ -16,7 +16,7 @@ import { createScorer } from '../../domain/risk/scorer.ts';
 import { balanced, type TrainingRow, TrainingSample } from '../../domain/risk/training-set.ts';
 import { type EventLine, eventsInOrder, linesOf, objectOf, type Survey, survey } from './event-file.ts';
 import { type Label, readLabels } from './label-file.ts';
-import { trainNet } from './trainer.ts';
+import { trainNets } from './trainer.ts';
 
 export interface EvaluateOptions {
   readonly events: string;
@@ -57,6 +57,7 @@ export interface Evaluated {
 
 const WARM = 0.25;
 const CHECK = 0.72;
+const NETS = 3;
 
 export const loadContext = async (file: string | undefined, context: RiskContext): Promise<number> => {
   if (file === undefined) return 0;
@@ -253,8 +254,9 @@ class Learner {
     const enough = [train, check].every((rows) => bad(rows) >= 60 && rows.length - bad(rows) >= 300);
     if (!enough) return options.base;
     const { inputs, labels } = balanced(train, 0.3, options.rows, options.seed);
-    const { net, error } = await trainNet(
+    const { net, error } = await trainNets(
       { inputs, labels, hidden: [16], iterations: options.iterations, rate: 0.15, seed: options.seed },
+      NETS,
       (iteration) => options.onProgress('train', iteration, options.iterations),
     );
     const card: ModelParts['card'] = {

@@ -93,7 +93,7 @@ export const riskTools = (now: () => Date): RiskTools => ({
       policy: readPolicyFile(options.policy ?? shippedPolicyFile),
       seed: options.seed,
       rows: 20_000,
-      iterations: 30,
+      iterations: 20,
       onProgress: progress,
     });
     const { rows, model, actions, ...rest } = result;

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Network } from '../../domain/risk/network.ts';
+import { averaged, type Network } from '../../domain/risk/network.ts';
 
 export interface TrainRequest {
   /** Row after row. */
@@ -45,6 +45,23 @@ export const trainNet = (
       }
     });
   }).finally(() => worker.terminate());
+};
+
+/** Several nets that begin at different weights, averaged into one: what one of them learned by chance counts less. */
+export const trainNets = async (
+  request: TrainRequest,
+  count: number,
+  onProgress: (iteration: number, error: number) => void = () => undefined,
+): Promise<Trained> => {
+  const trained = await Promise.all(
+    Array.from({ length: count }, (_, n) =>
+      trainNet({ ...request, seed: request.seed + n * 7_919 }, n === 0 ? onProgress : undefined),
+    ),
+  );
+  return {
+    net: averaged(trained.map(({ net }) => net)),
+    error: trained.reduce((sum, { error }) => sum + error / count, 0),
+  };
 };
 
 /** The weights of brain.js' own JSON (layers of nodes with a bias and a weight per node of the layer before), flattened. */

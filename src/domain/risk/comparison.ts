@@ -12,6 +12,8 @@ import {
 import { squash, unit } from './scale.ts';
 import { HOUR } from './time.ts';
 
+const FEW = 6;
+
 /** Each counter against the colleagues' and the user's own mean, in their spread; newcomers lean on the colleagues. */
 export const compare = (
   profile: UserProfile,
@@ -33,8 +35,9 @@ export const compare = (
   for (const seen of profile.types.values()) if (time - seen < HOUR) kinds++;
   values[MEASURES - 1] = Math.log1p(kinds);
   const own = profile.measured / (profile.measured + 200);
+  // A group of few is mostly the one who is measured against it: there the whole role counts more.
+  const known = (group.count / (group.count + 300)) * (group.users / (group.users + FEW));
   const score = (index: number, useOwn: number): number => {
-    const known = group.count / (group.count + 300);
     const mean = known * (group.mean[index] ?? 0) + (1 - known) * (role.mean[index] ?? priorMean[index] ?? 0);
     const spread = Math.sqrt(known * (group.spread[index] ?? 0) + (1 - known) * (role.spread[index] ?? 0));
     const expected = useOwn === 0 ? mean : useOwn * (profile.mean[index] ?? 0) + (1 - useOwn) * mean;

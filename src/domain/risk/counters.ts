@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import type { Others } from './explain.ts';
 import { cell, MATRIX, type Pair, SCALES, scales, type UserProfile } from './profile.ts';
 import { HOUR } from './time.ts';
 
@@ -13,8 +14,8 @@ export interface Counted {
   readonly bareAccess: boolean;
   readonly standing: number;
   readonly link: number;
-  /** Of the patients that an answer lists: how many have a link to the user. */
-  readonly others: { readonly related: number; readonly seen: number };
+  /** Of the patients that an answer lists: how many have a link to the user, or were opened before. */
+  readonly others: Others;
 }
 
 /** The user's counters as they will be with this call taken in. */
@@ -27,7 +28,7 @@ export const count = (counted: Counted, next: Float64Array): void => {
     for (let index = scale; index < MATRIX; index += SCALES) next[index] = (profile.matrix[index] ?? 0) * keep;
   }
   const bulk = call.othersTotal;
-  const strangers = others.seen === 0 ? 0 : 1 - others.related / others.seen;
+  const strangers = others.seen === 0 ? 0 : 1 - (others.related + others.familiar) / others.seen;
   for (let scale = 0; scale < SCALES; scale++) {
     const add = (counter: Parameters<typeof cell>[0], amount: number): void => {
       const index = cell(counter, scale);

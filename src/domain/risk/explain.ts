@@ -36,6 +36,8 @@ const nobody: Explanation = { code: 'no-patient', text: 'The call touches no pat
 /** Counts of the patients that an answer lists, as `explain` leaves them. */
 export interface Others {
   related: number;
+  /** Without a link, but opened by the user on an earlier day. */
+  familiar: number;
   seen: number;
 }
 
@@ -53,6 +55,7 @@ export const explain = (
   others: Others,
 ): Explanation | undefined => {
   others.related = 0;
+  others.familiar = 0;
   others.seen = 0;
   if (call.patient === undefined) {
     for (const id of call.others) {
@@ -63,6 +66,7 @@ export const explain = (
         (known !== undefined && time - known.legit < 30 * DAY)
       )
         others.related++;
+      else if (known !== undefined && time - known.first > DAY) others.familiar++;
     }
     if (others.seen === 0) return call.broad || call.nameSearch || call.takesOut || call.denied ? undefined : nobody;
     const few = call.nameSearch && others.related > 0 && call.othersTotal <= NAMESAKES;

@@ -91,7 +91,7 @@ export class RiskFeatures {
   readonly #vector = new Float64Array(FEATURES);
   readonly #next = new Float64Array(MATRIX);
   readonly #values = new Float64Array(MEASURES);
-  readonly #relatedOthers = { related: 0, seen: 0 };
+  readonly #relatedOthers = { related: 0, familiar: 0, seen: 0 };
   #total = 0;
   #began = Number.NaN;
 

@@ -35,3 +35,26 @@ export const networkPass = (network: Network): NetworkPass => {
     return from[0] ?? Number.NaN;
   };
 };
+
+/** One net whose log-odds are the mean of those of several with one hidden layer: their hidden layers side by side. */
+export const averaged = (nets: readonly Network[]): Network => {
+  const inputs = nets[0]?.sizes[0] ?? 0;
+  const hidden = nets.map(({ sizes }) => sizes[1] ?? 0);
+  const wide = hidden.reduce((sum, size) => sum + size, 0);
+  const into = new Float32Array(wide * inputs);
+  const bias = new Float32Array(wide);
+  const out = new Float32Array(wide);
+  let outBias = 0;
+  let at = 0;
+  nets.forEach(({ sizes, weights, biases }, index) => {
+    const size = hidden[index] ?? 0;
+    if (sizes.length !== 3 || sizes[0] !== inputs || sizes[2] !== 1)
+      throw new RangeError('nets that are averaged have one hidden layer and the same inputs');
+    into.set(weights[0] ?? [], at * inputs);
+    bias.set(biases[0] ?? [], at);
+    out.set(weights[1]?.map((weight) => weight / nets.length) ?? [], at);
+    outBias += (biases[1]?.[0] ?? Number.NaN) / nets.length;
+    at += size;
+  });
+  return { sizes: [inputs, wide, 1], weights: [into, out], biases: [bias, Float32Array.of(outBias)] };
+};

@@ -216,7 +216,7 @@ export class ReviewQueue {
     kept.case = {
       ...known,
       days: add(known.days, day, DAYS),
-      score: Math.max(known.score, assessment.score),
+      score: raised(known, day, assessment.score),
       action: rank(assessment.action) > rank(known.action) ? assessment.action : known.action,
       reasons: [...kept.reasons.values()].sort((a, b) => b.weight - a.weight).map(({ text }) => text),
       patients: add(known.patients, patient, PATIENTS),
@@ -251,6 +251,10 @@ export class ReviewQueue {
     this.#changed.add(mildest);
   }
 }
+
+/** A further day adds to a case, so that little which goes on for weeks rises; half as much as if days were independent. */
+const raised = ({ days, score }: ReviewCase, day: string, found: number): number =>
+  days.length === 0 || days.includes(day) ? Math.max(score, found) : 1 - (1 - score) * (1 - found / 2);
 
 /** Cases are named in addresses; who and whom they concern is not. */
 const idOf = (key: string): string =>

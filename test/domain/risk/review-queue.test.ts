@@ -61,7 +61,11 @@ describe('the review queue', () => {
 
   it('lets the alerted days of one user join while the case is open, and says a return to one patient in it', () => {
     const queue = new ReviewQueue();
-    for (const day of [0, 1, 9, 23]) queue.add(read('u', 'p1'), assessed(), noon + day * DAY);
+    for (const day of [0, 1, 9, 23]) {
+      const before = queue.list()[0]?.score ?? 0;
+      queue.add(read('u', 'p1'), assessed('notice', 0.3), noon + day * DAY);
+      expect(queue.list()[0]?.score).toBeGreaterThan(before);
+    }
     expect(queue.list()).toMatchObject([
       { kind: 'user-day', days: ['2026-03-04', '2026-03-05', '2026-03-13', '2026-03-27'], events: 4 },
     ]);
