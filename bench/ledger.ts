@@ -296,7 +296,7 @@ export const run = async (options: {
     rows.push(plain('files, 5,000/s offered for 5 minutes: acknowledged, p99', p99, 'ms'));
     rows.push(plain('files, after it: memory', process.memoryUsage().rss / 2 ** 20, 'MiB'));
   }
-  const { size } = ledger.integrated();
+  const { size } = await ledger.integrate();
   rows.push(plain('files: tree', sizeOf(join(folder, 'log')) / size, 'B/entry'));
   rows.push(plain('files: encrypted payload', sizeOf(join(folder, 'segments')) / size, 'B/entry'));
   await ledger.close();
