@@ -26,7 +26,7 @@ import type {
   Planned,
   Received,
 } from './stages/exchange.ts';
-import { isWrite, type Judge, type Judged, judgeEach } from './stages/judge.ts';
+import { isWrite, type Judge, type Judged, judgeEach, type Part } from './stages/judge.ts';
 import type { OwnResources } from './stages/own.ts';
 import type { Recorder } from './stages/record.ts';
 import type { Release, Released } from './stages/release.ts';
@@ -212,7 +212,7 @@ export function createGateway(stages: Stages, ports: GatewayPorts): Gateway {
 
   function answer(context: StageContext, judged: Judged, released: Released, receipt: string, begun: number): Answer {
     observe(context, judged, judged.exchange, released.status, [...released.patients], released.returned);
-    done(context, judged.exchange, released.status, 'released', begun);
+    done(context, judged.exchange, released.status, judged.parts.some(isRaised) ? 'raised' : 'released', begun);
     return {
       status: released.status,
       headers: { ...common(context), ...notice(judged), ...released.headers, 'x-ledger-receipt': receipt },
@@ -289,12 +289,14 @@ const common = (context: StageContext): Record<string, string> => ({
   ...context.headers,
 });
 
+const isRaised = (part: Part): boolean => part.kind === 'permitted' && part.value.isRaised === true;
+
 /** Told to the user whose access the risk stage let pass with a notice: the same for all records, so that it says nothing of any. */
 function notice({ parts }: Judged): Record<string, string> {
   const permitted = parts.flatMap((part) => (part.kind === 'permitted' ? [part.value] : []));
   if (!permitted.some(({ assessment }) => reaches(assessment.action, 'notice'))) return {};
   const unusual = 'This access is unusual; it is recorded and may be reviewed.';
-  return permitted.some(({ isRaised }) => isRaised === true)
+  return parts.some(isRaised)
     ? { 'x-access-notice': `${unusual} More than usual is masked in this answer.`, 'x-access-masking': 'raised' }
     : { 'x-access-notice': unusual };
 }

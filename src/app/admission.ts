@@ -27,6 +27,7 @@ export async function openAdmission(app: FastifyInstance, config: Config, clock:
         'x-ledger-receipt',
         'x-record-integrity',
         'x-access-notice',
+        'x-access-masking',
       ],
     });
   const admitted = admission(new TokenBuckets(config.limits.rate), browserApps, own);

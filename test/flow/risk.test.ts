@@ -298,6 +298,8 @@ describe('a call that scores high after a stronger log-in', () => {
     expect(entry?.story).toContainEqual(
       expect.objectContaining({ stage: 'plan', text: expect.stringContaining('asks for more masking') }),
     );
+    const metrics = await (await fetch(`${second.gateway.url}/metrics`)).text();
+    expect(metrics).toMatch(/consentry_request_seconds_count\{[^}]*code="raised"[^}]*\} [1-9]/);
     expect((await call('allow', ada).expect(200)).text).toBe(calm.text);
   });
 
