@@ -29,8 +29,10 @@ export interface AuditDesk {
   export(filter: AuditFilter, format: 'csv' | 'ndjson'): AsyncGenerator<string>;
 }
 
-/** Entries that one call looks at, so that a filter which matches little does not hold up the gateway. */
+/** Entries that one question to the index looks at, so that a filter which matches little does not hold up the next one. */
 const WINDOW = 100_000;
+/** Questions that one page may cost: what lies a month back is found by one call. */
+const MOST_WINDOWS = 10;
 const MOST_EXPORTED = 10_000;
 const MOST_ACTORS = 20;
 const HOUR = 3_600_000;
@@ -118,11 +120,16 @@ export const createAuditDesk = (
   return {
     page: async (filter, before, limit) => {
       const size = ledger.size();
-      const top = Math.min(before ?? size, size);
-      const atLeast = Math.max(0, top - WINDOW);
-      const indexes = await ledger.query({ ...filter, before: top, atLeast, limit });
+      const indexes: number[] = [];
+      let last = Math.min(before ?? size, size);
+      for (let window = 0; window < MOST_WINDOWS && last > 0 && indexes.length < limit; window++) {
+        const wanted = limit - indexes.length;
+        const atLeast = Math.max(0, last - WINDOW);
+        const found = await ledger.query({ ...filter, before: last, atLeast, limit: wanted });
+        indexes.push(...found);
+        last = found.length < wanted ? atLeast : (found.at(-1) ?? 0);
+      }
       const rows = await Promise.all(indexes.map(readRow));
-      const last = indexes.length < limit ? atLeast : (indexes.at(-1) ?? 0);
       return { rows, size, ...(last > 0 ? { next: last } : {}) };
     },
     summary: async (filter, offsetMinutes) => {
@@ -147,7 +154,7 @@ export const createAuditDesk = (
       return {
         counted,
         ...bucketed(hours, shift),
-        actors: [...actors.values()].sort((a, b) => b.total - a.total).slice(0, MOST_ACTORS),
+        actors: [...actors.values()].sort((a, b) => b.total - a.total || (a.user < b.user ? -1 : 1)).slice(0, MOST_ACTORS),
       };
     },
     entry: async (index) => {

@@ -242,21 +242,25 @@ export const openLedgerIndex = (path: string, key: Uint8Array): LedgerIndex => {
         `SELECT (at + CAST(? AS INTEGER)) / 3600000 AS hour, permit, count(*) AS count FROM entries ${clause} GROUP BY 1, 2`,
       ).all(offsetMs, ...values);
       const users = prepare(
-        `WITH told AS (SELECT idx, user, at FROM entries ${clause === '' ? 'WHERE' : `${clause} AND`} user IS NOT NULL)
-         SELECT newest AS sample, (at + CAST(? AS INTEGER)) / 3600000 % 24 AS hour, count(*) AS count FROM told
-         JOIN (SELECT user AS whose, max(idx) AS newest FROM told GROUP BY user) ON whose = user GROUP BY 1, 2`,
-      ).all(...values, offsetMs);
+        `SELECT user, (at + CAST(? AS INTEGER)) / 3600000 % 24 AS hour, count(*) AS count, max(idx) AS newest
+         FROM entries ${clause === '' ? 'WHERE' : `${clause} AND`} user IS NOT NULL GROUP BY 1, 2`,
+      )
+        .all(offsetMs, ...values)
+        .map(({ user, hour, count, newest }) => ({
+          user: user instanceof Uint8Array ? Buffer.from(user).toString('latin1') : '',
+          hour: Number(hour),
+          count: Number(count),
+          newest: Number(newest),
+        }));
+      const samples = new Map<string, number>();
+      for (const { user, newest } of users) samples.set(user, Math.max(newest, samples.get(user) ?? 0));
       return {
         hours: hours.map(({ hour, permit, count }) => ({
           hour: Number(hour),
           permit: permit === 1,
           count: Number(count),
         })),
-        users: users.map(({ sample, hour, count }) => ({
-          sample: Number(sample),
-          hour: Number(hour),
-          count: Number(count),
-        })),
+        users: users.map(({ user, hour, count }) => ({ sample: samples.get(user) ?? 0, hour, count })),
       };
     },
     forget: (patient) => {
