@@ -97,7 +97,8 @@ function weigh(folder: string): readonly string[] {
     first.add(name);
     for (const each of manifest[name]?.imports ?? []) follow(each);
   };
-  for (const [name, { isEntry }] of Object.entries(manifest)) if (isEntry === true) follow(name);
+  for (const [name, { isEntry }] of Object.entries(manifest))
+    if (isEntry === true || name.endsWith('/main.tsx')) follow(name);
   const scripts = Object.entries(manifest).filter(([, { file }]) => file.endsWith('.js'));
   const styles = new Set(Object.values(manifest).flatMap(({ css }) => css ?? []));
   const rows: (readonly [name: string, size: number, most: number])[] = [
