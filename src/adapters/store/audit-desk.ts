@@ -154,7 +154,9 @@ export const createAuditDesk = (
       return {
         counted,
         ...bucketed(hours, shift),
-        actors: [...actors.values()].sort((a, b) => b.total - a.total || (a.user < b.user ? -1 : 1)).slice(0, MOST_ACTORS),
+        actors: [...actors.values()]
+          .sort((a, b) => b.total - a.total || (a.user < b.user ? -1 : 1))
+          .slice(0, MOST_ACTORS),
       };
     },
     entry: async (index) => {
