@@ -25,6 +25,7 @@ export type RevocationToRelay = Signed<{ readonly subject: SubjectKey; readonly 
 export type NarrowingToRelay = RevocationToRelay & { readonly scope: GrantScope };
 export type DelegationToRelay = Signed<{ readonly terms: DelegateTerms }>;
 export type RebindingToRelay = Signed<{ readonly terms: RebindTerms }>;
+type ToRelay = GrantToRelay | RevocationToRelay | NarrowingToRelay | DelegationToRelay | RebindingToRelay;
 
 /** The parts of the chain adapters that the desk uses. */
 export interface ConsentRelay {
@@ -42,7 +43,7 @@ export interface ConsentRelay {
   }): Promise<Ticket>;
   nonceOf(subject: SubjectKey): Promise<string>;
   /** The contract's error when it would refuse; for signatures that only the chain can judge. */
-  wouldRefuse(signed: GrantToRelay | RevocationToRelay): Promise<string | undefined>;
+  wouldRefuse(signed: ToRelay): Promise<string | undefined>;
 }
 
 export interface DelegateState {

@@ -261,7 +261,7 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
         data,
         delegateRights.withdraw,
         signed,
-        async () => 'not known',
+        async (by) => relay?.wouldRefuse({ subject, id, scope, ...by }) ?? 'no relayer',
       );
       if (isProblem(signature)) return signature;
       if (relay === undefined) return problem('relay-unavailable');
@@ -277,13 +277,8 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
       if (typeof nonce !== 'string') return nonce;
       const whole: DelegateTerms = { ...terms, subject, nonce };
       const data = delegateTypedData(domain, whole);
-      const signature = await authorised(
-        caller,
-        patient,
-        data,
-        delegateRights.delegate,
-        signed,
-        async () => 'not known',
+      const signature = await authorised(caller, patient, data, delegateRights.delegate, signed, (by) =>
+        relay.wouldRefuse({ terms: whole, ...by }),
       );
       if (isProblem(signature)) return signature;
       await record(caller, patient, 'delegated', []);
@@ -331,7 +326,7 @@ export const createConsentDesk = (parts: ConsentDeskParts): ConsentDesk => {
         deadline: more.deadline ?? now() + parts.deadlineSeconds,
       };
       const data = rebindTypedData(domain, terms);
-      const ask = async () => 'not known';
+      const ask = (by: Signature) => relay.wouldRefuse({ terms, ...by });
       const signature = await authorised(caller, patient, data, delegateRights.rebind, more.signed, ask);
       return isProblem(signature) ? signature : bring(() => relay.rebind({ terms, ...signature }));
     },

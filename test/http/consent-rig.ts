@@ -41,6 +41,7 @@ const callers: Readonly<Record<string, Principal | 'operator'>> = {
   anna: principal('Patient/anna', ['patient']),
   bert: principal('Patient/bert', ['patient']),
   flora: principal('Patient/flora', ['patient']),
+  gita: principal('Patient/gita', ['patient']),
   app: {
     ...principal('Patient/flora', ['patient']),
     scopes: parseScopes('patient/Consent.c'),

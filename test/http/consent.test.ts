@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TypedDataEncoder } from 'ethers';
 import { consentSigning } from '../../src/adapters/chain/consent-signing.ts';
+import { createRpc } from '../../src/adapters/chain/rpc.ts';
 import type { Grant, GrantId } from '../../src/domain/consent/grant.ts';
 import {
+  type DelegateTerms,
+  delegateTypedData,
   narrowTypedData,
+  type RebindTerms,
   rebindTypedData,
   revokeTypedData,
   type TypedData,
@@ -214,6 +219,90 @@ describe('the consent API', () => {
     const { body } = await rig.call('flora', 'GET', '/api/v1/consents/history');
     const moves = (body.events as { what: string; key?: string }[]).filter(({ what }) => what === 'moved');
     expect(moves.map(({ key }) => key)).toEqual(['passkey', 'wallet', 'kept']);
+  });
+
+  it('asks a contract wallet (ERC-1271) on chain, whatever it signs', async () => {
+    const { domain, anvil } = rig.chain;
+    const patient = 'gita';
+    const subject = await rig.vault.register(patient as typeof anna);
+    const account = `0x${randomBytes(20).toString('hex')}`;
+    const rpc = createRpc(anvil.rpcUrl);
+    // isValidSignature of this wallet: yes to the digest that its owner put into slot 0.
+    await rpc.call('anvil_setCode', [account, '0x6004356000541463' + '1626ba7e' + '60e01b0260005260206000f3']);
+    const accepted = async ({ domain: of, types, message }: TypedData): Promise<object> => {
+      const named = Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]]));
+      await rpc.call('anvil_setStorageAt', [account, `0x${'0'.repeat(64)}`, TypedDataEncoder.hash(of, named, message)]);
+      return { signer: account, signature: '0x01' };
+    };
+    const gita = (path: string, body: object) => rig.call('gita', 'POST', `/api/v1/consents${path}`, body);
+    const nonce = async () =>
+      ((await rig.call('gita', 'GET', '/api/v1/consents/nonce')).body as { nonce: string }).nonce;
+    const deadline = Math.floor(Date.now() / 1000) + 600;
+    await grant('gita', [toClinic]);
+    const kept = rig.vault.controllerKeyOf(patient as typeof anna) as Uint8Array;
+    const toWallet: RebindTerms = { subject, controller: account, nonce: await nonce(), deadline };
+    const moved = await gita('/key/move', {
+      to: { how: 'wallet', account },
+      nonce: toWallet.nonce,
+      deadline,
+      signed: await consentSigning.sign(kept, rebindTypedData(domain, toWallet)),
+    });
+    expect(moved).toMatchObject({ status: 200 });
+    await until(() => rig.replica.controllerOf(subject) === account, 'the wallet is bound');
+
+    const prepared = await gita('/prepare', { grants: [toClinic] });
+    const [first] = prepared.body.toSign as { terms: object; deadline: number; typedData: TypedData }[];
+    if (first === undefined) throw new Error('nothing to sign');
+    const granted = await gita('', {
+      grants: [toClinic],
+      signed: [{ terms: first.terms, deadline: first.deadline, ...(await accepted(first.typedData)) }],
+    });
+    expect(granted).toMatchObject({ status: 201 });
+    const [{ id }] = granted.body.granted as [{ id: GrantId }];
+    await until(() => rig.replica.grant(id) !== undefined, 'the replica has the grant');
+
+    const narrower = { actions: ['read', 'search'], purposes: ['TREAT'], classes: ['labs'] };
+    const scope = { ...(rig.replica.grant(id) as Grant), classes: 64 };
+    // What the wallet did not agree to is refused before it is sent.
+    const other = { ...scope, classes: 32 };
+    const narrow = async (agreed: Grant) =>
+      gita(`/${id}/narrow`, { scope: narrower, signed: await accepted(narrowTypedData(domain, subject, id, agreed)) });
+    expect(await narrow(other)).toMatchObject({ status: 403 });
+    expect(await narrow(scope)).toMatchObject({ status: 200, body: { settled: { state: 'on-chain' } } });
+
+    const carer = consentSigning.accountOf(new Uint8Array(randomBytes(32)));
+    const terms: DelegateTerms = {
+      subject,
+      delegate: carer,
+      rights: 3,
+      until: deadline,
+      nonce: await nonce(),
+      deadline,
+    };
+    const delegate = async (agreed: DelegateTerms) =>
+      gita('/delegates', {
+        delegate: carer,
+        rights: ['grant', 'withdraw'],
+        until: new Date(deadline * 1000).toISOString(),
+        nonce: terms.nonce,
+        deadline,
+        signed: await accepted(delegateTypedData(domain, agreed)),
+      });
+    expect(await delegate({ ...terms, rights: 1 })).toMatchObject({ status: 403 });
+    expect(await delegate(terms)).toMatchObject({ status: 200 });
+
+    const { nextKept } = (await rig.call('gita', 'GET', '/api/v1/consents/signing')).body as { nextKept: string };
+    const back: RebindTerms = { subject, controller: nextKept, nonce: await nonce(), deadline };
+    const leave = async (agreed: RebindTerms) =>
+      gita('/key/move', {
+        to: { how: 'kept' },
+        nonce: back.nonce,
+        deadline,
+        signed: await accepted(rebindTypedData(domain, agreed)),
+      });
+    expect(await leave({ ...back, deadline: deadline - 1 })).toMatchObject({ status: 403 });
+    expect(await leave(back)).toMatchObject({ status: 200, body: { controller: nextKept } });
+    await rpc.close();
   });
 
   it('lets nobody else choose the key: not others, not an app that may only grant, not the operator', async () => {

@@ -146,9 +146,23 @@ export function rebindCall(signed: SignedRebinding): RelayCall {
   };
 }
 
+export type SignedCall = SignedGrant | SignedRevocation | SignedNarrowing | SignedDelegation | SignedRebinding;
+
+/** The call that carries what was signed, by its fields. */
+export function signedCall(signed: SignedCall): RelayCall {
+  if (!('terms' in signed)) return 'scope' in signed ? narrowCall(signed) : revokeCall(signed);
+  const { terms } = signed;
+  if ('delegate' in terms) return delegateCall({ ...signed, terms });
+  return 'controller' in terms ? rebindCall({ ...signed, terms }) : grantCall(signed as SignedGrant);
+}
+
+const ACCOUNT_LENGTH = 42;
+/** 0x and 65 bytes: what an account's key makes, and some contract wallets ask for. */
+const ECDSA_LENGTH = 132;
+
 /** A passkey or a contract wallet is verified by code of unknown cost. */
-function signatureGas(signed: Signature): number {
-  return signed.signer.length === 42 ? 0 : 500_000;
+function signatureGas({ signer, signature }: Signature): number {
+  return signer.length === ACCOUNT_LENGTH && signature.length === ECDSA_LENGTH ? 0 : 500_000;
 }
 
 function wordOf(subject: SubjectKey, id: string): string {

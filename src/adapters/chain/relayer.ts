@@ -10,6 +10,8 @@ import {
   registerCall,
   registry,
   revokeCall,
+  type SignedCall,
+  signedCall,
   withdrawCall,
 } from './relay-calls.ts';
 import { type RelayItem, type RelayKind, RelayQueue } from './relay-queue.ts';
@@ -61,7 +63,7 @@ export interface Relayer {
   delegate(signed: SignedDelegation): Promise<Ticket>;
   rebind(signed: SignedRebinding): Promise<Ticket>;
   /** The contract's error name when it would refuse the call now; for signatures that only the chain can judge. */
-  wouldRefuse(signed: SignedGrant | SignedRevocation): Promise<string | undefined>;
+  wouldRefuse(signed: SignedCall): Promise<string | undefined>;
   /** How many delegations and rebindings the subject has signed: the nonce of the next one. */
   nonceOf(subject: SubjectKey): Promise<string>;
   /** What is still to be mined; after a restart, revocations among it are to be honoured at once. */
@@ -153,8 +155,8 @@ class ChainRelayer implements Relayer {
     return this.#add(rebindCall(signed));
   }
 
-  wouldRefuse(signed: SignedGrant | SignedRevocation): Promise<string | undefined> {
-    return this.#refusal(('terms' in signed ? grantCall(signed) : revokeCall(signed)).data);
+  wouldRefuse(signed: SignedCall): Promise<string | undefined> {
+    return this.#refusal(signedCall(signed).data);
   }
 
   async nonceOf(subject: SubjectKey): Promise<string> {
