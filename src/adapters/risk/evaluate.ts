@@ -57,7 +57,7 @@ export interface Evaluated {
 
 const WARM = 0.25;
 const CHECK = 0.72;
-const NETS = 3;
+const NETS = 2;
 
 export const loadContext = async (file: string | undefined, context: RiskContext): Promise<number> => {
   if (file === undefined) return 0;
