@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { startWeb } from '../test/web/harness.ts';
+import { startWeb, type WebRig } from '../test/web/harness.ts';
 import type { Row } from './main.ts';
 
 const rounds = 7;
@@ -12,6 +12,22 @@ async function opened(page: Page, url: string, shows: string): Promise<number> {
   await page.goto(url, { waitUntil: 'commit' });
   await page.locator(shows).first().waitFor();
   return performance.now() - begun;
+}
+
+/** From the tap that takes a choice back to the first refusal of a clinician who reads without a pause. */
+async function revoked(web: WebRig): Promise<number> {
+  const { page, close } = await web.openMy('patient', { path: 'choices' });
+  const card = page.getByRole('article', { name: 'Dr Amara Okafor' });
+  await card.getByRole('button', { name: 'Take back' }).click();
+  const sure = card.getByRole('button', { name: 'Yes, take back now' });
+  await sure.waitFor();
+  const begun = performance.now();
+  const tap = sure.click();
+  while ((await web.get('/Patient/patient-ada', 'clinician')).status === 200);
+  const refused = performance.now() - begun;
+  await tap;
+  await close();
+  return refused;
 }
 
 /** The first page of each place on the demo, as a browser sees it that has none of its files, and one that has them all. */
@@ -37,6 +53,14 @@ export async function run({ quick }: { readonly quick: boolean }): Promise<reado
       }
       await close();
     }
+    const figure = await revoked(web);
+    rows.push({
+      name: 'patient taps, clinician is refused',
+      figure,
+      unit: 'ms',
+      reach: 'at most 1000',
+      ok: figure <= 1000,
+    });
     return rows;
   } finally {
     await web.close();
