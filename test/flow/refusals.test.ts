@@ -148,6 +148,7 @@ const inTheSandbox: Readonly<Record<string, () => Promise<Pick<Answer, 'status' 
 /** Those that need a fault, a score or a wait are shown where these are made. */
 const elsewhere: Readonly<Record<string, string>> = {
   'cohort-refused': 'test/security/cohorts.test.ts',
+  retention: 'test/flow/erasure.test.ts',
   'origin-foreign': 'test/security/admission.test.ts',
   'consent-unverifiable': 'test/flow/closing.test.ts',
   'risk-step-up': 'test/flow/risk.test.ts',
