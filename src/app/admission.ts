@@ -28,6 +28,8 @@ export async function openAdmission(app: FastifyInstance, config: Config, clock:
         'x-record-integrity',
         'x-access-notice',
         'x-access-masking',
+        // How to log in again after `risk-step-up`, and the scope that would do.
+        'www-authenticate',
       ],
     });
   const admitted = admission(new TokenBuckets(config.limits.rate), browserApps, own);

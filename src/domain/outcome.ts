@@ -14,7 +14,7 @@ export function operationOutcome(refusal: Problem): string {
     const known = rendered.get(refusal.code);
     if (known !== undefined) return known;
   }
-  const text = refusal.scope === undefined ? row.text : `${row.text} This scope would suffice: ${refusal.scope}.`;
+  const text = textOf(refusal);
   const outcome = JSON.stringify({
     resourceType: 'OperationOutcome',
     issue: [
@@ -29,6 +29,16 @@ export function operationOutcome(refusal: Problem): string {
   });
   if (plain) rendered.set(refusal.code, outcome);
   return outcome;
+}
+
+/** What the table says, and what can be said of this one call from what the caller sent. */
+function textOf({ code, scope, expression }: Problem): string {
+  const { text } = problemRow(code);
+  if (scope !== undefined) return `${text} This scope would suffice: ${scope}.`;
+  const parameter = expression?.findLast((each) => !each.startsWith('Bundle.'));
+  if (code === 'query-ambiguous' && parameter !== undefined)
+    return `${parameter} is not taken here: unknown, given twice, or with a value that does not fit. Nothing is silently ignored: mend it or leave it out.`;
+  return text;
 }
 
 const rendered = new Map<string, string>();

@@ -35,7 +35,7 @@ const rows = {
   'media-unsupported': {
     status: 415,
     issue: 'not-supported',
-    text: 'Send FHIR JSON (application/fhir+json).',
+    text: 'Send FHIR JSON (application/fhir+json), JSON Patch (application/json-patch+json) or, to _search, a form (application/x-www-form-urlencoded).',
     fix: 'client',
   },
   'format-unsupported': {
@@ -191,7 +191,7 @@ const rows = {
   'masked-parameter': {
     status: 403,
     issue: 'forbidden',
-    text: 'A search or sort criterion uses an element that is masked for this role.',
+    text: 'A search or sort criterion uses an element that is masked for this role; leave it out, or name the system of an identifier (system|value) that is not masked.',
     fix: 'client',
   },
   'write-masked': {
@@ -235,7 +235,7 @@ const rows = {
   'upstream-refused': {
     status: 422,
     issue: 'processing',
-    text: 'The FHIR server did not accept the request.',
+    text: 'The FHIR server behind the gateway did not accept the request: a parameter that it does not know, or a value or body that does not fit; /metadata lists what it serves.',
     fix: 'client',
   },
   'upstream-unreachable': {

@@ -108,6 +108,9 @@ describe('a registered app', () => {
     const bearer = await token(`page-${title}`, client);
     const answer = await call('/fhir/Patient/patient-ada', bearer, origin === '' ? {} : { origin });
     expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([status, allowed]);
+    if (allowed !== undefined)
+      for (const each of ['www-authenticate', 'x-access-notice', 'x-access-masking'])
+        expect(answer.headers['access-control-expose-headers']).toContain(each);
     if (status === 403) {
       expect(codeOf(answer)).toBe('origin-foreign');
       expect(upstream.received).toEqual([]);

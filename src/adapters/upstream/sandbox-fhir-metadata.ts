@@ -52,6 +52,19 @@ const operations: Readonly<Record<string, readonly (readonly [string, string])[]
   Composition: [['document', `${r4}Composition-document`]],
 };
 
+let pointing: ReadonlyMap<string, readonly string[]> | undefined;
+
+/** By type, the reference parameters of others that lead to it. */
+const pointingAt = (): ReadonlyMap<string, readonly string[]> => {
+  if (pointing !== undefined) return pointing;
+  const found = new Map<string, string[]>();
+  for (const from of resourceTypes())
+    for (const { code, type, target = [] } of searchParametersOf(from))
+      if (type === 'reference') for (const to of target) found.set(to, [...(found.get(to) ?? []), `${from}:${code}`]);
+  pointing = found;
+  return found;
+};
+
 const resource = (type: string): CapabilityStatementRestResource => {
   const parameters = searchParametersOf(type);
   const references = parameters.filter(({ type: kind }) => kind === 'reference').map(({ code }) => `${type}:${code}`);
@@ -68,6 +81,7 @@ const resource = (type: string): CapabilityStatementRestResource => {
     conditionalDelete: 'single',
     referencePolicy: ['literal', 'logical'],
     searchInclude: references,
+    searchRevInclude: [...(pointingAt().get(type) ?? [])],
     searchParam: parameters.map(({ code, type: kind, url }) => ({
       name: code,
       type: kind,

@@ -46,6 +46,9 @@ const none: readonly string[] = [];
 
 const MAX_ALTERNATIVES = 1000;
 
+/** Apps ask for "all" with the largest integer; what a page really has at most is lowered later. */
+const MOST_COUNT = 999_999;
+
 /** Types of R4, each once. */
 const areTypes = (names: readonly string[]): boolean =>
   new Set(names).size === names.length && names.every((each) => resourceType(each) !== undefined);
@@ -183,7 +186,8 @@ const single: Readonly<Record<string, (draft: Draft, value: string, vocabulary: 
       /^[A-Za-z][\w.]{0,99}(?:,[A-Za-z][\w.]{0,99}){0,99}$/.test(value) ? value.split(',') : undefined,
     ),
   _summary: (draft, value) => put(draft, 'summary', oneOf(value, 'true', 'text', 'data', 'count', 'false')),
-  _count: (draft, value) => put(draft, 'count', /^\d{1,6}$/.test(value) ? Number(value) : undefined),
+  _count: (draft, value) =>
+    put(draft, 'count', /^\d{1,10}$/.test(value) ? Math.min(Number(value), MOST_COUNT) : undefined),
   _total: (draft, value) => put(draft, 'total', oneOf(value, 'none', 'estimate', 'accurate')),
   _contained: (draft, value) => put(draft, 'contained', oneOf(value, 'true', 'false', 'both')),
   _containedType: (draft, value) => put(draft, 'containedType', oneOf(value, 'container', 'contained')),

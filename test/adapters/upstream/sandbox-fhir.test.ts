@@ -459,6 +459,10 @@ describe('the CapabilityStatement', () => {
     expect(codes).toEqual(expect.arrayContaining(['_id', 'code', 'patient', 'date', 'value-quantity']));
     expect(codes).not.toContain('code-value-quantity');
     expect(codes).not.toContain('_project');
+    expect(observation?.searchRevInclude).toEqual(
+      expect.arrayContaining(['Provenance:target', 'DiagnosticReport:result']),
+    );
+    expect(observation?.searchRevInclude).not.toContain('Encounter:patient');
   });
 });
 

@@ -82,6 +82,8 @@ describe('searches that apps send', () => {
     ['/Patient?name=a&', '/Patient?name=a'],
     ['/Patient?name=Jos%C3%A9+Luis', '/Patient?name=Jos%C3%A9%20Luis'],
     ['/Patient?_count=010&name=a', '/Patient?name=a&_count=10'],
+    // What apps send to have all of it; the page is lowered to the gateway's limit.
+    ['/Patient?_count=2147483647&name=a', '/Patient?name=a&_count=999999'],
     ['/Patient?_include=*', '/Patient?_include=Patient:*'],
     ['/Patient?_include:recurse=Patient:link', '/Patient?_include:iterate=Patient:link'],
     ['/Observation?date=ge2020-01-01T00:00:00+02:00', '/Observation?date=ge2020-01-01T00:00:00%2B02:00'],
