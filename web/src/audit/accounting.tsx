@@ -1,16 +1,14 @@
 import { Button, Group, Stack, Text, TextInput, Title } from '@mantine/core';
 import type { FormEvent } from 'react';
 import { useApi } from '../api.ts';
+import { type Access, accessesOf } from '../my/accounting.ts';
+import type { Bundle } from '../my/fhir.ts';
+import { useTelling } from '../my/telling.ts';
+import { useWords } from '../my/words.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { Link, navigate, useHere } from '../router.tsx';
 import { auditText } from '../text/audit.ts';
 import { useFormat, useTexts } from '../text.tsx';
-
-interface Bundle {
-  readonly entry?: readonly {
-    readonly resource: { readonly id: string; readonly recorded: string; readonly outcomeDesc?: string };
-  }[];
-}
 
 const isId = (text: string): boolean => /^[A-Za-z0-9.-]{1,64}$/.test(text);
 
@@ -40,11 +38,21 @@ export const Accounting = () => {
 const Report = ({ patient }: { readonly patient: string }) => {
   const t = useTexts(auditText);
   const format = useFormat();
+  const { sentence, remarks } = useTelling();
+  const { role, t: words } = useWords();
+  /** As the ledger names them, so that a reader of the printed page can be answered. */
+  const whoOf = (access: Access): string =>
+    access.self
+      ? words.you
+      : access.who === ''
+        ? words.nobody
+        : [access.who, access.role === undefined ? '' : `(${role(access.role)})`].filter(Boolean).join(' ');
   const query = useApi<Bundle>(`/fhir/Patient/${patient}/$accounting-of-disclosures`);
   return (
     <Loaded query={query}>
-      {({ entry = [] }) => {
-        const days = Map.groupBy(entry, ({ resource }) => new Date(resource.recorded).toDateString());
+      {(bundle) => {
+        const accesses = accessesOf(bundle, patient);
+        const days = Map.groupBy(accesses, ({ at }) => new Date(at).toDateString());
         return (
           <Stack component="section" gap="sm">
             <Group justify="space-between">
@@ -55,16 +63,17 @@ const Report = ({ patient }: { readonly patient: string }) => {
                 {t.print}
               </Button>
             </Group>
-            {entry.length === 0 ? <Text>{t.accountingNone}</Text> : null}
+            {accesses.length === 0 ? <Text>{t.accountingNone}</Text> : null}
             {[...days].map(([day, told]) => (
               <section key={day}>
                 <Title order={3} size="h5">
                   {format.day(new Date(day))}
                 </Title>
                 <ul>
-                  {told.map(({ resource }) => (
-                    <li key={resource.id}>
-                      {resource.outcomeDesc} <Link to={`audit/entry/${resource.id}`}>{t.entryNumber(resource.id)}</Link>
+                  {told.map((access) => (
+                    <li key={access.id}>
+                      {format.clock(access.at)} {whoOf(access)} {sentence(access)}. {remarks(access)}{' '}
+                      <Link to={`audit/entry/${access.id}`}>{t.entryNumber(access.id)}</Link>
                     </li>
                   ))}
                 </ul>

@@ -19,11 +19,11 @@ import { useMe } from '../me.ts';
 import { type Access, accessesOf, byDayAndPerson } from '../my/accounting.ts';
 import type { Bundle } from '../my/fhir.ts';
 import { useNames } from '../my/names.ts';
+import { useTelling } from '../my/telling.ts';
 import { useWords } from '../my/words.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { ProblemAlert } from '../parts/problem.tsx';
 import { save } from '../parts/save.ts';
-import { usePhrase } from '../parts/told.tsx';
 import { hrefOf } from '../router.tsx';
 import { recordText } from '../text/record.ts';
 import { shellText } from '../text/shell.ts';
@@ -125,13 +125,6 @@ const Days = ({ accesses }: { readonly accesses: readonly Access[] }) => {
   );
 };
 
-const useSentence = () => {
-  const t = useTexts(recordText);
-  const { types, purpose } = useWords();
-  return (access: Access): string =>
-    t[access.kind](types(access.types), access.purpose === undefined ? '' : purpose(access.purpose));
-};
-
 const AccessItem = ({
   access,
   who,
@@ -143,10 +136,8 @@ const AccessItem = ({
 }) => {
   const t = useTexts(recordText);
   const format = useFormat();
-  const sentence = useSentence()(access);
-  const { list } = useWords();
-  const phrase = usePhrase();
-  const { kind, hidden, hiddenWhat, allowedByYou, client, self } = access;
+  const { sentence, remarks } = useTelling();
+  const { kind, self } = access;
   return (
     <li>
       <Group justify="space-between" align="flex-start" wrap="nowrap">
@@ -155,7 +146,7 @@ const AccessItem = ({
             <Text span fw={600}>
               {format.clock(access.at)}
             </Text>{' '}
-            {who} {sentence}.{' '}
+            {who} {sentence(access)}.{' '}
             {kind === 'refused' ? (
               <Badge color="orange" variant="light">
                 {t.tagRefused}
@@ -167,17 +158,7 @@ const AccessItem = ({
               </Badge>
             ) : null}
           </Text>
-          <Text size="sm">
-            {[
-              kind === 'refused' ? t.nothingShown : '',
-              kind === 'emergency' ? t.reviewed : '',
-              hidden > 0 ? t.hidden(format.number(hidden), hidden === 1, list(hiddenWhat.map(phrase))) : '',
-              allowedByYou ? t.allowed : '',
-              client === undefined ? '' : t.through(client),
-            ]
-              .filter(Boolean)
-              .join(' ')}
-          </Text>
+          <Text size="sm">{remarks(access)}</Text>
         </div>
       </Group>
       <AccessActions id={access.id} {...(self ? {} : { ask })} />
@@ -225,8 +206,8 @@ const Question = ({
   const t = useTexts(recordText);
   const shell = useTexts(shellText);
   const format = useFormat();
-  const sentence = useSentence()(access);
-  const text = t.questionText(who, format.time(access.at), sentence, access.id);
+  const { sentence } = useTelling();
+  const text = t.questionText(who, format.time(access.at), sentence(access), access.id);
   const mail = `mailto:?subject=${encodeURIComponent(t.mailSubject)}&body=${encodeURIComponent(text)}`;
   return (
     <Modal opened onClose={close} title={t.questionTitle} closeButtonProps={{ 'aria-label': shell.close }}>
