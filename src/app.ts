@@ -90,8 +90,14 @@ export async function assemble(): Promise<Command> {
     }),
   );
   const commands = await import('./app/commands.ts');
-  for (const make of [commands.consent, commands.decide, commands.policy, commands.ledger, commands.risk])
-    program.addCommand(await make());
-  for (const command of program.commands) command.exitOverride();
+  const { consent, decide, doctor, policy, ledger, risk } = commands;
+  for (const make of [consent, decide, doctor, policy, ledger, risk]) program.addCommand(await make());
+  overrideExit(program);
   return program;
+}
+
+/** A command that was made before its parent was told does not take it over: a mistake in how it is called would end with 1. */
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  for (const each of command.commands) overrideExit(each);
 }

@@ -5,6 +5,7 @@ import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { consentCommand } from '../cli/consent.ts';
 import { decideCommand } from '../cli/decide.ts';
+import { doctorCommand } from '../cli/doctor.ts';
 import { ledgerCommand } from '../cli/ledger.ts';
 import { policyCommand } from '../cli/policy.ts';
 import { riskCommand } from '../cli/risk.ts';
@@ -26,6 +27,14 @@ export async function decide(): Promise<Command> {
       return load.snapshot.classifier;
     },
     now: () => Date.now(),
+  });
+}
+
+export async function doctor(): Promise<Command> {
+  return doctorCommand({
+    examine: async function* (config) {
+      yield* (await import('./doctor.ts')).examine(config, process.env);
+    },
   });
 }
 

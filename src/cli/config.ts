@@ -23,15 +23,19 @@ export interface ConfigOptions {
 }
 
 export function configOf(options: ConfigOptions): Loaded {
+  const result = readConfig(options);
+  if (!result.ok)
+    throw new UsageError(`The configuration is not valid:\n${result.faults.map((fault) => `  ${fault}`).join('\n')}`);
+  return result.loaded;
+}
+
+function readConfig(options: ConfigOptions): ReturnType<typeof loadConfig> {
   const sources = { environment: process.env, flags: options.set };
-  const result = loadConfig(
+  return loadConfig(
     options.config === undefined
       ? sources
       : { ...sources, file: { name: options.config, text: textOf(options.config) } },
   );
-  if (!result.ok)
-    throw new UsageError(`The configuration is not valid:\n${result.faults.map((fault) => `  ${fault}`).join('\n')}`);
-  return result.loaded;
 }
 
 function textOf(file: string): string {
@@ -47,6 +51,12 @@ export function configCommand(): Command {
   withConfigOptions(command.command('check').description('say whether the configuration is valid'))
     .option('--json', 'print one JSON object')
     .action((options: ConfigOptions & { json?: boolean }) => {
+      const result = readConfig(options);
+      if (options.json && !result.ok) {
+        console.log(JSON.stringify({ ok: false, faults: result.faults }));
+        process.exitCode = 2;
+        return;
+      }
       configOf(options);
       console.log(options.json ? JSON.stringify({ ok: true }) : 'The configuration is valid.');
     });

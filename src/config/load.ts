@@ -77,12 +77,16 @@ export function loadConfig(
         : (sources.file?.name ?? 'configuration');
   };
   const completed = Value.Default(configSchema, value);
+  /** What is missing is told once, not as a value of the wrong kind too. */
+  const missing = new Set<string>();
   for (const error of Value.Errors(configSchema, completed)) {
     const path = error.path.split('/').slice(1);
     const name = path.join('.');
+    if (missing.has(name)) continue;
     if (error.schema[Kind] !== undefined && error.message.startsWith('Unexpected property')) {
       faults.push(`${place(path)}: ${name} is no setting${hint(path.at(-1) ?? '', siblings(path))}`);
     } else if (error.message.startsWith('Expected required property')) {
+      missing.add(name);
       faults.push(`${place(path)}: ${name} is missing. ${String(error.schema['description'] ?? '')}`.trim());
     } else {
       faults.push(`${place(path)}: ${name}: ${sentence(error.schema, error.message)}`);

@@ -59,3 +59,14 @@ describe('how long the ledger is kept', () => {
     expect(loads).toBe(ok);
   });
 });
+
+describe('a setting that is missing', () => {
+  it('is told once, with what it is for', () => {
+    const result = loadConfig({
+      file: { name: 'c.yaml', text: file.replace(/^organisation.*$/m, '') },
+      environment: {},
+      flags: [],
+    });
+    expect(result.ok ? [] : result.faults).toEqual([expect.stringMatching(/^c\.yaml: organisation is missing\. \w/)]);
+  });
+});

@@ -5,7 +5,9 @@ import { nodeHashing } from '../../src/adapters/store/node-hash.ts';
 import { noteVerifierOf } from '../../src/adapters/store/note-keys.ts';
 import { leafHashOf } from '../../src/adapters/store/recovery.ts';
 import { auditServed } from '../../src/adapters/store/served-audit.ts';
+import { examine } from '../../src/app/doctor.ts';
 import { startGateway } from '../../src/app/start-gateway.ts';
+import type { Config } from '../../src/config/schema.ts';
 import type { PatientId } from '../../src/domain/fhir/interaction.ts';
 import { parseVerifierKey } from '../../src/domain/ledger/note.ts';
 import { parseProof, verifyProof } from '../../src/domain/ledger/proof.ts';
@@ -213,5 +215,46 @@ describe('two gateways on one PostgreSQL', () => {
         log: 'silent',
       }),
     ).rejects.toThrow('PostgreSQL');
+  });
+});
+
+describe('the doctor', () => {
+  const found = async (changes: Partial<Config>) => {
+    const { config, environment } = rig.demo;
+    const told = new Map<string, string>();
+    for await (const { name, ok, detail } of examine(
+      { ...config, ...changes },
+      { ...environment, LEDGER_URL: server.url },
+    ))
+      told.set(name, ok ? 'ok' : detail);
+    return told;
+  };
+
+  it('finds nothing wrong with a house that stands', async () => {
+    expect(new Set((await found({})).values())).toEqual(new Set(['ok']));
+  });
+
+  it('names each thing that is not right, and goes on to the next', async () => {
+    const { config } = rig.demo;
+    const wrong = await found({
+      vaultKey: 'env:NOT_SET',
+      policies: '/nowhere',
+      riskModel: '/nowhere.json',
+      data: '/proc/nothing',
+      upstream: { ...config.upstream, url: 'http://127.0.0.1:9/fhir' },
+      issuers: config.issuers.map((issuer) => ({ ...issuer, jwksUri: 'http://127.0.0.1:9/keys' })),
+      chain: { ...config.chain, chainId: 4711 },
+      ledger: {
+        ...config.ledger,
+        store: 'postgres',
+        postgres: { url: 'env:NOWHERE', signingKey: 'env:NOWHERE', payloadKey: 'env:NOWHERE' },
+      },
+    });
+    expect([...wrong].filter(([, detail]) => detail === 'ok')).toEqual([]);
+    expect(wrong.get('secrets')).toContain('NOT_SET is not set');
+    expect(wrong.get('chain endpoint 1')).toMatch(/of the chain \d+, and the configuration says 4711/);
+    expect(wrong.get('FHIR server')).toContain('Check upstream.url');
+    const bare = await found({ chain: { ...config.chain, consentRegistry: `0x${'1'.repeat(40)}` } });
+    expect(bare.get('chain endpoint 1')).toContain('no contract at chain.consentRegistry');
   });
 });

@@ -64,7 +64,8 @@ describe('the risk page', () => {
     await slider.focus();
     await page.keyboard.press('Home');
     await page.getByText('Alert from a score of 2%').waitFor();
-    await page.locator('.recharts-line path').first().waitFor();
+    // A level line has no height, and counts as hidden.
+    await page.locator('.recharts-line path').first().waitFor({ state: 'attached' });
     const caught = page.locator('div', { hasText: /^1confirmed cases caught$/ });
     await caught.first().waitFor();
     await screenshot(page, 'risk-thresholds');
