@@ -523,6 +523,8 @@ export class State {
         ? { ...this.#action('keep', rule, onlyDate, 'masked'), label: labelOf('redact') }
         : undefined;
     }
+    // When the server last wrote is known to others too: beside the true moment a shifted one gives the shift away.
+    if (method === 'date-shift' && place.parent === 'Meta') return this.#action('remove', rule, () => null, 'nothing');
     if (method !== 'by-type' && rule !== undefined && !this.#describes(place, decision, items)) {
       const transform = methodTransform(method, rule.options, place);
       if (transform !== undefined) {
