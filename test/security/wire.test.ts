@@ -123,6 +123,28 @@ describe('bytes on a socket', () => {
       'a NUL in a header',
       () => lines('GET /fhir/Patient/patient-ada HTTP/1.1', 'Host: x', `X-Nul: a\0b`, authorization()),
     ],
+    [
+      'two tokens',
+      () =>
+        lines(
+          'GET /fhir/Patient/patient-ada HTTP/1.1',
+          'Host: x',
+          authorization(),
+          'authorization: Bearer of.another.one',
+        ),
+    ],
+    [
+      'two media types',
+      () =>
+        lines(
+          'POST /fhir/Patient/_search HTTP/1.1',
+          'Host: x',
+          authorization(),
+          'Content-Type: application/x-www-form-urlencoded',
+          'Content-Type: application/json',
+          'Content-Length: 15',
+        ) + '_id=patient-ada',
+    ],
     ['no host', () => lines('GET /fhir/Patient/patient-ada HTTP/1.1', authorization())],
     ['a space in the target', () => lines('GET /fhir/Patient/patient-noor x HTTP/1.1', 'Host: x', authorization())],
     ['a target of another form', () => lines('OPTIONS * HTTP/1.1', 'Host: x', authorization())],

@@ -136,10 +136,27 @@ const wholeAnswers = ({ agent, limits, documents }: ProxyOptions) => ({
 const received = (request: FastifyRequest, prefix: string) => ({
   method: request.method,
   target: (request.originalUrl ?? request.url).slice(prefix.length),
-  headers: request.headers,
+  headers: headersOf(request.raw),
   body: request.body instanceof Uint8Array && request.body.length > 0 ? request.body : undefined,
   ip: request.ip,
 });
+
+/** Of these Node keeps the first when they are repeated, and a proxy in front may have read the last. */
+const singletons = ['authorization', 'content-type', 'if-modified-since'];
+
+/** As Node gives them, with every value of a repeated one: whoever reads it sees that there are several. */
+function headersOf(raw: FastifyRequest['raw']): Readonly<Record<string, string | string[] | undefined>> {
+  const repeated = singletons.filter((name) => {
+    let times = 0;
+    for (let at = 0; at < raw.rawHeaders.length; at += 2) {
+      const given = raw.rawHeaders[at] ?? '';
+      if (given.length === name.length && given.toLowerCase() === name) times += 1;
+    }
+    return times > 1;
+  });
+  if (repeated.length === 0) return raw.headers;
+  return { ...raw.headers, ...Object.fromEntries(repeated.map((name) => [name, raw.headersDistinct[name]])) };
+}
 
 /** Fires when the client has gone before its answer: the upstream call is not worth its while any more. */
 function aborted(request: FastifyRequest, reply: FastifyReply): AbortSignal {
