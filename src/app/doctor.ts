@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import pg from 'pg';
 import { createRpc } from '../adapters/chain/rpc.ts';
 import { keySource } from '../adapters/identity/key-source.ts';
 import { readPolicyFolder } from '../adapters/policies/folder.ts';
+import { mayMakeTables } from '../adapters/store/postgres-reach.ts';
 import type { Finding } from '../cli/doctor.ts';
 import type { Config } from '../config/schema.ts';
 import { faultLine } from '../domain/policy/fault.ts';
@@ -128,22 +128,12 @@ async function endpoint(url: string, { chain }: Config): Promise<Told> {
 async function database({ ledger }: Config, environment: Environment): Promise<Told> {
   const { postgres } = ledger;
   if (postgres === undefined) return [false, 'ledger.postgres is missing.'];
-  const client = new pg.Client({
-    connectionString: secret(postgres.url, environment),
-    connectionTimeoutMillis: 5_000,
-  });
   try {
-    await client.connect();
-    const { rows } = await client.query<{ may: boolean }>(
-      "SELECT has_schema_privilege(current_schema(), 'CREATE') AS may",
-    );
-    return rows[0]?.may === true
+    return (await mayMakeTables(secret(postgres.url, environment)))
       ? [true, 'It answers, and tables can be made.']
       : [false, 'It answers, but its user may not make tables.'];
   } catch {
     return [false, 'It cannot be reached. Check ledger.postgres.url.'];
-  } finally {
-    await client.end().catch(() => undefined);
   }
 }
 

@@ -254,6 +254,14 @@ describe('the doctor', () => {
     expect(wrong.get('secrets')).toContain('NOT_SET is not set');
     expect(wrong.get('chain endpoint 1')).toMatch(/of the chain \d+, and the configuration says 4711/);
     expect(wrong.get('FHIR server')).toContain('Check upstream.url');
+    const shared = await found({
+      ledger: {
+        ...config.ledger,
+        store: 'postgres',
+        postgres: { url: 'env:LEDGER_URL', signingKey: 'env:LEDGER_URL', payloadKey: 'env:LEDGER_URL' },
+      },
+    });
+    expect(shared.get('PostgreSQL')).toBe('ok');
     const bare = await found({ chain: { ...config.chain, consentRegistry: `0x${'1'.repeat(40)}` } });
     expect(bare.get('chain endpoint 1')).toContain('no contract at chain.consentRegistry');
   });
