@@ -22,6 +22,8 @@ export interface SenderOptions {
   readonly bumpMs?: number;
   readonly pollMs?: number;
   readonly timeoutMs?: number;
+  /** How long an endpoint may count a transaction as mined before it shows its receipt. */
+  readonly settleMs?: number;
 }
 
 export interface Sending {
@@ -63,6 +65,7 @@ export function createSender(options: SenderOptions): Sender {
   const rpc = createFailoverRpc([options.rpcUrl].flat(), { timeoutMs: options.timeoutMs ?? 5_000 });
   const pollMs = options.pollMs ?? 50;
   const bumpMs = options.bumpMs ?? 10_000;
+  const settleMs = options.settleMs ?? 2_000;
   let queue: Promise<unknown> = Promise.resolve();
   let stopped = false;
 
@@ -107,16 +110,18 @@ export function createSender(options: SenderOptions): Sender {
   /** Polls until one of the transactions, which share a nonce, is mined; `undefined` when it is time to raise the fee. */
   async function mined(nonce: number, hashes: readonly string[]): Promise<Receipt | undefined> {
     const deadline = performance.now() + bumpMs;
+    let passed: number | undefined;
     while (!stopped) {
       const receipt = await receiptOf(hashes).catch(retryable);
       if (receipt) return receipt;
       const count = await nonceAt('latest').catch(retryable);
       if (count !== undefined && count > nonce) {
-        const late = await receiptOf(hashes);
-        if (late) return late;
-        throw new NonceTakenError('Another transaction of this key was mined in its place.');
-      }
-      if (performance.now() > deadline) return undefined;
+        // Nodes write the state of a block before its receipts, and endpoints lag behind each other: absence has to last.
+        passed ??= performance.now();
+        if (performance.now() - passed > settleMs) {
+          throw new NonceTakenError('Another transaction of this key was mined in its place.');
+        }
+      } else if (performance.now() > deadline) return undefined;
       await pause(pollMs);
     }
     throw new RpcError('The sender was stopped.');

@@ -12,7 +12,8 @@ export type Mood =
   | 'missing-log'
   | 'forged-log'
   | 'forged-header'
-  | 'forged-proof';
+  | 'forged-proof'
+  | 'late-receipts';
 
 interface Call {
   readonly id: unknown;
@@ -116,6 +117,12 @@ export class LyingRpc {
         const { toBlock } = call.params[0] as { toBlock: string };
         answer.result = [...(answer.result as unknown[]), { ...this.forgery, blockNumber: toBlock }];
       }
+    }
+    if (method === 'eth_getTransactionReceipt' && this.#mood === 'late-receipts' && answer.result) {
+      const hash = String(call.params[0]);
+      const asked = Number(this.#frozen.get(hash) ?? 0) + 1;
+      this.#frozen.set(hash, asked);
+      if (asked <= 4) answer.result = null;
     }
     if (method === 'eth_getProof' && this.#mood === 'forged-proof') {
       const proof = answer.result as { storageProof: { proof: string[] }[] };
